@@ -1,0 +1,121 @@
+"""Devices, number formats, threads and seeds: the only file that asks the machine what it has.
+
+Noise is drawn per item from its own CPU generator, so that neither batch nor device changes it (case 28).
+Knows nothing of networks, files or commands.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from soundvcm.errors import DeviceError, OptionError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MAX_SEED = 2**63 - 1
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that work here, best first; "cpu" is always the last."""
+    found = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [*found, "cpu"]
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The torch device for a name: auto, cpu, cuda (or cuda:N), mps.
+
+    Raises:
+        DeviceError: if the device is not available; says what this PyTorch was built for.
+    """
+    kind = name.split(":")[0]
+    if kind not in DEVICES:
+        raise DeviceError(f"unknown device {name!r}: use one of {', '.join(DEVICES)}")
+    here = available_devices()
+    if kind == "auto":
+        return torch.device(here[0])
+    if kind not in here:
+        built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
+        label = {"cuda": "CUDA", "mps": "MPS"}[kind]
+        raise DeviceError(
+            f"{label} is not available (PyTorch {torch.__version__} built for {built}): use --device {here[0]}"
+        )
+    if ":" in name:
+        index = name.split(":")[1]
+        if kind != "cuda" or not index.isdigit() or int(index) >= torch.cuda.device_count():
+            raise DeviceError(f"no device {name!r} here: {torch.cuda.device_count()} CUDA device(s) found")
+    return torch.device(name)
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The torch number format for a name, if the device can compute in it.
+
+    Raises:
+        DeviceError: if it cannot; names the formats that work.
+    """
+    if name not in DTYPES:
+        raise DeviceError(f"unknown dtype {name!r}: use one of {', '.join(DTYPES)}")
+    if device.type == "cuda" and name == "bfloat16" and not torch.cuda.is_bf16_supported():
+        raise DeviceError("this GPU does not compute in bfloat16: use --dtype float16 or float32")
+    if device.type == "cpu" and name == "float16":
+        raise DeviceError("float16 is not fast or complete on a CPU: use --dtype float32 or bfloat16")
+    return DTYPES[name]
+
+
+def pick_seed(seed: int = -1) -> int:
+    """The seed itself, or a fresh one below 2**31 for -1.
+
+    Raises:
+        OptionError: outside -1 .. 2**63 - 1.
+    """
+    if seed == -1:
+        return secrets.randbelow(2**31)
+    if not 0 <= seed <= MAX_SEED:
+        raise OptionError(f"seed {seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
+    return seed
+
+
+def seeded_noise(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise [len(seeds), *shape], float32 on the CPU; row i depends on seeds[i] only."""
+    rows = []
+    for seed in seeds:
+        generator = torch.Generator(device="cpu").manual_seed(seed)
+        rows.append(torch.randn(shape, generator=generator, dtype=torch.float32))
+    return torch.stack(rows)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Use `count` CPU threads inside the block (None: leave as it is)."""
+    before = torch.get_num_threads()
+    if count is not None:
+        if count < 1:
+            raise OptionError(f"threads must be at least 1, not {count}")
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def core_count() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_machine() -> dict[str, str]:
+    """What this machine is, in words, for reports: torch, device, cores."""
+    device = available_devices()[0]
+    name = torch.cuda.get_device_name(0) if device == "cuda" else device
+    return {"torch": torch.__version__, "device": name, "cores": str(core_count())}
