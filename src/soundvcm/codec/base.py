@@ -1,0 +1,56 @@
+"""What every audio codec promises: sound => posterior moments of latents, latents => sound.
+
+    wave [b, s] => encode => Moments [b, n, c];   latents [b, n, c] => decode => wave [b, s]
+
+Knows no codec in particular, no files and no video.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from soundvcm.records import Moments
+
+
+@runtime_checkable
+class AudioCodec(Protocol):
+    """wave => latents => wave; latents are the codec's own (not standardised), each stands for `hop` samples."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of the sound."""
+        ...
+
+    @property
+    def latent_rate(self) -> Fraction:
+        """Latents a second."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Channels c of one latent."""
+        ...
+
+    def encode(self, wave: Tensor) -> Moments:
+        """Wave [b, s] in -1 .. 1 => posterior mean and std [b, n, c], n = ceil(s / hop)."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents [b, n, c] => wave [b, n * hop] in -1 .. 1."""
+        ...
+
+
+def latent_hop(codec: AudioCodec) -> int:
+    """Samples one latent stands for: sample_rate / latent_rate."""
+    return int(codec.sample_rate / codec.latent_rate)
+
+
+def pad_to_hop(wave: Tensor, hop: int) -> Tensor:
+    """The wave [b, s] with silence at its end up to a whole number of hops, at least one."""
+    samples = wave.shape[-1]
+    missing = hop - samples if samples < hop else -samples % hop
+    return F.pad(wave, (0, missing)) if missing else wave
