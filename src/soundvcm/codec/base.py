@@ -18,7 +18,7 @@ from soundvcm.records import Moments
 
 @runtime_checkable
 class AudioCodec(Protocol):
-    """wave => latents => wave; latents are the codec's own (not standardised), each stands for `hop` samples."""
+    """wave => latents => wave; latents are the codec's own (not standardised), `hop` samples each."""
 
     @property
     def sample_rate(self) -> int:
