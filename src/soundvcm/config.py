@@ -66,7 +66,7 @@ class Config(pydantic.BaseModel):
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """Overrides from command-line words `name.field=value`; values are read as YAML, then coerced by the config.
+    """Overrides from words `name.field=value`; values are read as YAML, then coerced by the config.
 
     Raises:
         ConfigError: if a word has no "=".

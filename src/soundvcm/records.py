@@ -1,7 +1,7 @@
 """The values that travel between stages: conditions, posterior moments, and what pictures an encoder wants.
 
-Roles, not vendors (semantic, sync, text); presence is a flag, never a magic zero. Knows torch tensors and nothing
-of the stages that make or use these records.
+Roles, not vendors (semantic, sync, text); presence is a flag, never a magic zero. Knows torch tensors and
+nothing of the stages that make or use these records.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class FrameSpec:
         height: rows; None keeps the source's.
         width: columns; None keeps the source's.
         fit: "stretch" ignores the aspect ratio; "cover" scales the shorter side and crops the centre.
-        exact: True resizes as torchvision-trained encoders expect (bicubic, antialias, uint8); False may use the
-            decoder's own scaler while decoding (4 x less memory).
+        exact: True resizes as torchvision-trained encoders expect (bicubic, antialias, uint8); False may use
+            the decoder's own scaler while decoding (4 x less memory).
     """
 
     rate: Fraction
@@ -124,7 +124,7 @@ class Conditions:
         sync: Tensor | bool = False,
         text: Tensor | bool = False,
     ) -> Conditions:
-        """A copy in which the marked rows (True: all) lack the named part; only flags change, never features."""
+        """A copy in which the marked rows (True: all) lack the named part; only flags change."""
 
         def mask(value: Tensor | bool) -> Tensor:
             if isinstance(value, Tensor):

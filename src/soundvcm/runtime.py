@@ -47,7 +47,8 @@ def resolve_device(name: str = "auto") -> torch.device:
         built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
         label = {"cuda": "CUDA", "mps": "MPS"}[kind]
         raise DeviceError(
-            f"{label} is not available (PyTorch {torch.__version__} built for {built}): use --device {here[0]}"
+            f"{label} is not available (PyTorch {torch.__version__} built for {built}): "
+            f"use --device {here[0]}"
         )
     if ":" in name:
         index = name.split(":")[1]

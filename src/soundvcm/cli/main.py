@@ -1,0 +1,132 @@
+"""`soundvcm COMMAND`: finds the command, turns errors into one line and an exit code.
+
+Exit codes: 0 all well, 1 a fault of ours, 2 bad input or something missing, 3 some items failed or the model
+produced non-finite numbers, 130 interrupted. Loads neither torch nor av before a command needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from soundvcm import __version__
+from soundvcm.config import nearest
+from soundvcm.errors import SoundVCMError
+
+# command -> (module, function, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "generate": ("soundvcm.cli.generate", "generate", "make the sound of a clip, a folder or a prompt"),
+    "probe": ("soundvcm.cli.probe", "probe", "say what the pipeline sees in a file"),
+    "models": ("soundvcm.cli.models", "models", "list the systems that can be loaded"),
+    "train": ("soundvcm.cli.train", "train", "train a codec or a network by a recipe"),
+    "weights": ("soundvcm.cli.weights", "weights", "list, fetch, import, verify weights files"),
+    "licenses": ("soundvcm.cli.weights", "licenses", "licences of the code, every network and every data set"),
+    "doctor": ("soundvcm.cli.doctor", "doctor", "say what this machine can run and what is missing"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `soundvcm` command; leaves through SystemExit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        raise SystemExit(0 if words else 2)
+    if words[0] in ("-V", "--version"):
+        print(f"soundvcm {__version__}")
+        raise SystemExit(0)
+    name = words[0]
+    if name not in COMMANDS:
+        fail(f"no command {name!r}{nearest(name, COMMANDS)}; see: soundvcm --help", 2)
+    module, function, _ = COMMANDS[name]
+    raise SystemExit(run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}"))
+
+
+def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> int:
+    """Parse the words for the command and call it; every expected error becomes one line and its exit code."""
+    try:
+        return int(parse_and_call(find(), words, prog) or 0)
+    except SoundVCMError as error:
+        report(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        report("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (| head); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        report(f"{where}{error.strerror or error}")
+        return 2
+
+
+def parse_and_call(command: Callable[..., Any], words: list[str], prog: str) -> Any:
+    """Call the command with its parsed words; wrong words end in one line and exit code 2."""
+    import tyro
+
+    caught = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(caught):
+            call = tyro.cli(_later(command), args=words, prog=prog, description=_summary(command))
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            return 0
+        fail(f"{_first_fault(caught.getvalue())} (see: {prog} --help)", 2)
+    return call()
+
+
+def _later(command: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """The same parameters, but calling only returns a closure: parsing must not swallow the command's stderr."""
+    from functools import wraps
+
+    @wraps(command)
+    def collect(*positional: Any, **named: Any) -> Callable[[], Any]:
+        return lambda: command(*positional, **named)
+
+    return collect
+
+
+def _summary(command: Callable[..., Any]) -> str:
+    text = command.__doc__ or ""
+    return text.split("\n\n    Args:")[0].split("\n\nArgs:")[0]
+
+
+def _first_fault(box: str) -> str:
+    lines = [re.sub(r"^[│|]\s?|\s*[│|]$", "", line).rstrip() for line in box.splitlines()]
+    lines = [line.strip() for line in lines if line.strip() and not re.match(r"^[╭╰─]", line.strip())]
+    fault = lines[0] if lines else "the words of the command could not be understood"
+    meant = next((lines[i + 1] for i, line in enumerate(lines[:-1]) if "Perhaps you meant" in line), None)
+    return fault + (f"; perhaps you meant {meant.split()[0]}" if meant else "")
+
+
+def overview() -> str:
+    """Text of `soundvcm --help`."""
+    rows = "\n".join(f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items())
+    return (
+        "soundvcm: give silent video a soundtrack in one network call\n\n"
+        f"usage: soundvcm COMMAND [--help] ...\n\n{rows}\n\n"
+        "first steps: soundvcm generate clip.mp4      writes clip.sound.mp4\n"
+        '             soundvcm generate --prompt "rain on a tin roof" --duration 8'
+    )
+
+
+def report(message: str) -> None:
+    """One line on standard error."""
+    print("soundvcm: " + " ".join(message.split()), file=sys.stderr)
+
+
+def fail(message: str, code: int) -> None:
+    """One line on standard error, then leave with the code."""
+    report(message)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What a person at a terminal sees while a command works: a phase line that is rewritten, sizes and times in words.
+
+Silent where standard error is not a terminal, so that logs stay clean. Knows no command.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+
+class Phases:
+    """Shows the name of the running phase on one line of the terminal."""
+
+    def __init__(self, show: bool | None = None) -> None:
+        self.show = sys.stderr.isatty() if show is None else show
+        self.began = time.perf_counter()
+
+    def __call__(self, phase: str, share: float) -> None:
+        """Called by the pipeline: name of the phase and share done, 0 .. 1."""
+        if self.show:
+            done = "" if share in (0.0, 1.0) else f" {share:4.0%}"
+            print(f"\r\x1b[K{phase}{done} ...", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self.show:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """A line for the person, on standard output."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """A remark or warning, on standard error."""
+    print("note: " + " ".join(text.split()), file=sys.stderr)
+
+
+def emit_json(values: dict[str, Any]) -> None:
+    """One JSON object on one line of standard output, for machines."""
+    print(json.dumps(values, ensure_ascii=False, default=str))
+
+
+def in_words(seconds: float) -> str:
+    """A time as a person says it: 0.34 s, 12 s, 3 min 05 s."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

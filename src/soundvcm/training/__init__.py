@@ -1,0 +1,1 @@
+"""Training: loop, checkpoints, averages, the embedded codec. The front door."""
