@@ -1,0 +1,47 @@
+"""Weights: what files exist and under which licence, where they lie, how they are read, checked and fetched.
+
+    locate(name) -> Path        never touches the network; says at once what is missing and where to put it
+    load(name or path)          tensors and metadata, checked
+    fetch(name)                 the only line of the package that opens a socket
+
+The front door; torch is imported only by `load`, `save` and `fit`. Knows files and licences, no network in
+particular.
+"""
+
+from soundvcm.weights.download import fetch
+from soundvcm.weights.files import load, read, save
+from soundvcm.weights.fitting import fit
+from soundvcm.weights.folder import (
+    Check,
+    asset_path,
+    home_folder,
+    import_dir,
+    locate,
+    verify,
+    weights_folder,
+)
+from soundvcm.weights.licences import OUTPUT_SENTENCE, Licence, licences
+from soundvcm.weights.table import Part, Source, notice, part, parts
+
+__all__ = [
+    "OUTPUT_SENTENCE",
+    "Check",
+    "Licence",
+    "Part",
+    "Source",
+    "asset_path",
+    "fetch",
+    "fit",
+    "home_folder",
+    "import_dir",
+    "licences",
+    "load",
+    "locate",
+    "notice",
+    "part",
+    "parts",
+    "read",
+    "save",
+    "verify",
+    "weights_folder",
+]

@@ -1,0 +1,154 @@
+"""Reading and writing tensors: safetensors and PyTorch files; no code in a file is run, writes are atomic.
+
+The kind of a file is told from its first bytes, not from its name. Metadata are short strings; every file we
+write carries its licence there. Knows no network in particular.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import tempfile
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundvcm.errors import WeightsError
+from soundvcm.weights.folder import locate, verify
+from soundvcm.weights.table import notice, part, parts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LOG = logging.getLogger("soundvcm.weights")
+_INNER = ("generator", "state_dict", "model", "weights", "network")
+
+
+def load(name_or_path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (on the CPU) and metadata of a known file or of any file given by its path.
+
+    A known file is hashed on its first use only; a non-commercial one says so once per process.
+
+    Raises:
+        WeightsError: the file is missing (what to fetch is said), damaged or of no known kind.
+    """
+    name = str(name_or_path)
+    if not any(name == row.name for row in parts()):
+        return read(Path(name_or_path))
+    row = part(name)
+    path = locate(name)
+    check = verify(name, fresh=False)
+    if check.state == "damaged":
+        raise WeightsError(f"{path} is damaged: {check.detail}")
+    _say_once(notice(row))
+    return read(path)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors or PyTorch file.
+
+    Raises:
+        WeightsError: if it does not exist or is not such a file; nothing in the file is ever executed.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror})") from None
+    if head[8:9] == b"{":
+        return _read_safetensors(path)
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return _read_torch(path, mapped=head[:2] == b"PK")
+    raise WeightsError(f"{path} is neither a safetensors nor a PyTorch file")
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file beside its place, then rename it: a reader sees the old or the new file,
+    whole.
+
+    Args:
+        path: where to; its folder is made.
+        tensors: any device, any strides; tensors that share memory are written apart.
+        metadata: short strings; must hold "licence".
+
+    Raises:
+        WeightsError: no licence in the metadata, or the disk cannot take it (nothing is left behind).
+    """
+    from safetensors.torch import save_file
+
+    if not metadata.get("licence"):
+        raise WeightsError(f'{path}: metadata must name the "licence" of the weights')
+    ready = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    beside: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        save_file(ready, beside, metadata=dict(metadata))
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be written ({error.strerror or error})") from None
+    finally:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            return tensors, dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is damaged ({str(error).splitlines()[0]}): fetch it again") from None
+
+
+def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a word on the pickle's version; what matters is said below
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError:
+        raise WeightsError(
+            f"{path} holds more than tensors and is not read (it could run code): convert it to safetensors"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged ({str(error).splitlines()[0]}): fetch it again") from None
+    tensors = _tensors(found)
+    if tensors is None:
+        raise WeightsError(f"{path} holds no table of tensors")
+    return tensors, {}
+
+
+def _tensors(found: Any) -> dict[str, Tensor] | None:
+    """The state dict itself, or the one inside a checkpoint under one of the usual names."""
+    import torch
+
+    if isinstance(found, torch.Tensor):
+        return {"": found}
+    if not isinstance(found, Mapping):
+        return None
+    tensors = {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor)}
+    if tensors and len(tensors) == len(found):
+        return tensors
+    for name in _INNER:
+        if isinstance(found.get(name), Mapping):
+            return _tensors(found[name])
+    return None
+
+
+def _say_once(line: str | None) -> None:
+    if line:
+        _log_once(line)
+
+
+@lru_cache(maxsize=64)
+def _log_once(line: str) -> None:
+    _LOG.warning("%s", line)

@@ -1,0 +1,57 @@
+"""One table of licences; nothing is shipped without a row (case 44)."""
+
+from pathlib import Path
+
+import soundvcm
+from soundvcm import weights
+from soundvcm.weights import asset_path
+
+ASSETS = Path(soundvcm.__file__).parent / "assets"
+NOTICES = ("LICENSE", "NOTICE", "README", "CREDITS")
+
+
+def test_every_bundled_file_has_a_row_and_every_row_its_file():
+    listed = {row.file for row in weights.parts() if row.bundled}
+    files = {
+        path.relative_to(ASSETS).as_posix()
+        for path in ASSETS.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith((*NOTICES, "."))
+    }
+    assert files - listed == set(), "bundled without an entry in weights/table.py"
+    assert listed - files == set(), "listed but not bundled"
+
+
+def test_bundled_weights_carry_the_licence_of_their_row():
+    checked = 0
+    for row in weights.parts():
+        if row.bundled and row.file.endswith(".safetensors"):
+            _, metadata = weights.read(asset_path(row.file))
+            assert metadata.get("licence") == row.licence, row.file
+            checked += 1
+    assert checked == sum(row.file.endswith(".safetensors") and row.bundled for row in weights.parts())
+
+
+def test_nothing_bundled_is_non_commercial():
+    assert not [row.name for row in weights.parts() if row.bundled and row.non_commercial]
+
+
+def test_table_covers_code_encoders_codecs_metrics_and_data():
+    rows = weights.licences()
+    names = " ".join(row.name for row in rows)
+    for word in (
+        "soundvcm",
+        "clip_vith14_378",
+        "synchformer",
+        "vae_16k",
+        "bigvgan_44k",
+        "ImageBind",
+        "AudioSet",
+        "VGGSound",
+        "WavCaps",
+        "FFmpeg",
+    ):
+        assert word in names, word
+    assert {row.kind for row in rows} == {"code", "bundled", "weights", "metric", "data"}
+    assert all(row.licence and row.may and row.link.startswith("https://") for row in rows)
+    assert next(row for row in rows if "ImageBind" in row.name).non_commercial
+    assert "non-commercial" in weights.OUTPUT_SENTENCE
