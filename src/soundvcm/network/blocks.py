@@ -1,0 +1,168 @@
+"""The transformer: one stream's half of a block, the joint block, the fused block, the last layer.
+
+Blocks take conditions that already went through SiLU (once per pass, not once per block). They know
+widths and tensors [b n d]; nothing of modality names beyond their order, of times or of lengths.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from soundvcm.network.config import NetworkConfig
+from soundvcm.network.layers import GatedMLP, TimeConv, modulated
+from soundvcm.network.rotary import Rotation, rotate
+
+#: The reference's RMSNorm takes float32's machine epsilon whatever the number format (reference A3).
+HEAD_NORM_EPS = 2.0**-23
+
+
+class HeadNorm(nn.Module):
+    """The learned scale of one RMSNorm over the channels of a head, weight [width]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+
+class Attention(nn.Module):
+    """Queries, keys and values of one stream; the softmax over several streams happens in the block.
+
+    Rows of `qkv.weight` are ordered [q, k, v][head][channel], and channels of q and k are [even | odd] of the
+    reference's pairs; `names` translates.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.q_norm = HeadNorm(dim // heads)
+        self.k_norm = HeadNorm(dim // heads)
+
+    def forward(self, x: Tensor, by: Rotation | None) -> tuple[Tensor, Tensor]:
+        """Project x [b n d] -> (queries and keys [b n 2 h e], values [b n h e])."""
+        batch, length, dim = x.shape
+        both = self.qkv(x).view(batch, length, 3, self.heads, dim // self.heads)
+        scale = torch.stack([self.q_norm.weight, self.k_norm.weight])[:, None]
+        normed = F.rms_norm(both[:, :, :2], (dim // self.heads,), eps=HEAD_NORM_EPS) * scale
+        value = both[:, :, 2]
+        if by is not None:
+            normed = rotate(normed, by)
+        return normed.to(value.dtype), value
+
+
+def attend(queries_keys: Tensor, values: Tensor) -> Tensor:
+    """Full softmax attention over all tokens, scale 1 / sqrt(e): [b n 2 h e], [b n h e] -> [b n d]."""
+    query, key = queries_keys.permute(2, 0, 3, 1, 4)
+    out = F.scaled_dot_product_attention(query, key, values.transpose(1, 2))
+    return out.transpose(1, 2).flatten(2)
+
+
+class Opened(NamedTuple):
+    """A stream between its projections and its residual updates; pre-only streams have no gates."""
+
+    queries_keys: Tensor
+    values: Tensor
+    gates: tuple[Tensor, Tensor, Tensor, Tensor] | None
+
+
+class Stream(nn.Module):
+    """One modality's share of a block: adaLN, attention projections, output projection, MLP (reference A3).
+
+    Args:
+        config: widths and kernels.
+        conv: latents and pictures use convolutions, text does not.
+        pre_only: the stream is only looked at (last joint block): no output, no MLP.
+    """
+
+    def __init__(self, config: NetworkConfig, *, conv: bool, pre_only: bool = False) -> None:
+        super().__init__()
+        dim = config.hidden
+        self.pre_only = pre_only
+        self.modulation = nn.Linear(dim, (2 if pre_only else 6) * dim)
+        self.attention = Attention(dim, config.heads)
+        if not pre_only:
+            self.out = TimeConv(dim, dim, config.out_kernel) if conv else nn.Linear(dim, dim)
+            self.ffn = GatedMLP(dim, config.mlp_hidden, config.ffn_kernel if conv else None)
+
+    def open(self, x: Tensor, condition: Tensor, by: Rotation | None) -> Opened:
+        """Modulate x [b n d] by condition ([b n d] or [b 1 d], after SiLU) and project it for attention."""
+        shift, scale, *gates = self.modulation(condition).chunk(2 if self.pre_only else 6, dim=-1)
+        queries_keys, values = self.attention(modulated(x, shift, scale), by)
+        return Opened(queries_keys, values, tuple(gates) if gates else None)
+
+    def close(self, x: Tensor, attended: Tensor, opened: Opened) -> Tensor:
+        """Add gate * out(attended), then gate * ffn(modulated x), [b n d]; pre-only streams return x."""
+        if opened.gates is None:
+            return x
+        attention_gate, shift, scale, ffn_gate = opened.gates
+        x = x + attention_gate * self.out(attended)
+        updated: Tensor = x + ffn_gate * self.ffn(modulated(x, shift, scale))
+        return updated
+
+
+class JointBlock(nn.Module):
+    """Latents, pictures and text attend to one another, each with its own weights (MM-DiT; reference A3)."""
+
+    def __init__(self, config: NetworkConfig, *, last: bool) -> None:
+        super().__init__()
+        self.latent = Stream(config, conv=True)
+        self.semantic = Stream(config, conv=True, pre_only=last)
+        self.text = Stream(config, conv=False, pre_only=last)
+
+    def forward(
+        self,
+        latent: Tensor,
+        semantic: Tensor,
+        text: Tensor,
+        frame_condition: Tensor,
+        global_condition: Tensor,
+        by_latent: Rotation,
+        by_semantic: Rotation,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """[b n d], [b f d], [b l d] -> the same; the last joint block returns pictures and text unchanged."""
+        opened = (
+            self.latent.open(latent, frame_condition, by_latent),
+            self.semantic.open(semantic, global_condition, by_semantic),
+            self.text.open(text, global_condition, None),
+        )
+        attended = attend(
+            torch.cat([part.queries_keys for part in opened], dim=1),
+            torch.cat([part.values for part in opened], dim=1),
+        )
+        own = torch.split(attended, [latent.shape[1], semantic.shape[1], text.shape[1]], dim=1)
+        return (
+            self.latent.close(latent, own[0], opened[0]),
+            self.semantic.close(semantic, own[1], opened[1]),
+            self.text.close(text, own[2], opened[2]),
+        )
+
+
+class FusedBlock(Stream):
+    """A latent-only block: self-attention and MLP (reference A3)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config, conv=True)
+
+    def forward(self, latent: Tensor, frame_condition: Tensor, by_latent: Rotation) -> Tensor:
+        """[b n d] -> [b n d]."""
+        opened = self.open(latent, frame_condition, by_latent)
+        return self.close(latent, attend(opened.queries_keys, opened.values), opened)
+
+
+class FinalLayer(nn.Module):
+    """adaLN with shift and scale, then a convolution to the latents' channels (reference A3)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(config.hidden, 2 * config.hidden)
+        self.conv = TimeConv(config.hidden, config.latent_dim * config.patch, config.final_kernel)
+
+    def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
+        """[b m d] with a condition [b 1 d] or [b m d] after SiLU -> [b m patch * c]."""
+        shift, scale = self.modulation(condition).chunk(2, dim=-1)
+        out: Tensor = self.conv(modulated(latent, shift, scale))
+        return out
