@@ -11,7 +11,7 @@ import pytest
 from soundvcm import weights
 from soundvcm.errors import WeightsError
 from soundvcm.weights import download, table
-from soundvcm.weights.table import Source
+from soundvcm.weights.bundled import Source
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces
 

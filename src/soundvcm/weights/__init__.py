@@ -8,6 +8,7 @@ The front door; torch is imported only by `load`, `save` and `fit`. Knows files 
 particular.
 """
 
+from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.download import fetch
 from soundvcm.weights.files import load, read, save
 from soundvcm.weights.fitting import fit
@@ -21,7 +22,7 @@ from soundvcm.weights.folder import (
     weights_folder,
 )
 from soundvcm.weights.licences import OUTPUT_SENTENCE, Licence, licences
-from soundvcm.weights.table import Part, Source, notice, part, parts
+from soundvcm.weights.table import notice, part, parts
 
 __all__ = [
     "OUTPUT_SENTENCE",

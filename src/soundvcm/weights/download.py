@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soundvcm.errors import WeightsError
+from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.folder import find, mismatch, missing_text, place, stamp, verify, weights_folder
-from soundvcm.weights.table import Part, Source, part
+from soundvcm.weights.table import part
 
 Progress = Callable[[int, int | None], None]
 

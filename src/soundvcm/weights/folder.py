@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from soundvcm.errors import WeightsError
-from soundvcm.weights.table import Part, notice, part, parts
+from soundvcm.weights.bundled import Part
+from soundvcm.weights.table import notice, part, parts
 
 _STAMPS = ".verified.json"
 _CHUNK = 1 << 22

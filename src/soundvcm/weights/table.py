@@ -1,4 +1,4 @@
-"""Every weights file the package knows: name, file, size, hashes, origin, licence. One row for each file.
+"""Every weights file the package knows: name, file, size, hashes, origin, licence. One row for each.
 
 Sizes and hashes come from the publishers' own pages (stored copies); a file without a published hash has None
 and is accepted by its keys and shapes alone. Knows no folders and no network.
@@ -6,82 +6,12 @@ and is accepted by its keys and shapes alone. Knows no folders and no network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from soundvcm.config import nearest
 from soundvcm.errors import WeightsError
+from soundvcm.weights.bundled import BUNDLED, Part, Source
 
 MMAUDIO_LICENCE = "CC-BY-NC-4.0"
 MMAUDIO_MAY = "use, change and share it with credit, but not for commercial purposes"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One place a file can be fetched from.
-
-    Attributes:
-        host: "hub" (Hugging Face, or the endpoint in HF_ENDPOINT) or "github" (a release).
-        repository: owner/name.
-        path: path inside the repository or the release.
-        revision: branch, commit or release tag.
-    """
-
-    host: Literal["hub", "github"]
-    repository: str
-    path: str
-    revision: str = "main"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One weights file.
-
-    Attributes:
-        name: what people type.
-        file: name in the weights folder, or in the package's assets if `bundled`.
-        about: what it is.
-        licence: short name of the licence.
-        may: what the licence allows, in plain words.
-        link: page of the origin.
-        non_commercial: True if commercial use is not allowed.
-        bundled: True if it comes inside the package.
-        bytes: exact size, None if unknown.
-        about_bytes: size to expect when the exact one is unknown.
-        sha256: published hash, None if unknown.
-        md5: published hash, None if unknown.
-        sources: where to fetch it, in order.
-        aliases: names the publishers use for the same file.
-    """
-
-    name: str
-    file: str
-    about: str
-    licence: str
-    may: str
-    link: str
-    non_commercial: bool = False
-    bundled: bool = False
-    bytes: int | None = None
-    about_bytes: int | None = None
-    sha256: str | None = None
-    md5: str | None = None
-    sources: tuple[Source, ...] = ()
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def size_text(self) -> str:
-        """The size for messages: "629,395,261 bytes", "about 630,000,000 bytes" or "size unknown"."""
-        if self.bytes is not None:
-            return f"{self.bytes:,} bytes"
-        return f"about {self.about_bytes:,} bytes" if self.about_bytes else "size unknown"
-
-    @property
-    def hash_text(self) -> str:
-        """The hash for messages: "SHA-256 ...", "MD5 ..." or "no published hash"."""
-        if self.sha256:
-            return f"SHA-256 {self.sha256}"
-        return f"MD5 {self.md5}" if self.md5 else "no published hash"
 
 
 def _mmaudio(
@@ -248,23 +178,10 @@ _CODECS_AND_ENCODERS = (
     ),
 )
 
-# Files inside the package (src/soundvcm/assets); a test fails when one of them has no row here (case 44).
-_BUNDLED: tuple[Part, ...] = (
-    Part(
-        name="clip_bpe",
-        file="clip_bpe/merges.txt.gz",
-        about="the 48,894 byte-pair merges of CLIP's tokenizer (from open_clip)",
-        licence="MIT",
-        may="use it for anything, keep the notice",
-        link="https://github.com/mlfoundations/open_clip",
-        bundled=True,
-    ),
-)
-
 
 def parts() -> tuple[Part, ...]:
     """All known files: the bundled ones first."""
-    return _BUNDLED + _MMAUDIO + _CODECS_AND_ENCODERS
+    return BUNDLED + _MMAUDIO + _CODECS_AND_ENCODERS
 
 
 def part(name: str) -> Part:
