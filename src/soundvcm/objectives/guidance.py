@@ -1,0 +1,84 @@
+"""Guidance trained into the velocity: v => v_mix. Section 3.3 of the paper, step 3 of Algorithm 1.
+
+Stands outside every objective and is shared by them. Knows nothing of targets for s < t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from soundvcm.objectives.base import Question, Velocity, answer
+from soundvcm.objectives.path import column, wide
+from soundvcm.objectives.rows import PairsConfig, Rows
+
+_FADE = 0.025
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Velocities of a batch after guidance.
+
+    Attributes:
+        mixed: [b, n, c] v_mix.
+        own: [b, n, c] the network's own guided velocity sg u(x_t, t, t, c) where it was asked for, else
+            v_mix.
+    """
+
+    mixed: Tensor
+    own: Tensor
+
+
+def gate(t: Tensor, config: PairsConfig) -> Tensor:
+    """How much of the guidance acts at time t, [b] in [0, 1].
+
+    1 inside the interval. Above it 0 ("hard"), or 1 - exp(-k d / (1 - d)) with d = (1 - t)/(1 -
+    guidance_until) and k = 0.025 ("smooth"): still 1 at the border, 0 at t = 1. Below `guidance_from` always
+    0.
+    """
+    inside = (t >= config.guidance_from) & (t <= config.guidance_until)
+    if config.guidance_fade == "hard":
+        return inside.to(t.dtype)
+    distance = (1 - t) / max(1 - config.guidance_until, 1e-12)
+    faded = 1 - torch.exp(-_FADE * distance / (1 - distance).clamp(min=1e-12))
+    return torch.where(inside, 1.0, torch.where(t > config.guidance_until, faded, 0.0))
+
+
+def mix_velocity(
+    config: PairsConfig, frozen: Velocity, rows: Rows, prediction: Tensor, *, want_own: bool = False
+) -> Guided:
+    """Step 3: v_mix = m (w v + (1 - w) v_uncond) + (1 - m) v_guided (Equation 16), per row.
+
+    Null rows and rows outside the guidance interval keep v_mix = v. v_uncond is asked where w is not 1;
+    v_guided only on consistency rows, because on velocity rows it is the prediction itself. Both in one call
+    of `frozen`.
+
+    Args:
+        config: guidance settings.
+        frozen: the network without gradient.
+        rows: the batch.
+        prediction: [b, n, c] u(x_t, t, s, c) of the pass with gradient.
+        want_own: ask v_guided on every consistency row, for a look-ahead with the network's own velocity.
+    """
+    acting = torch.where(rows.null, 0.0, gate(rows.times.t, config))
+    scale = 1 + (rows.scale - 1) * acting
+    guided = acting > 0
+    asks_own = rows.times.consistency & ((guided & (config.mix < 1)) | want_own)
+    empty, own = (mask.nonzero().flatten() for mask in (guided & (scale != 1), asks_own))
+    questions = []
+    for index, is_empty in ((empty, True), (own, False)):
+        there = index.to(rows.device)
+        time = rows.t[there]
+        questions.append(Question(index, rows.noisy[there], time, time, empty=is_empty))
+    answers = answer(frozen, rows.conditions, rows.guidance, questions, always=config.equal_calls)
+
+    velocity = wide(rows.velocity)
+    v_uncond = velocity.index_copy(0, empty.to(rows.device), answers[0])
+    v_guided = wide(prediction.detach()).index_copy(0, own.to(rows.device), answers[1])
+    w, m = column(scale, velocity), config.mix
+    mixed = m * (w * velocity + (1 - w) * v_uncond) + (1 - m) * v_guided
+    mixed = torch.where(column(guided, velocity) > 0, mixed, velocity)
+    known = asks_own | ~rows.times.consistency
+    return Guided(mixed, torch.where(column(known, velocity) > 0, v_guided, mixed))

@@ -1,0 +1,204 @@
+"""The rows of one training step: times, dropped conditions, guidance scales, noisy data (Algorithm 1, 1-2).
+
+Also the settings that all objectives share. Knows nothing of targets or losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pydantic
+import torch
+from torch import Tensor
+
+from soundvcm.config import Config
+from soundvcm.objectives.path import draw_noise, interpolate, sample_velocity, wide
+from soundvcm.objectives.times import Times, draw_times, uniform
+from soundvcm.records import Conditions
+from soundvcm.shapes import check_shape
+
+
+class RowsConfig(Config):
+    """What every objective needs to know of its rows.
+
+    Attributes:
+        time_mean: mean of the normal law under the sigmoid that times follow.
+        time_std: its standard deviation.
+        null_share: share of rows whose whole condition is replaced by the empty one.
+        modality_dropout: share of rows that lose the pictures and, independently, the text (paper: 0; the
+            reference system drops each with 0.1, without which video-only or text-only generation is
+            untrained).
+        power: p of the adaptive weight 1/(mse + epsilon)^p (Equation 11); 0 is the plain mean square.
+        epsilon: its smoothing term, on the mean over latents and channels.
+    """
+
+    time_mean: float = -0.4
+    time_std: float = pydantic.Field(default=1.0, gt=0)
+    null_share: float = pydantic.Field(default=0.1, ge=0, le=1)
+    modality_dropout: float = pydantic.Field(default=0.0, ge=0, le=1)
+    power: float = pydantic.Field(default=1.0, ge=0)
+    epsilon: float = pydantic.Field(default=0.01, gt=0)
+
+
+class PairsConfig(RowsConfig):
+    """What objectives for the mean velocity share: velocity and consistency rows, trained-in guidance.
+
+    Attributes:
+        ratio: r, share of velocity rows (s = t).
+        gap: least t - s and t - l of consistency rows.
+        endpoint_share: share of the consistency rows moved to t = 1 and, independently, to s = 0 (paper: 0).
+        guidance: w, the scale that is trained in; 1 means none.
+        mix: m, share of the sample's guided velocity in v_mix (Equation 16); the rest is the network's own.
+        guidance_from: guidance acts on rows with t at or above this,
+        guidance_until: and at or below this.
+        guidance_fade: above `guidance_until` the guidance stops ("hard") or fades to none at t = 1
+            ("smooth").
+        guidance_input: draw w per row from `guidance_range` (log-uniform) and give it to the network as an
+            input.
+        guidance_range: least and greatest w that are drawn.
+        warm_start: share of the training that is velocity rows only, before consistency begins.
+        equal_calls: make every gradient-free call on every process even where no row needs it (sharded
+            networks).
+    """
+
+    ratio: float = pydantic.Field(default=0.75, ge=0, le=1)
+    gap: float = pydantic.Field(default=1e-4, gt=0, lt=0.5)
+    endpoint_share: float = pydantic.Field(default=0.0, ge=0, le=1)
+    guidance: float = pydantic.Field(default=4.0, ge=0)
+    mix: float = pydantic.Field(default=0.25, gt=0, le=1)
+    guidance_from: float = pydantic.Field(default=0.0, ge=0, le=1)
+    guidance_until: float = pydantic.Field(default=0.8, ge=0, le=1)
+    guidance_fade: Literal["hard", "smooth"] = "hard"
+    guidance_input: bool = False
+    guidance_range: tuple[float, float] = (1.0, 8.0)
+    warm_start: float = pydantic.Field(default=0.0, ge=0, le=1)
+    equal_calls: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _ordered(self) -> PairsConfig:
+        low, high = self.guidance_range
+        if not 0 < low <= high:
+            raise ValueError(
+                f"guidance_range is (least, greatest) with 0 < least <= greatest, not {(low, high)}"
+            )
+        if self.guidance_from > self.guidance_until:
+            raise ValueError("guidance_from must not be above guidance_until")
+        return self
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One batch, ready for the network.
+
+    Attributes:
+        noisy: [b, n, c] x_t.
+        velocity: [b, n, c] noise - data.
+        t: [b] on the data's device.
+        s: [b] likewise.
+        conditions: after dropping.
+        guidance: [b] w of each row on the device (1 on null rows) if it is an input of the network, else
+            None.
+        times: the same times, float64 on the CPU, with the rows' roles.
+        null: [b] bool on the CPU: rows without any condition.
+        scale: [b] float64 on the CPU: w of each row.
+    """
+
+    noisy: Tensor
+    velocity: Tensor
+    t: Tensor
+    s: Tensor
+    conditions: Conditions
+    guidance: Tensor | None
+    times: Times
+    null: Tensor
+    scale: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors live."""
+        return self.noisy.device
+
+
+def draw_rows(
+    config: RowsConfig,
+    data: Tensor,
+    conditions: Conditions,
+    noise: Tensor | None,
+    generator: torch.Generator,
+    *,
+    velocity_only: bool = False,
+) -> Rows:
+    """Steps 1 and 2: roles and times, dropped conditions, w, noise and x_t of every row.
+
+    Args:
+        config: the settings; a plain `RowsConfig` has velocity rows only.
+        data: [b, n, c].
+        conditions: of the same rows.
+        noise: [b, n, c] recorded noise, or None for fresh noise.
+        generator: the source of all draws.
+        velocity_only: make every row a velocity row.
+
+    Raises:
+        ShapeError: if data, noise and conditions do not have the same rows.
+    """
+    sizes = check_shape("data", data, "b n c", b=conditions.batch)
+    batch = sizes["b"]
+    if noise is not None:
+        check_shape("noise", noise, "b n c", **sizes)
+    pairs = config if isinstance(config, PairsConfig) else None
+    times = draw_times(
+        batch,
+        ratio=1.0 if pairs is None or velocity_only else pairs.ratio,
+        mean=config.time_mean,
+        std=config.time_std,
+        gap=pairs.gap if pairs else 1e-4,
+        endpoint_share=pairs.endpoint_share if pairs else 0.0,
+        generator=generator,
+    )
+    conditions = drop_conditions(
+        conditions,
+        null_share=config.null_share,
+        modality_dropout=config.modality_dropout,
+        generator=generator,
+    )
+    null = conditions.is_empty.cpu()
+    scale = _draw_scale(pairs, batch, generator)
+    guidance = None
+    if pairs is not None and pairs.guidance_input:
+        scale = torch.where(null, 1.0, scale)
+        guidance = scale.to(data.device, wide(data).dtype)
+    if noise is None:
+        noise = draw_noise(data, generator)
+    t = times.t.to(data.device, wide(data).dtype)
+    return Rows(
+        noisy=interpolate(data, noise, t),
+        velocity=sample_velocity(data, noise),
+        t=t,
+        s=times.s.to(t),
+        conditions=conditions,
+        guidance=guidance,
+        times=times,
+        null=null,
+        scale=scale,
+    )
+
+
+def drop_conditions(
+    conditions: Conditions, *, null_share: float, modality_dropout: float, generator: torch.Generator
+) -> Conditions:
+    """Step 2: a share of rows loses every condition; others lose the pictures or the text, independently."""
+    drawn = uniform(3 * conditions.batch, generator).reshape(3, -1)
+    null = drawn[0] < null_share
+    return conditions.without(
+        video=null | (drawn[1] < modality_dropout), text=null | (drawn[2] < modality_dropout)
+    )
+
+
+def _draw_scale(pairs: PairsConfig | None, batch: int, generator: torch.Generator) -> Tensor:
+    if pairs is None:
+        return torch.ones(batch, dtype=torch.float64)
+    if not pairs.guidance_input:
+        return torch.full((batch,), pairs.guidance, dtype=torch.float64)
+    low, high = pairs.guidance_range
+    return low * (high / low) ** uniform(batch, generator)

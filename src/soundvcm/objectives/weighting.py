@@ -1,0 +1,71 @@
+"""From squared residuals to a loss: the adaptive weight (Equation 11) and the numbers worth watching.
+
+Step 6 of Algorithm 1. With p = 1 the weighted loss hardly moves while a network learns, so the unweighted
+mean squares are reported too. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from soundvcm.objectives.base import LossTerms
+from soundvcm.objectives.path import wide
+from soundvcm.objectives.rows import Rows, RowsConfig
+
+TIME_BINS = 5
+
+
+def mean_square(residual: Tensor) -> Tensor:
+    """Mean over all axes but the first, [b], in float32 or wider."""
+    return wide(residual).square().flatten(1).mean(1)
+
+
+def adaptive_weight(mse: Tensor, power: float, epsilon: float) -> Tensor:
+    """The weight w = sg 1/(mse + epsilon)^p, [b] (Equation 11)."""
+    return (mse.detach() + epsilon).pow(-power)
+
+
+def loss_terms(
+    config: RowsConfig,
+    rows: Rows,
+    mse: Tensor,
+    *,
+    shown: Tensor | None = None,
+    weight: Tensor | None = None,
+    watch: dict[str, float] | None = None,
+) -> LossTerms:
+    """Step 6: loss = mean over rows of weight * mse.
+
+    Args:
+        config: power and epsilon of the weight.
+        rows: the batch.
+        mse: [b] with gradient.
+        shown: [b] mean squares to report, if not `mse` itself.
+        weight: [b] in place of Equation 11.
+        watch: more numbers to report.
+    """
+    if weight is None:
+        weight = adaptive_weight(mse, config.power, config.epsilon)
+    per_row = weight * mse
+    seen = (mse if shown is None else shown).detach()
+    consistency = rows.times.consistency.to(rows.device)
+    return LossTerms(
+        per_row.mean(),
+        {"loss": per_row, "mse": seen, "t": rows.t, "s": rows.s, "consistency": consistency},
+        {**bin_means(rows, seen), **(watch or {})},
+    )
+
+
+def bin_means(rows: Rows, mse: Tensor) -> dict[str, float]:
+    """Unweighted mse of both halves, whole and by fifths of t; bins without rows are left out."""
+    values = mse.double().cpu()
+    which = (rows.times.t * TIME_BINS).long().clamp(max=TIME_BINS - 1)
+    found: dict[str, float] = {}
+    for name, half in (("velocity", ~rows.times.consistency), ("consistency", rows.times.consistency)):
+        if half.any():
+            found[f"mse/{name}"] = values[half].mean().item()
+        for number in range(TIME_BINS):
+            chosen = half & (which == number)
+            if chosen.any():
+                found[f"mse/{name}/t{number / TIME_BINS:.1f}"] = values[chosen].mean().item()
+    return found
