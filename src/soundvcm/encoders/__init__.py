@@ -1,0 +1,50 @@
+"""Front door of the encoders: pictures, motion and words => tokens; each is loaded when first asked for.
+
+`tiny`: PictureEncoder (semantic), MotionEncoder (sync), WordsEncoder (text); pictures and words share one space.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundvcm.encoders.base import TextEncoder, VideoEncoder
+    from soundvcm.encoders.cache import FeatureCache
+    from soundvcm.encoders.small.motion import COLUMNS as MOTION_COLUMNS
+    from soundvcm.encoders.small.motion import MotionEncoder, motion_level
+    from soundvcm.encoders.small.pictures import PictureEncoder
+    from soundvcm.encoders.small.words import WordsEncoder
+
+__all__ = [
+    "MOTION_COLUMNS",
+    "FeatureCache",
+    "MotionEncoder",
+    "PictureEncoder",
+    "TextEncoder",
+    "VideoEncoder",
+    "WordsEncoder",
+    "motion_level",
+]
+
+_HOMES = {
+    "FeatureCache": "cache",
+    "MotionEncoder": "small.motion",
+    "PictureEncoder": "small.pictures",
+    "TextEncoder": "base",
+    "VideoEncoder": "base",
+    "WordsEncoder": "small.words",
+    "motion_level": "small.motion",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MOTION_COLUMNS":
+        return import_module("soundvcm.encoders.small.motion").COLUMNS
+    if name in _HOMES:
+        return getattr(import_module(f"soundvcm.encoders.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'soundvcm.encoders' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
