@@ -1,1 +1,54 @@
-"""Training: loop, checkpoints, averages, the embedded codec. The front door."""
+"""Training: the loop and what it saves, averaged weights, the embedded codec. The front door.
+
+    train(config, stores, run_dir)  ·  synthesise(run_dir, sigma_rel)  ·  export(run_dir, path)
+
+Names are found when first used. Knows nothing of evaluation: `cli` joins the two by a hook.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundvcm.training.checkpoint import latest_checkpoint
+    from soundvcm.training.ema import synthesise
+    from soundvcm.training.export import export
+    from soundvcm.training.logbook import read_log
+    from soundvcm.training.settings import LoopConfig, TrainingConfig
+    from soundvcm.training.setup import load_weights, train
+    from soundvcm.training.view import Progress, Result, View
+
+__all__ = [
+    "LoopConfig",
+    "Progress",
+    "Result",
+    "TrainingConfig",
+    "View",
+    "export",
+    "latest_checkpoint",
+    "load_weights",
+    "read_log",
+    "synthesise",
+    "train",
+]
+
+_HOMES = {
+    "LoopConfig": "settings",
+    "Progress": "view",
+    "Result": "view",
+    "TrainingConfig": "settings",
+    "View": "view",
+    "export": "export",
+    "latest_checkpoint": "checkpoint",
+    "load_weights": "setup",
+    "read_log": "logbook",
+    "synthesise": "ema",
+    "train": "setup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"soundvcm.training.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'soundvcm.training' has no attribute {name!r}")

@@ -1,0 +1,199 @@
+"""Training checkpoints: everything needed to go on to the bit, in safetensors and JSON, whole or not there.
+
+    RUN/checkpoints/step-00001000/{weights,optimizer,ema,random}.safetensors + state.json
+
+Written under a temporary name, flushed, then renamed; the one before is kept until the new one is in place
+(case 37).
+Knows tensors by name, no network, no optimizer class; a training checkpoint is about 5 x an exported one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from soundvcm.errors import NonFiniteError, WeightsError
+
+PARTS = ("weights", "optimizer", "ema", "random")
+FORMAT = "soundvcm-training-1"
+
+
+@dataclass
+class Saved:
+    """What a checkpoint holds: four groups of tensors by name, and facts as JSON values."""
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    random: dict[str, Tensor]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def checkpoint_folder(run_dir: Path) -> Path:
+    """Where the checkpoints of a run are."""
+    return Path(run_dir) / "checkpoints"
+
+
+def list_checkpoints(run_dir: Path) -> list[Path]:
+    """Complete checkpoints, oldest first; half-written ones (temporary names) are not among them."""
+    return sorted(path.parent for path in checkpoint_folder(run_dir).glob("step-*/state.json"))
+
+
+def latest_checkpoint(run_dir: Path) -> Path | None:
+    """The newest checkpoint whose files have the sizes it promises, or None."""
+    for path in reversed(list_checkpoints(run_dir)):
+        if _is_whole(path):
+            return path
+    return None
+
+
+def write_checkpoint(run_dir: Path, step: int, saved: Saved, *, keep: int = 2) -> Path:
+    """Write the state after `step` steps; the newest `keep` checkpoints stay.
+
+    Raises:
+        NonFiniteError: if a weight, moment or average is not finite: such a state is never written (case 38).
+    """
+    for group in ("weights", "optimizer", "ema"):
+        bad = first_non_finite(getattr(saved, group))
+        if bad:
+            raise NonFiniteError(f"step {step}: {group} {bad!r} is not finite; no checkpoint written")
+    folder = checkpoint_folder(run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".step-*"):  # what a killed process was writing
+        shutil.rmtree(left, ignore_errors=True)
+    beside = folder / f".step-{step:08d}.{os.getpid()}"
+    beside.mkdir()
+    sizes = {}
+    for part in PARTS:
+        path = beside / f"{part}.safetensors"
+        tensors = {name: value.detach().cpu().contiguous() for name, value in getattr(saved, part).items()}
+        save_file(tensors, path, {"format": FORMAT})
+        _flush(path)
+        sizes[part] = path.stat().st_size
+    state = {"format": FORMAT, "step": step, "sizes": sizes} | saved.facts
+    (beside / "state.json").write_text(json.dumps(state, indent=1, ensure_ascii=False), encoding="utf-8")
+    _flush(beside / "state.json")
+    final = folder / f"step-{step:08d}"
+    if final.exists():
+        shutil.rmtree(final)
+    os.rename(beside, final)
+    _flush(folder)
+    for old in list_checkpoints(run_dir)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def read_checkpoint(path: Path) -> Saved:
+    """Read a checkpoint, on the CPU.
+
+    Raises:
+        WeightsError: if it is missing, damaged or of another format.
+    """
+    try:
+        facts = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        parts = {part: load_file(path / f"{part}.safetensors") for part in PARTS}
+    except Exception as error:
+        raise WeightsError(f"{path} is not a readable checkpoint ({error})") from None
+    if facts.get("format") != FORMAT:
+        raise WeightsError(f"{path} has the format {facts.get('format')!r}, this program reads {FORMAT!r}")
+    return Saved(**parts, facts=facts)
+
+
+def first_non_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Name of the first floating tensor that holds NaN or infinity, or None."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            return name
+    return None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
+    """State of the optimizer as "parameter/moment"; `names` in the order of its parameters."""
+    state = optimizer.state_dict()["state"]
+    return {f"{names[k]}/{what}": value for k, part in state.items() for what, value in part.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, names: list[str], tensors: Mapping[str, Tensor]) -> None:
+    """Give the optimizer its saved state back.
+
+    Raises:
+        WeightsError: if the state is of other parameters.
+    """
+    numbers = {name: k for k, name in enumerate(names)}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        name, _, what = key.rpartition("/")
+        if name not in numbers:
+            raise WeightsError(
+                f"the checkpoint holds optimizer state of {name!r}, which this network does not have"
+            )
+        state.setdefault(numbers[name], {})[what] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def random_state() -> dict[str, Tensor]:
+    """States of the global generators of torch (CPU and every GPU), numpy and Python, as byte tensors."""
+    kind, keys, position, has_gauss, cached = np.random.get_state()
+    numpy_state = {
+        "kind": str(kind),
+        "keys": np.asarray(keys).tolist(),
+        "rest": [position, has_gauss, cached],
+    }
+    found = {
+        "torch": torch.get_rng_state(),
+        "numpy": _bytes(numpy_state),
+        "python": _bytes(random.getstate()),
+    }
+    if torch.cuda.is_available():
+        found |= {f"cuda{k}": state for k, state in enumerate(torch.cuda.get_rng_state_all())}
+    return found
+
+
+def set_random_state(saved: Mapping[str, Tensor]) -> None:
+    """Put the global generators back to a saved state; GPUs that are not here are passed over."""
+    torch.set_rng_state(saved["torch"])
+    state = _value(saved["numpy"])
+    np.random.set_state((state["kind"], np.asarray(state["keys"], np.uint32), *state["rest"]))
+    version, words, gauss = _value(saved["python"])
+    random.setstate((version, tuple(words), gauss))
+    if torch.cuda.is_available():
+        for k in range(torch.cuda.device_count()):
+            if f"cuda{k}" in saved:
+                torch.cuda.set_rng_state(saved[f"cuda{k}"], k)
+
+
+def _bytes(value: Any) -> Tensor:
+    return torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8)
+
+
+def _value(tensor: Tensor) -> Any:
+    return json.loads(bytes(tensor.tolist()).decode())
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        sizes = json.loads((path / "state.json").read_text(encoding="utf-8"))["sizes"]
+        return all((path / f"{part}.safetensors").stat().st_size == sizes[part] for part in PARTS)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder; its rename is on the disk's own journal
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

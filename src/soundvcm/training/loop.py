@@ -1,0 +1,296 @@
+"""The training loop: batches => objective => AdamW => averages, with a log, checkpoints and a way to stop.
+
+    to resume, run the same command again
+
+Whatever happens in a step depends on (state, step) only, so a resumed run equals a straight one to the bit
+(case 37).
+Knows the network as a module with the Velocity call, the objective and the data as functions; builds none of
+them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from soundvcm.data.mixture import mixed_seed
+from soundvcm.errors import TrainingError
+from soundvcm.training.checkpoint import random_state, set_random_state
+from soundvcm.training.distributed import Team
+from soundvcm.training.feed import Feed
+from soundvcm.training.logbook import Logbook
+from soundvcm.training.schedule import progress_at, rate_factor
+from soundvcm.training.settings import LoopConfig
+from soundvcm.training.signals import stop_signals
+from soundvcm.training.state import TrainingState
+from soundvcm.training.view import Data, Hook, Progress, Result, View
+from soundvcm.training.watch import autocast, half_norms
+
+if TYPE_CHECKING:
+    from soundvcm.objectives import LossTerms, Objective
+
+
+@dataclass
+class _Recent:
+    """Sums since the last log line."""
+
+    loss: float = 0.0
+    norm: float = 0.0
+    good: int = 0
+    watch: dict[str, float] = field(default_factory=dict)
+
+
+class Loop:
+    """One call of training, from the state it is given to the end or to a stop.
+
+    Args:
+        config: what to do.
+        state: network, optimizer, averages and counters; resumed or fresh.
+        objective: the loss.
+        data: the batches.
+        run_dir: where log and checkpoints go.
+        team: the processes of this run.
+        record: configurations saved with every checkpoint.
+        hooks: called every `validation_steps` and at the end, by the leading process; numbers they return
+            are logged.
+        on_progress: called at every log line, by the leading process.
+    """
+
+    def __init__(
+        self,
+        config: LoopConfig,
+        state: TrainingState,
+        objective: Objective,
+        data: Data,
+        run_dir: Path,
+        *,
+        team: Team,
+        record: Mapping[str, Any],
+        hooks: Sequence[Hook] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.config, self.state, self.objective, self.data = config, state, objective, data
+        self.run_dir, self.team, self.record = Path(run_dir), team, dict(record)
+        self.hooks, self.on_progress = hooks, on_progress
+        network = state.network
+        passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
+        self.frozen: Any = passes
+        self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
+        self.parts = team.size * config.accumulate
+        mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
+        self.feed = Feed(lambda step, part: data.batch(step, part, self.parts), mine, config.workers)
+        self.mine = mine
+        self.stop_asked = self.agreed_stop = False
+        self.recent = _Recent()
+        self.began, self.first_step, self.first_seconds = time.monotonic(), state.step, state.seconds
+        self.saved_at, self.saved_step = self.began, -1
+        self.checkpoint: Path | None = None
+        self.logbook = (
+            Logbook(run_dir, step=state.step, tensorboard=config.tensorboard) if team.leads else None
+        )
+
+    @property
+    def progress(self) -> float:
+        """Share of the run done."""
+        return progress_at(self.config, self.state.step, self.state.seconds)
+
+    @property
+    def stopping(self) -> bool:
+        """The whole team has agreed to stop; one process alone needs nobody's agreement."""
+        return self.agreed_stop if self.team.size > 1 else self.stop_asked
+
+    def ask_stop(self) -> bool:
+        """Stop after the present step; says whether that had been asked before."""
+        before, self.stop_asked = self.stop_asked, True
+        return before
+
+    def run(self) -> Result:
+        """Train to the end or to a stop; the state is saved in both cases.
+
+        Raises:
+            TrainingError: after `bad_steps` bad steps in a row, or if a process of the team is lost.
+        """
+        self._log("start", {"resumed": self.state.step > 0, "processes": self.team.size, "parts": self.parts})
+        loss = math.nan
+        try:
+            with stop_signals(self.ask_stop):
+                while self.progress < 1.0 and not self.stopping:
+                    self._step()
+                    loss = self._after_step(loss)
+                finished = self.progress >= 1.0
+                if finished:
+                    self._snapshots()
+                    self._validate()
+                if self.saved_step != self.state.step:
+                    self._save()
+                self._log("end" if finished else "stopped", {"seconds": self.state.seconds})
+        finally:
+            self.feed.close()
+            if self.logbook is not None:
+                self.logbook.close()
+        state = self.state
+        return Result(state.step, finished, state.seconds, state.bad_total, self.checkpoint, loss)
+
+    def _step(self) -> None:
+        config, state = self.config, self.state
+        step, progress = state.step, self.progress
+        rate = config.optimizer.rate * rate_factor(config.schedule, step, progress)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        loss, rows = torch.zeros((), device=self.team.device), max(1, config.rows)
+        last = config.accumulate - 1
+        for place in range(config.accumulate):
+            batch = self.feed.take(step, place).to(self.team.device)
+            seed = mixed_seed(config.seed, "objective", step, self.mine[place])
+            generator = torch.Generator(self.team.device).manual_seed(seed)
+            share = len(batch.ids) / rows
+            with autocast(self.team.device, config.precision):
+                terms = self.objective(
+                    self.u,
+                    self.frozen,
+                    batch.data,
+                    batch.conditions,
+                    noise=batch.noise,
+                    progress=progress,
+                    generator=generator,
+                )
+            if place == 0 and config.norm_steps and step % config.norm_steps == 0:
+                self._watch_halves(terms)
+            if place < last:
+                with self.team.without_sync(self.u):
+                    (terms.loss * (share * self.team.size)).backward()
+            else:
+                (terms.loss * (share * self.team.size)).backward()
+            loss += terms.loss.detach() * share
+            self.recent.watch = dict(terms.watch)
+        self._finish_step(loss, rate)
+
+    def _finish_step(self, loss: Tensor, rate: float) -> None:
+        """Decide, with the whole team, whether the step was good; apply it if so (case 38)."""
+        config, state = self.config, self.state
+        grads = [p.grad for p in state.parameters if p.grad is not None]
+        norm = torch.stack(list(torch._foreach_norm(grads))).norm() if grads else torch.zeros(())
+        seconds = self.first_seconds + time.monotonic() - self.began if self.team.leads else 0.0
+        asked = float(self.stop_asked)
+        facts = torch.stack([loss.double(), norm.double() / self.team.size]).cpu()
+        shared = torch.cat([facts, torch.tensor([asked, seconds], dtype=torch.float64)]).to(self.team.device)
+        total_loss, total_norm, stop, state.seconds = self.team.total(shared).tolist()
+        self.agreed_stop = stop > 0
+        good = math.isfinite(total_loss) and math.isfinite(total_norm) and total_norm <= config.bad_norm
+        if good:
+            if total_norm > config.clip:
+                torch._foreach_mul_(grads, config.clip / (total_norm + 1e-6))
+            state.optimizer.step()
+            if self.team.leads:
+                state.ema.update()
+            state.bad_row = 0
+            self.recent.loss += total_loss
+            self.recent.norm += total_norm
+            self.recent.good += 1
+        state.optimizer.zero_grad(set_to_none=True)
+        state.step += 1
+        state.rate = rate
+        if not good:
+            self._bad_step(total_loss, total_norm)
+
+    def _bad_step(self, loss: float, norm: float) -> None:
+        state = self.state
+        state.bad_row += 1
+        state.bad_total += 1
+        ids = self.data.ids(state.step - 1) if self.team.leads else []
+        self._log("bad_step", {"loss": loss, "gradient_norm": norm, "in_a_row": state.bad_row, "ids": ids})
+        if state.bad_row >= self.config.bad_steps:
+            raise TrainingError(
+                f"{state.bad_row} bad steps in a row (loss {loss:g}, gradient norm {norm:g}), the last at"
+                f" step"
+                f" {state.step}; the clips are listed in log.jsonl, the last good checkpoint is"
+                f" {self.checkpoint or 'the one before this start'}: lower the learning rate or mend the data"
+            )
+
+    def _watch_halves(self, terms: LossTerms) -> None:
+        if self.team.size == 1:
+            self._log("halves", half_norms(terms, self.state.parameters))
+
+    def _after_step(self, loss: float) -> float:
+        config, step = self.config, self.state.step
+        if step % config.log_steps == 0 or self.progress >= 1.0:
+            loss = self._report()
+        if config.snapshot_steps and step % config.snapshot_steps == 0 and self.progress < 1.0:
+            self._snapshots()
+        if config.validation_steps and step % config.validation_steps == 0 and self.progress < 1.0:
+            self._validate()
+        # Saved last, so that a checkpoint stands for everything its step has written.
+        waited = self.state.seconds - self.first_seconds - (self.saved_at - self.began)
+        if step % config.checkpoint_steps == 0 or waited > 60 * config.checkpoint_minutes:
+            self._save()
+        return loss
+
+    def _report(self) -> float:
+        state, recent = self.state, self.recent
+        loss = recent.loss / recent.good if recent.good else math.nan
+        spent = max(1e-9, state.seconds - self.first_seconds)
+        done = self.progress - progress_at(self.config, self.first_step, self.first_seconds)
+        left = (1 - self.progress) * spent / done if done > 0 else math.inf
+        speed = (state.step - self.first_step) * self.config.rows / spent
+        self._log(
+            "train",
+            {
+                "loss": loss,
+                "gradient_norm": recent.norm / recent.good if recent.good else math.nan,
+                "rate": state.rate,
+                "progress": self.progress,
+                "seconds": state.seconds,
+                "rows_per_second": speed,
+                "bad_steps": state.bad_total,
+            }
+            | recent.watch,
+        )
+        if self.on_progress is not None and self.team.leads:
+            steps = self.config.steps if self.config.max_minutes is None else None
+            self.on_progress(
+                Progress(
+                    state.step,
+                    steps,
+                    self.progress,
+                    loss,
+                    state.rate,
+                    speed,
+                    state.seconds,
+                    left,
+                    state.bad_total,
+                )
+            )
+        self.recent = _Recent()
+        return loss
+
+    def _validate(self) -> None:
+        if not self.team.leads or self.logbook is None:
+            return
+        view = View(self.state.step, self.progress, self.state, self.logbook, self.run_dir, self.team.device)
+        for hook in self.hooks:
+            before = random_state()
+            found = hook(view)
+            set_random_state(before)
+            if found:
+                self._log("validation", found)
+
+    def _snapshots(self) -> None:
+        if self.team.leads:
+            self.state.write_snapshots(self.run_dir, getattr(torch, self.config.snapshot_dtype))
+
+    def _save(self) -> None:
+        if self.team.leads:
+            self.checkpoint = self.state.save(self.run_dir, self.record, self.progress, self.config.keep)
+        self.saved_step = self.state.step
+        self.saved_at = self.began + self.state.seconds - self.first_seconds
+
+    def _log(self, event: str, values: Mapping[str, Any]) -> None:
+        if self.logbook is not None:
+            self.logbook.write(event, self.state.step, values)

@@ -1,0 +1,151 @@
+"""Everything a training run is told, as checked configurations that travel in its checkpoints.
+
+Knows names and ranges only; what they do is in `loop` and `schedule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+
+from soundvcm.config import Config
+from soundvcm.data.mixture import MixtureConfig
+from soundvcm.network import NetworkConfig
+from soundvcm.objectives import ObjectiveConfig, VelocityConsistencyConfig, config_of
+
+Positive = Annotated[float, pydantic.Field(gt=0)]
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Count = Annotated[int, pydantic.Field(ge=1)]
+
+
+class OptimizerConfig(Config):
+    """AdamW; the defaults are the paper's (section 4.3) with the reference's eps under bf16 (A11).
+
+    Attributes:
+        rate: peak learning rate.
+        betas: decay of the two moments.
+        eps: added to the root of the second moment; 1e-6 is what the reference uses with bf16.
+        weight_decay: of all parameters (the reference exempts none).
+    """
+
+    rate: Positive = 1e-4
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    eps: Positive = 1e-6
+    weight_decay: float = pydantic.Field(default=1e-6, ge=0)
+
+
+class ScheduleConfig(Config):
+    """Learning rate over the run, as a factor of the peak.
+
+    Attributes:
+        kind: "step" multiplies by `factor` at each milestone; "cosine" falls to `floor`; "constant" stays.
+        warmup_steps: linear rise over this many steps; step k (from 0) gets (k + 1) / (warmup_steps + 1).
+        milestones: shares of the run; 0.8 and 0.9 are 240k and 270k of 300k steps.
+        factor: of the step schedule.
+        floor: last factor of the cosine.
+    """
+
+    kind: Literal["step", "cosine", "constant"] = "step"
+    warmup_steps: int = pydantic.Field(default=1000, ge=0)
+    milestones: tuple[Share, ...] = (0.8, 0.9)
+    factor: Share = 0.1
+    floor: Share = 0.0
+
+
+class LoopConfig(Config):
+    """The loop; defaults are section 4.3 of the paper.
+
+    Attributes:
+        steps: optimizer steps in all; None leaves the end to `max_minutes`.
+        max_minutes: wall-clock budget of training, over all resumes; schedules then follow the time spent.
+        rows: rows of the whole batch, over all processes and accumulated passes.
+        accumulate: passes of each process per step. P processes with `accumulate` 1 give the numbers of one
+            process with `accumulate` P.
+        seed: of weights, order, noise and every other draw.
+        precision: "bf16" is autocast without a gradient scaler; weights, moments and averages stay float32.
+        compile: backend of torch.compile, or "none". "eager" only traces.
+        clip: largest norm of the gradient; longer ones are scaled down.
+        bad_norm: a longer gradient than this (before clipping) makes the step a bad one.
+        bad_steps: bad steps in a row after which training stops; a bad step changes nothing but its count.
+        sigma_rels: widths of the tracked averages.
+        snapshot_steps: steps between snapshots of the averages; 0: only at the end.
+        snapshot_dtype: format of the snapshots.
+        checkpoint_steps: steps between checkpoints.
+        checkpoint_minutes: minutes between checkpoints, whichever comes first.
+        keep: checkpoints kept.
+        log_steps: steps between lines of the log.
+        norm_steps: steps between measurements of the gradients of the objective's two halves; 0: never.
+        validation_steps: steps between calls of the validation hooks; 0: only at the end.
+        validation_batches: batches of the split "val" per measurement.
+        workers: threads that prepare coming batches; 0 prepares each when needed. Changes no number.
+        tensorboard: also write TensorBoard files.
+    """
+
+    steps: Count | None = 300_000
+    max_minutes: Positive | None = None
+    rows: Count = 512
+    accumulate: Count = 1
+    seed: int = pydantic.Field(default=14159265, ge=0)
+    precision: Literal["fp32", "bf16"] = "bf16"
+    compile: Literal["none", "inductor", "eager"] = "none"
+    clip: Positive = 1.0
+    bad_norm: Positive = 1e8
+    bad_steps: Count = 10
+    sigma_rels: tuple[Positive, ...] = (0.05, 0.1)
+    snapshot_steps: int = pydantic.Field(default=5000, ge=0)
+    snapshot_dtype: Literal["float32", "float16"] = "float32"
+    checkpoint_steps: Count = 10_000
+    checkpoint_minutes: Positive = 30.0
+    keep: Count = 2
+    log_steps: Count = 100
+    norm_steps: int = pydantic.Field(default=0, ge=0)
+    validation_steps: int = pydantic.Field(default=5000, ge=0)
+    validation_batches: Count = 8
+    workers: int = pydantic.Field(default=2, ge=0)
+    tensorboard: bool = False
+    optimizer: OptimizerConfig = pydantic.Field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = pydantic.Field(default_factory=ScheduleConfig)
+
+    @pydantic.model_validator(mode="after")
+    def _ends(self) -> LoopConfig:
+        if self.steps is None and self.max_minutes is None:
+            raise ValueError("set steps or max_minutes: training must end")
+        if len(set(self.sigma_rels)) < len(self.sigma_rels):
+            raise ValueError("sigma_rels holds a width twice")
+        return self
+
+
+class TrainingConfig(Config):
+    """Everything that makes a run: the network, the objective, how data are drawn, the loop.
+
+    Attributes:
+        network: sizes; its input widths must be those of the stores.
+        objective: by its `kind`.
+        data: shares and crops.
+        loop: optimizer, schedule, precision, what is saved when.
+    """
+
+    network: NetworkConfig = pydantic.Field(default_factory=NetworkConfig)
+    objective: ObjectiveConfig = pydantic.Field(default_factory=VelocityConsistencyConfig)
+    data: MixtureConfig = pydantic.Field(default_factory=MixtureConfig)
+    loop: LoopConfig = pydantic.Field(default_factory=LoopConfig)
+
+    def change(self, overrides: Mapping[str, Any]) -> Self:
+        """A copy with dotted overrides; a new `objective.kind` brings its own defaults along.
+
+        Settings of the old objective that differ from its defaults are kept where the new one has them.
+
+        Raises:
+            ConfigError: for an unknown name (the nearest is suggested) or a value that does not fit.
+        """
+        rest = dict(overrides)
+        kind = rest.pop("objective.kind", self.objective.kind)
+        if kind == self.objective.kind:
+            return super().change(rest)
+        old, plain = self.objective.model_dump(), type(self.objective)().model_dump()
+        fresh = config_of({"kind": kind}).model_dump()
+        own = {name: value for name, value in old.items() if name in fresh and value != plain[name]}
+        values = self.model_dump() | {"objective": fresh | own | {"kind": kind}}
+        return type(self).build(values).change(rest)

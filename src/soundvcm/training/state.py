@@ -1,0 +1,111 @@
+"""What training changes, in one place: weights, moments, averages and counters; how it is saved and taken up
+again.
+
+Knows tensors and counters; neither data nor objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from soundvcm.errors import WeightsError
+from soundvcm.training.checkpoint import (
+    Saved,
+    load_optimizer,
+    optimizer_tensors,
+    random_state,
+    read_checkpoint,
+    set_random_state,
+    write_checkpoint,
+)
+from soundvcm.training.ema import EmaProfiles, write_snapshots
+from soundvcm.training.settings import LoopConfig
+
+
+class TrainingState:
+    """Network, optimizer, averages and counters of a run.
+
+    Args:
+        network: already on its device, float32.
+        config: of the loop.
+
+    Attributes:
+        step: steps done, bad ones included.
+        seconds: time spent training.
+        rate: learning rate of the last step.
+        bad_total: bad steps so far.
+        bad_row: bad steps since the last good one.
+    """
+
+    def __init__(self, network: nn.Module, config: LoopConfig) -> None:
+        self.network = network
+        trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        self.names, self.parameters = list(trained), list(trained.values())
+        device = self.parameters[0].device
+        settings = config.optimizer
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=settings.rate,
+            betas=settings.betas,
+            eps=settings.eps,
+            weight_decay=settings.weight_decay,
+            fused=device.type in ("cuda", "cpu"),
+        )
+        self.ema = EmaProfiles(dict(network.named_parameters()), config.sigma_rels)
+        self.step, self.seconds, self.rate = 0, 0.0, 0.0
+        self.bad_total, self.bad_row = 0, 0
+
+    def save(self, run_dir: Path, record: Mapping[str, Any], progress: float, keep: int) -> Path:
+        """Write a checkpoint of everything; `record` holds the configurations that made it.
+
+        Raises:
+            NonFiniteError: if something in it is not finite.
+        """
+        facts = {
+            "progress": progress,
+            "rate": self.rate,
+            "seconds": self.seconds,
+            "updates": self.ema.updates,
+            "bad_total": self.bad_total,
+            "bad_row": self.bad_row,
+        }
+        saved = Saved(
+            weights=dict(self.network.state_dict()),
+            optimizer=optimizer_tensors(self.optimizer, self.names),
+            ema=self.ema.state(),
+            random=random_state(),
+            facts=facts | dict(record),
+        )
+        return write_checkpoint(run_dir, self.step, saved, keep=keep)
+
+    def resume(self, path: Path) -> None:
+        """Take up a checkpoint: weights, moments, averages, counters and global random states.
+
+        Raises:
+            WeightsError: if it is damaged or of another network or other averages.
+        """
+        saved = read_checkpoint(path)
+        try:
+            self.network.load_state_dict(saved.weights)
+        except RuntimeError as error:
+            lines = str(error).splitlines()
+            raise WeightsError(
+                f"{path} is of another network: {' '.join(lines[1:2]).strip() or lines[0]}"
+            ) from None
+        load_optimizer(self.optimizer, self.names, saved.optimizer)
+        self.ema.load(saved.ema, int(saved.facts["updates"]))
+        set_random_state(saved.random)
+        self.step, self.seconds = int(saved.facts["step"]), float(saved.facts["seconds"])
+        self.rate = float(saved.facts["rate"])
+        self.bad_total, self.bad_row = int(saved.facts["bad_total"]), int(saved.facts["bad_row"])
+
+    def write_snapshots(self, run_dir: Path, dtype: torch.dtype) -> None:
+        """Write the averages as they are, for `synthesise`."""
+        if self.ema.updates:
+            buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
+            write_snapshots(run_dir, self.ema, dtype, buffers)
