@@ -1,0 +1,156 @@
+"""The sound a video already has: kept as tracks of their own, or read in step with the pictures for mixing (case 16).
+
+Knows sound tracks and their times; nothing of pictures beyond the moment at which they begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from soundvcm.media.encode_sound import SoundEncoder, codec_rate
+from soundvcm.media.levels import Wave
+from soundvcm.media.sound import sound_blocks
+from soundvcm.media.source import open_media
+
+_GAP = Fraction(1, 10)
+_BLOCK_SECONDS = 1
+
+
+class AlignedSound:
+    """Samples of a sound track from a given moment on, silence where the track has none.
+
+    Args:
+        source: the file.
+        track: number of the sound track.
+        rate, channels: of the samples wanted.
+        zero: the file's own time (s) of the first sample wanted.
+    """
+
+    def __init__(self, source: Any, track: int, rate: int, channels: int, zero: Fraction) -> None:
+        self.rate, self.channels, self.zero = rate, channels, zero
+        self._blocks = sound_blocks(source, stream=track, rate=rate, channels=channels)
+        self._ready = np.zeros((channels, 0), dtype=np.float32)
+        self._made = 0
+        self.ended = False
+
+    def take(self, count: int) -> Wave:
+        """The next samples [c, count]."""
+        while self._ready.shape[1] < count and not self.ended:
+            block = next(self._blocks, None)
+            if block is None:
+                self.ended = True
+                break
+            self._add(block[0], round((block[2] - self.zero) * self.rate))
+        if self._ready.shape[1] < count:
+            silence = np.zeros((self.channels, count - self._ready.shape[1]), dtype=np.float32)
+            self._ready = np.concatenate([self._ready, silence], axis=1)
+        out, self._ready = self._ready[:, :count], self._ready[:, count:]
+        return out
+
+    def _add(self, wave: Wave, at: int) -> None:
+        gap = at - self._made
+        if self._made == 0 and gap < 0:
+            wave = wave[:, -gap:]
+        elif gap > 0 and (self._made == 0 or gap > _GAP * self.rate):
+            gap = min(gap, 3600 * self.rate)
+            wave = np.concatenate([np.zeros((self.channels, gap), dtype=np.float32), wave], axis=1)
+        self._made += wave.shape[1]
+        self._ready = np.concatenate([self._ready, wave], axis=1)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._blocks.close()  # type: ignore[attr-defined]
+
+
+class CopiedTrack:
+    """The packets of one sound track, copied.
+
+    Args:
+        source: the file.
+        track: number of the sound track.
+        zero: the file's own time (s) that becomes `shift` in the output.
+        whole: the range begins with the file, so its priming packets are kept.
+        shift: see zero.
+    """
+
+    def __init__(
+        self, source: Any, track: int, zero: Fraction, whole: bool, shift: Fraction = Fraction(0)
+    ) -> None:
+        self.zero, self.whole, self.shift = zero, whole, shift
+        self._opened = open_media(source)
+        self._container: Any = self._opened.__enter__()
+        self._stream = self._container.streams.audio[track]
+
+    def attach(self, output: Any) -> None:
+        """Add the track to an output."""
+        self._copy = output.add_stream_from_template(self._stream)
+        self._copy.time_base = self._stream.time_base
+        self._copy.metadata.update(self._stream.metadata)
+
+    def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
+        """(time in s, packet) of the range of that length."""
+        base = self._stream.time_base
+        move = round((self.zero - self.shift) / base)
+        if not self.whole:
+            self._container.seek(int(self.zero / base), stream=self._stream, backward=True)
+        for packet in self._container.demux(self._stream):
+            if packet.pts is None:
+                continue
+            time = packet.pts * base - self.zero
+            if time < 0 and not self.whole:
+                continue
+            if seconds is not None and time >= seconds:
+                return
+            packet.stream = self._copy
+            packet.time_base = base
+            packet.pts -= move
+            packet.dts = packet.pts
+            yield packet.dts * base, packet
+
+    def close(self) -> None:
+        """Close the input."""
+        self._opened.__exit__(None, None, None)
+
+
+class EncodedTrack:
+    """One sound track encoded anew, for files that cannot hold its codec. Arguments as for `CopiedTrack`."""
+
+    def __init__(
+        self, source: Any, track: int, zero: Fraction, encoder: str, shift: Fraction = Fraction(0)
+    ) -> None:
+        with open_media(source) as container:
+            stream = container.streams.audio[track]
+            rate, channels = stream.rate or 48_000, min(2, stream.channels or 2)
+            self._metadata = dict(stream.metadata)
+        self._encoder_name, self._shift = encoder, shift
+        self._rate, self._channels = codec_rate(encoder, rate), channels
+        self._sound = AlignedSound(source, track, self._rate, channels, zero)
+
+    def attach(self, output: Any) -> None:
+        """Add the track to an output."""
+        self._encoder = SoundEncoder(output, self._encoder_name, self._rate, self._channels, self._shift)
+        self._encoder.stream.metadata.update(self._metadata)
+
+    def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
+        """(time in s, packet) of the range of that length."""
+        done, total = 0, None if seconds is None else round(seconds * self._rate)
+        while not self._sound.ended and (total is None or done < total):
+            count = _BLOCK_SECONDS * self._rate
+            count = count if total is None else min(count, total - done)
+            wave = self._sound.take(count)
+            for packet in self._encoder.encode(wave):
+                yield Fraction(done, self._rate), packet
+            done += count
+        for packet in self._encoder.finish():
+            yield Fraction(done, self._rate), packet
+
+    def close(self) -> None:
+        """Close the input."""
+        self._sound.close()
+
+
+KeptTrack = CopiedTrack | EncodedTrack

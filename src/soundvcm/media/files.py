@@ -1,0 +1,69 @@
+"""Writing files whole or not at all: beside the target, synced to the disk, then renamed.
+
+A failure or a kill leaves the old file as it was; leftovers are named ".<name>.<number>.part". Knows no format.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from soundvcm.errors import MediaError
+
+MAX_NAME_BYTES = 200
+
+
+def is_leftover(path: Path) -> bool:
+    """True for the unfinished file of a run that was killed."""
+    return path.name.startswith(".") and ".part" in path.suffixes
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """True if both names lead to one file (links followed; a name without a file is compared as a name)."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextmanager
+def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; at the end it becomes `path`, on any error it is removed.
+
+    Args:
+        path: the file to write. Its folder is made if it is missing.
+        never: an input that must not be overwritten.
+
+    Raises:
+        MediaError: if `path` is the input, is a folder, or the folder cannot be written.
+    """
+    if never is not None and same_file(path, never):
+        raise MediaError(f"{path}: is the input itself and would be overwritten: choose another output name")
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder: give a file name in it")
+    stem = path.stem.encode()[: MAX_NAME_BYTES - 40].decode(errors="ignore")
+    part = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        _sync(part)
+        os.replace(part, path)
+    except OSError as error:
+        if isinstance(error, MediaError):
+            raise
+        raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        if os.fstat(descriptor).st_size == 0:
+            raise MediaError(f"{path}: nothing was written")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

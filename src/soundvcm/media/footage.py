@@ -1,0 +1,291 @@
+"""Video => the small pictures each encoder wants, sampled by time: at k / rate the picture on screen (hold the last).
+
+One pass for all roles, resized as decoded, stopped at the end of the wanted range. Knows FrameSpecs, not encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from typing import Any, Literal
+
+import torch
+
+from soundvcm.errors import MediaError, OptionError
+from soundvcm.media.arrays import ArrayReader, is_array
+from soundvcm.media.reader import FrameReader, Shown, VideoFacts
+from soundvcm.media.resize import Fitter
+from soundvcm.media.source import is_rereadable
+from soundvcm.records import FrameSpec
+from soundvcm.timeline import Seconds, exact_seconds
+
+Beyond = Literal["auto", "shorten", "refuse", "loop"]
+MAX_BYTES = 8 << 30
+_EQUAL = Fraction(1, 1000)  # a container that rounds to milliseconds may lose this much of an asked length
+
+
+@dataclass
+class Footage:
+    """What was read of one source.
+
+    Attributes:
+        frames: per role, uint8 [f, h, w, 3], f = max(1, floor(rate x seconds)); of a still picture one picture
+            repeated (a view: no memory).
+        seconds: exact length of the range read.
+        start: where in the source it begins, seconds since its first picture.
+        facts: what the source is.
+        indices: per role, number of the source picture each sample came from (None where it cannot be told).
+        times: per role, time (s) of that source picture.
+        warnings: one line each.
+        is_still: one picture that lasts as long as asked.
+        cuts: times (s, from the start of the range) of shot changes, if looked for.
+    """
+
+    frames: dict[str, torch.Tensor]
+    seconds: Fraction
+    start: Fraction
+    facts: VideoFacts
+    indices: dict[str, list[int | None]] = field(default_factory=dict)
+    times: dict[str, list[Fraction]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    is_still: bool = False
+    cuts: list[Fraction] = field(default_factory=list)
+
+
+class Sampler:
+    """Collects the pictures of one range for every role as the source's pictures go by.
+
+    Args:
+        specs: role -> pictures wanted.
+        start: beginning of the range, s since the source's first picture.
+        seconds: length of the range, None for "to the end".
+        aspect: pixel aspect of the source.
+    """
+
+    def __init__(
+        self,
+        specs: dict[str, FrameSpec],
+        start: Fraction,
+        seconds: Fraction | None,
+        aspect: Fraction = Fraction(1),
+    ) -> None:
+        for role, spec in specs.items():
+            if spec.rate <= 0:
+                raise OptionError(f"the {role} pictures need a rate above 0 a second, not {spec.rate}")
+        self.specs, self.start, self.aspect = specs, start, aspect
+        self.fitters = {role: Fitter(spec) for role, spec in specs.items()}
+        self.limit = {
+            role: None if seconds is None else count_at(spec.rate, seconds) for role, spec in specs.items()
+        }
+        self.pictures: dict[str, list[torch.Tensor]] = {role: [] for role in specs}
+        self.indices: dict[str, list[int | None]] = {role: [] for role in specs}
+        self.times: dict[str, list[Fraction]] = {role: [] for role in specs}
+        self.bytes = 0
+
+    def hold(self, shown: Shown, until: Fraction | None) -> None:
+        """The picture stays on screen until the given time of the source (None: for all samples still missing)."""
+        for role, spec in self.specs.items():
+            have, limit = len(self.indices[role]), self.limit[role]
+            due = limit if until is None else _samples_before(until - self.start, spec.rate)
+            if due is None:
+                raise OptionError("the end of an open range must be given")
+            due = due if limit is None else min(due, limit)
+            if due <= have:
+                continue
+            small = self.fitters[role](shown.picture, self.aspect)
+            self.bytes += small.numel()
+            if self.bytes > MAX_BYTES:
+                raise MediaError(f"more than {MAX_BYTES >> 30} GiB of pictures: read the file in windows")
+            more = due - have
+            self.pictures[role] += [small] * more
+            self.indices[role] += [shown.index] * more
+            self.times[role] += [shown.time] * more
+
+    def finish(self, seconds: Fraction) -> dict[str, torch.Tensor]:
+        """The pictures of a range of that length, per role [f, h, w, 3]; at least one each."""
+        frames = {}
+        for role, spec in self.specs.items():
+            count = count_at(spec.rate, seconds)
+            for kept in (self.pictures[role], self.indices[role], self.times[role]):
+                del kept[count:]
+            frames[role] = torch.stack(self.pictures[role])
+            self.pictures[role] = []
+        return frames
+
+
+def count_at(rate: Fraction, seconds: Fraction) -> int:
+    """Pictures of a range: floor(rate x seconds), at least one (the same rule as `timeline.Timeline`)."""
+    return max(1, floor(rate * seconds))
+
+
+def _samples_before(time: Fraction, rate: Fraction) -> int:
+    """How many of the times 0, 1/rate, 2/rate ... lie before `time`."""
+    return max(0, -floor(-time * rate))
+
+
+def open_reader(source: Any, fps: Seconds | None, seconds: Fraction | None) -> FrameReader | ArrayReader:
+    """The reader for frames in memory or for a file."""
+    if is_array(source):
+        return ArrayReader(source, fps, seconds)
+    if fps is not None:
+        raise OptionError("fps is only for frames in an array: a file carries its own times")
+    return FrameReader(source)
+
+
+def check_range(start: Seconds, seconds: Seconds | None) -> tuple[Fraction, Fraction | None]:
+    """Start and length as exact fractions.
+
+    Raises:
+        OptionError: if start is negative or the length is not positive.
+    """
+    begin = exact_seconds(start)
+    length = None if seconds is None else exact_seconds(seconds)
+    if begin < 0:
+        raise OptionError(f"start must not be negative, not {float(begin):g} s")
+    if length is not None and length <= 0:
+        raise OptionError(f"the duration must be more than 0 s, not {float(length):g}")
+    return begin, length
+
+
+def read_frames(
+    source: Any,
+    specs: dict[str, FrameSpec],
+    *,
+    start: Seconds = 0,
+    seconds: Seconds | None = None,
+    fps: Seconds | None = None,
+    beyond: Beyond = "auto",
+) -> Footage:
+    """Read one range of a video, image, GIF or array of frames.
+
+    Args:
+        source: a path, bytes, an open binary file, or frames [f, h, w, 3] uint8 (then with `fps` or `seconds`).
+        specs: role -> pictures wanted.
+        start: where to begin, s since the first picture.
+        seconds: how long; None reads to the end. A still picture needs it.
+        fps: pictures a second of frames in an array.
+        beyond: when more is asked than there is: "shorten" (with a warning), "refuse", "loop" (begin again);
+            "auto" refuses for GIFs and arrays and shortens videos.
+
+    Raises:
+        MediaError: if the source cannot be read, holds no pictures, or the range lies outside it.
+        OptionError: for a range or rate that makes no sense, frames without a rate, a picture without a duration.
+    """
+    begin, length = check_range(start, seconds)
+    with open_reader(source, fps, length) as reader:
+        reading = _Reading(reader, specs, begin, length, beyond)
+        footage = reading.run(source)
+    return footage
+
+
+class _Reading:
+    def __init__(
+        self,
+        reader: FrameReader | ArrayReader,
+        specs: dict[str, FrameSpec],
+        start: Fraction,
+        length: Fraction | None,
+        beyond: Beyond,
+    ) -> None:
+        self.reader, self.start, self.length, self.beyond = reader, start, length, beyond
+        self.sampler = Sampler(specs, start, length, reader.facts.pixel_aspect)
+        self.extra: list[str] = []
+
+    def run(self, source: Any) -> Footage:
+        end = None if self.length is None else self.start + self.length
+        pictures = self.reader.shown(self.start, end)
+        held = next(pictures)
+        following = next(pictures, None)
+        if following is None and self.reader.is_picture:
+            return self._still(held)
+        while following is not None:
+            self.sampler.hold(held, following.time)
+            held, following = following, next(pictures, None)
+        whole = self.reader.seconds
+        seconds = self._length(whole, end)
+        if whole is not None and end is not None and end - whole > _EQUAL and self.beyond == "loop":
+            self._loop(held, whole, end, source)
+        else:
+            self.sampler.hold(held, self.start + seconds)
+        return self._footage(seconds, held)
+
+    def _length(self, whole: Fraction | None, end: Fraction | None) -> Fraction:
+        name = self.reader.name
+        if whole is not None and self.start >= whole:
+            raise MediaError(
+                f"{name}: start {float(self.start):g} s lies beyond its end ({float(whole):.3f} s)"
+            )
+        if end is None:
+            assert whole is not None
+            return whole - self.start
+        assert self.length is not None
+        if whole is None or end - whole <= _EQUAL or self.beyond == "loop":
+            return self.length
+        asked = f"{name}: lasts {float(whole):.3f} s, {float(end):g} s asked"
+        strict = self.reader.is_picture or isinstance(self.reader, ArrayReader)
+        if self.beyond == "refuse" or (self.beyond == "auto" and strict):
+            raise MediaError(f"{asked}: ask for less, or for a loop")
+        self.extra.append(f"{asked}: the {float(whole - self.start):.3f} s there are will be used")
+        return whole - self.start
+
+    def _loop(self, held: Shown, whole: Fraction, end: Fraction, source: Any) -> None:
+        if not isinstance(self.reader, ArrayReader) and not is_rereadable(source):
+            raise MediaError(f"{self.reader.name}: cannot be looped, it can be read only once")
+        self.sampler.hold(held, whole)
+        turn = whole
+        while turn < end:
+            last = None
+            for shown in _again(self.reader, source):
+                if last is not None:
+                    self.sampler.hold(last, turn + shown.time)
+                last = shown
+            assert last is not None
+            self.sampler.hold(last, min(end, turn + whole))
+            turn += whole
+
+    def _still(self, held: Shown) -> Footage:
+        if self.length is None:
+            raise OptionError(
+                f"{self.reader.name}: is a still picture: give a duration in seconds (--duration 8)"
+            )
+        sampler = self.sampler
+        single = Sampler(sampler.specs, Fraction(0), Fraction(1, 1_000_000), sampler.aspect)
+        single.hold(held, None)
+        frames = {}
+        for role, picture in single.finish(Fraction(1, 1_000_000)).items():
+            count = count_at(sampler.specs[role].rate, self.length)
+            frames[role] = picture.expand(count, -1, -1, -1)
+            sampler.indices[role], sampler.times[role] = [0] * count, [Fraction(0)] * count
+        warnings = [*self.reader.warnings(), *self.extra]
+        return Footage(
+            frames,
+            self.length,
+            Fraction(0),
+            self.reader.facts,
+            sampler.indices,
+            sampler.times,
+            warnings,
+            True,
+        )
+
+    def _footage(self, seconds: Fraction, held: Shown) -> Footage:
+        sampler = self.sampler
+        for role, spec in sampler.specs.items():
+            if len(sampler.indices[role]) < count_at(spec.rate, seconds):
+                sampler.limit[role] = count_at(spec.rate, seconds)
+                sampler.hold(held, None)
+        frames = sampler.finish(seconds)
+        warnings = [*self.reader.warnings(), *self.extra]
+        return Footage(
+            frames, seconds, self.start, self.reader.facts, sampler.indices, sampler.times, warnings
+        )
+
+
+def _again(reader: FrameReader | ArrayReader, source: Any) -> Iterator[Shown]:
+    if isinstance(reader, ArrayReader):
+        yield from reader.shown()
+        return
+    with FrameReader(source) as fresh:
+        yield from fresh.shown()

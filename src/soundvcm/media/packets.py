@@ -1,0 +1,233 @@
+"""Copying pictures without decoding them: which packets make up a range, how long it is, and writing them unchanged.
+
+Knows packets and timestamps; nothing of sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from soundvcm.errors import MediaError
+from soundvcm.media.clock import FrameClock
+from soundvcm.media.source import open_media, source_name, video_streams
+
+_LONGEST_HOLD = Fraction(1, 4)
+_KEEP_POINTS = 4096
+
+
+class CannotCopyError(MediaError):
+    """The packets cannot be copied as they are; the message says why."""
+
+
+@dataclass
+class PacketPlan:
+    """Which packets to copy.
+
+    Attributes:
+        stream: index of the stream in the file.
+        time_base: seconds of a tick.
+        origin: ticks of the first picture of the file.
+        first: (dts, pts) of the first packet to copy.
+        count: packets to copy.
+        lead: seconds the first packet lies before the asked start (copies begin at a key picture).
+        seconds: length of the copied pictures from the asked start on, the last one's hold included.
+        hold: seconds for which the last picture is held to fill the range.
+        guessed_pts: packets name no time of showing; that of decoding is the same in this stream.
+        messages: one line each.
+    """
+
+    stream: int
+    time_base: Fraction
+    origin: int
+    first: tuple[int, int]
+    count: int
+    lead: Fraction
+    seconds: Fraction
+    hold: Fraction = Fraction(0)
+    guessed_pts: bool = False
+    messages: list[str] = field(default_factory=list)
+
+
+def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | None) -> PacketPlan:
+    """Read the packets' times (nothing is decoded) and choose those of the range.
+
+    Args:
+        source: the file.
+        origin: timestamp (ticks) of its first shown picture.
+        start: beginning of the range, s.
+        seconds: its length, None for all.
+
+    Raises:
+        CannotCopyError: if the stream's timestamps do not allow a copy (missing, or running backwards).
+    """
+    with open_media(source) as container:
+        stream: Any = video_streams(container)[0]
+        base = stream.time_base or Fraction(1, 1000)
+        if start > 0:
+            container.seek(origin + int(start / base), stream=stream, backward=True)
+        scan = _Scan(stream, base, origin, start, None if seconds is None else start + seconds)
+        for packet in container.demux(stream):
+            if packet.dts is None and packet.pts is None:
+                if packet.size:
+                    raise CannotCopyError("its packets carry no timestamps")
+                continue
+            if not scan.take(packet):
+                break
+        return scan.plan()
+
+
+class _Scan:
+    """Walks packets in decoding order; a place is a clean cut if everything after it is shown after it."""
+
+    def __init__(
+        self, stream: Any, base: Fraction, origin: int, start: Fraction, end: Fraction | None
+    ) -> None:
+        rates = [stream.base_rate, stream.average_rate]
+        self.clock = FrameClock(base, rates)
+        self.clock.place(origin, None)
+        self.stream, self.base, self.origin, self.start, self.end = stream, base, origin, start, end
+        self.guess = not stream.codec_context.has_b_frames
+        self.guessed = False
+        self.first: tuple[int, int] | None = None
+        self.count, self.last_dts = 0, -(1 << 62)
+        self.top, self.top_duration = -(1 << 62), 0
+        self.points: list[tuple[int, int, int]] = []  # (packets, top pts, its duration)
+
+    def take(self, packet: Any) -> bool:
+        """Count one packet; False when the range is complete."""
+        pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
+        if pts is None:
+            if not self.guess:
+                raise CannotCopyError("its packets do not say when they are shown")
+            pts, self.guessed = dts, True
+        if self.first is None or (packet.is_keyframe and self.time(pts) <= self.start):
+            if not packet.is_keyframe:
+                return True
+            if self.first is None or self.start > 0:
+                self.first, self.count, self.points = (dts, pts), 0, []
+                self.last_dts = self.top = -(1 << 62)
+        if dts <= self.last_dts or dts > pts:
+            raise CannotCopyError("its timestamps do not run forward")
+        if self.end is not None and self.time(dts) >= self.end and self.points:
+            return False
+        while self.points and self.points[-1][1] >= pts:
+            self.points.pop()
+        self.last_dts, self.count = dts, self.count + 1
+        if pts > self.top:
+            self.top, self.top_duration = pts, packet.duration or 0
+        self.points.append((self.count, self.top, self.top_duration))
+        if len(self.points) > _KEEP_POINTS:
+            del self.points[: _KEEP_POINTS // 2]
+        return True
+
+    def time(self, pts: int) -> Fraction:
+        return self.clock.time_of(pts)
+
+    def until(self, point: tuple[int, int, int]) -> Fraction:
+        return self.time(point[1]) + self.clock.length_of(point[2])
+
+    def plan(self) -> PacketPlan:
+        if self.first is None or not self.points:
+            raise CannotCopyError("no packet begins with a whole picture")
+        lead = max(Fraction(0), self.start - self.time(self.first[1]))
+        whole = (self.count, self.top, self.top_duration)
+        point, hold, messages = whole, Fraction(0), []
+        if self.end is not None:
+            point, hold = self._cut(self.end, whole)
+        seconds = self.until(point) + hold - self.start
+        if hold:
+            messages.append(
+                f"the last picture is held {float(hold):.3f} s longer: the cut falls between packets"
+            )
+        elif self.end is not None and seconds > self.end - self.start:
+            messages.append(f"the cut falls on a packet: the pictures last {float(seconds):.3f} s")
+        return PacketPlan(
+            self.stream.index,
+            self.base,
+            self.origin,
+            self.first,
+            point[0],
+            lead,
+            seconds,
+            hold,
+            self.guessed,
+            messages,
+        )
+
+    def _cut(self, end: Fraction, whole: tuple[int, int, int]) -> tuple[tuple[int, int, int], Fraction]:
+        def begins(point: tuple[int, int, int]) -> Fraction:
+            return self.time(point[1])
+
+        if begins(whole) < end and self.until(whole) <= end:
+            return whole, Fraction(0)
+        inside = [point for point in self.points if begins(point) < end]
+        if inside:
+            best = inside[-1]
+            hold = end - self.until(best)
+            if hold <= _LONGEST_HOLD:
+                return best, hold  # a negative hold shortens the last picture to the end of the range
+        after = [point for point in self.points if begins(point) >= end]
+        return (after[0], Fraction(0)) if after else (whole, Fraction(0))
+
+
+class CopiedPictures:
+    """The planned packets, added to an output as one stream.
+
+    Args:
+        source: the file.
+        plan: from `plan_copy`.
+        shift: seconds added to all times (0 puts the asked start at 0).
+    """
+
+    def __init__(self, source: Any, plan: PacketPlan, shift: Fraction = Fraction(0)) -> None:
+        self.source, self.plan, self.shift = source, plan, shift
+        self.seconds = plan.seconds
+        self._opened = open_media(source)
+        self._container: Any = self._opened.__enter__()
+
+    def close(self) -> None:
+        """Close the input."""
+        self._opened.__exit__(None, None, None)
+
+    def attach(self, output: Any, suffix: str) -> None:
+        """Add a stream with the input's parameters: codec, rotation and other side data, tag, language."""
+        stream: Any = self._container.streams[self.plan.stream]
+        copy: Any = output.add_stream_from_template(stream)
+        copy.time_base = self.plan.time_base
+        copy.metadata.update(stream.metadata)
+        name = stream.codec_context.name
+        if suffix in (".mp4", ".m4v", ".mov"):
+            if name == "hevc":
+                copy.codec_context.codec_tag = "hvc1"  # FFmpeg's default hev1 is refused by Apple's players
+        self._stream, self._copy = stream, copy
+
+    def packets(self, start: Fraction) -> Iterator[tuple[Fraction, Any]]:
+        """(time of decoding in s, packet) in order; the asked start of the range lands on `shift` seconds."""
+        plan = self.plan
+        base = plan.time_base
+        zero = plan.origin + round((start - self.shift) / base)
+        if start > 0:
+            self._container.seek(plan.origin + int(start / base), stream=self._stream, backward=True)
+        left, begun = plan.count, False
+        for packet in self._container.demux(self._stream):
+            dts = packet.dts if packet.dts is not None else packet.pts
+            if dts is None:
+                continue
+            pts = packet.pts if packet.pts is not None else dts
+            begun = begun or (dts, pts) == plan.first
+            if not begun:
+                continue
+            left -= 1
+            if left == 0 and plan.hold:
+                packet.duration = max(1, (packet.duration or 0) + round(plan.hold / base))
+            packet.stream = self._copy
+            packet.time_base = base
+            packet.pts, packet.dts = pts - zero, dts - zero
+            yield packet.dts * base, packet
+            if left == 0:
+                return
+        if left:
+            raise MediaError(f"{source_name(self.source)}: changed while it was read")

@@ -1,0 +1,293 @@
+"""Pictures of a file, in order of showing, each with its exact time: one pass, stopped early, begun anywhere.
+
+Knows the container and the decoder; does not know what the pictures are for (see sampling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from soundvcm.errors import MediaError
+from soundvcm.media.clock import FrameClock, tidy_rate
+from soundvcm.media.resize import Turn
+from soundvcm.media.source import (
+    has_cover_only,
+    is_picture_format,
+    is_rereadable,
+    open_media,
+    reason,
+    source_name,
+    video_streams,
+)
+from soundvcm.runtime import core_count
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+SEEK_FROM = Fraction(2)
+_DECODER_THREADS = 8
+_SEEK_TRIES = (Fraction(0), Fraction(5))
+
+
+@dataclass
+class VideoFacts:
+    """What a source is, as the pipeline sees it.
+
+    Attributes:
+        width, height: of the picture as shown (after rotation), in pixels.
+        frame_rate: pictures a second the container names, None if it names none.
+        pix_fmt, codec, container: FFmpeg's names.
+        rotation: degrees counter-clockwise by which the stored picture is turned for showing.
+        mirrored: the stored picture is also flipped.
+        pixel_aspect: width of one pixel over its height.
+        has_alpha: transparency that only WebM and Matroska keep.
+        start_time: timestamp (s) of the first picture in the file's own time.
+        claimed_seconds: length the container claims, None if it does not say.
+        audio_streams: number of sound tracks.
+        video_streams: number of picture tracks (cover art not counted).
+    """
+
+    width: int = 0
+    height: int = 0
+    frame_rate: Fraction | None = None
+    pix_fmt: str | None = None
+    codec: str = ""
+    container: str = ""
+    rotation: int = 0
+    mirrored: bool = False
+    pixel_aspect: Fraction = Fraction(1)
+    has_alpha: bool = False
+    start_time: Fraction = Fraction(0)
+    claimed_seconds: Fraction | None = None
+    audio_streams: int = 0
+    video_streams: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dictionary."""
+        return asdict(self)
+
+
+@dataclass
+class Shown:
+    """One picture as shown: number in the file (None after a seek into variable rate), time and duration in seconds."""
+
+    index: int | None
+    time: Fraction
+    duration: Fraction
+    picture: Any
+
+
+@dataclass
+class _Counts:
+    errors: int = 0
+    stopped: str | None = None
+    seeks: int = 0
+
+
+@dataclass
+class FrameReader:
+    """A video source being read; use it as a context manager.
+
+    After `shown` has run to the end of the file, `seconds` is its exact length; before that it is None.
+
+    Raises:
+        MediaError: if the source holds no picture that can be decoded.
+    """
+
+    source: Any
+    name: str = ""
+    facts: VideoFacts = field(default_factory=VideoFacts)
+    seconds: Fraction | None = None
+    is_picture: bool = False
+    _counts: _Counts = field(default_factory=_Counts)
+
+    def __enter__(self) -> Self:
+        self.name = source_name(self.source)
+        self._opened = open_media(self.source)
+        self._container = self._opened.__enter__()
+        try:
+            self._choose()
+        except BaseException:
+            self._opened.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    def _choose(self) -> None:
+        container = self._container
+        streams = video_streams(container)
+        if not streams:
+            what = "only a cover picture" if has_cover_only(container) else "no pictures"
+            sound = " (it is a sound file)" if container.streams.audio else ""
+            raise MediaError(f"{self.name}: holds {what}{sound}: give a video, an image or a GIF")
+        self._stream: Any = streams[0]
+        context = self._stream.codec_context
+        context.thread_type = "AUTO"
+        context.thread_count = min(core_count(), _DECODER_THREADS)
+        self.is_picture = is_picture_format(container)
+        base = self._stream.time_base or Fraction(1, 1000)
+        claimed = self._claimed(base)
+        rates = [self._stream.base_rate, self._stream.average_rate, self._stream.guessed_rate]
+        if self._stream.average_rate and self._stream.base_rate and self._stream.base_rate > 120:
+            rates = rates[1:]  # a base rate of 1000 or 90000 is only the tick of a variable stream
+        self._clock = FrameClock(base, rates, claimed)
+        self.facts = VideoFacts(
+            width=self._stream.width,
+            height=self._stream.height,
+            frame_rate=tidy_rate(self._stream.average_rate or self._stream.guessed_rate),
+            pix_fmt=context.pix_fmt,
+            codec=context.name,
+            container=container.format.name,
+            pixel_aspect=self._stream.sample_aspect_ratio or Fraction(1),
+            has_alpha=self._stream.metadata.get("alpha_mode") == "1",
+            start_time=(self._stream.start_time or 0) * base,
+            claimed_seconds=claimed,
+            audio_streams=len(container.streams.audio),
+            video_streams=len(streams),
+        )
+
+    def _claimed(self, base: Fraction) -> Fraction | None:
+        stream, container = self._stream, self._container
+        if stream.duration and stream.duration > 0:
+            return stream.duration * base
+        if not container.duration or container.duration <= 0:
+            return None
+        late = (stream.start_time or 0) * base - Fraction(container.start_time or 0, 1_000_000)
+        length = Fraction(container.duration, 1_000_000) - max(Fraction(0), late)
+        return length if length > 0 else None
+
+    @property
+    def claim_is_of_video(self) -> bool:
+        """The claimed length is that of the pictures, not of a longer sound track."""
+        return bool(self._stream.duration) or not self._container.streams.audio
+
+    def shown(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Shown]:
+        """Pictures from the one on screen at `start` up to `end` (s since the first picture); decoding stops there.
+
+        Earlier pictures may come first (the caller holds the last one). A long way in, it seeks to the key frame
+        before `start`; where seeking fails or lands late, the file is read from its beginning.
+        """
+        frames = self._decoded()
+        first = next(frames, None)
+        if first is None:
+            what = f" ({self._counts.stopped})" if self._counts.stopped else ""
+            raise MediaError(f"{self.name}: no picture in it can be decoded{what}")
+        if start >= SEEK_FROM and not self.is_picture and self._clock.counted == 0:
+            sought = self._seek(start)
+            if sought is not None:
+                first, frames = sought
+        yield first
+        for item in frames:
+            if end is not None and item.time >= end:
+                return
+            yield item
+        self.seconds = self._clock.end()
+
+    def _seek(self, start: Fraction) -> tuple[Shown, Iterator[Shown]] | None:
+        import av
+
+        if not is_rereadable(self.source):
+            return None
+        for back in _SEEK_TRIES:
+            try:
+                target = self._clock.pts_of(max(Fraction(0), start - back))
+                self._container.seek(target, stream=self._stream, backward=True)
+            except (av.FFmpegError, OSError, OverflowError):
+                break
+            self._clock.after_seek()
+            frames = self._decoded(sought=True)
+            first = next(frames, None)
+            if first is not None and 0 <= first.time <= start:
+                self._counts.seeks += 1
+                return first, frames
+        return self._reopen()
+
+    def _reopen(self) -> tuple[Shown, Iterator[Shown]] | None:
+        self._opened.__exit__(None, None, None)
+        self._counts = _Counts()
+        self.__enter__()
+        frames = self._decoded()
+        first = next(frames, None)
+        if first is None:
+            raise MediaError(f"{self.name}: cannot be read again from its beginning")
+        return first, frames
+
+    def _decoded(self, *, sought: bool = False) -> Iterator[Shown]:
+        import av
+
+        clock, count = self._clock, 0
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError, RuntimeError) as error:
+                if isinstance(error, av.error.EOFError):
+                    return
+                self._counts.errors += 1
+                self._counts.stopped = reason(error)
+                continue
+            for frame in frames:
+                self._note(frame)
+                placed = clock.place(frame.pts, frame.duration)
+                if placed is not None:
+                    time, duration = placed
+                    yield Shown(clock.index_at(time) if sought else count, time, duration, frame)
+                count += 1
+
+    def _packets(self) -> Iterator[Any]:
+        import av
+
+        try:
+            yield from self._container.demux(self._stream)
+        except (av.FFmpegError, OSError) as error:
+            self._counts.stopped = reason(error)
+            yield from self._flush()
+
+    def _flush(self) -> Iterator[Any]:
+        import av
+
+        packet: Any = av.Packet()
+        packet.stream = self._stream
+        yield packet
+
+    def _note(self, frame: VideoFrame) -> None:
+        if self._clock.shown:
+            return
+        turned = frame.rotation % 180 != 0
+        facts = self.facts
+        facts.rotation, facts.mirrored = frame.rotation, Turn.of(frame).mirrors
+        facts.width, facts.height = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        facts.pix_fmt = frame.format.name
+        if frame.pts is not None:
+            facts.start_time = frame.pts * self._clock.time_base
+
+    @property
+    def origin(self) -> int:
+        """Timestamp (ticks) of the first picture; known once `shown` has begun."""
+        return self._clock.origin or 0
+
+    def warnings(self) -> list[str]:
+        """What a user should know of the pictures read so far; complete after `shown` has ended."""
+        found = self._clock.warnings()
+        facts = self.facts
+        if facts.video_streams > 1:
+            found.insert(0, f"{facts.video_streams} video streams: using stream {self._stream.index}")
+        short = None
+        if self.seconds is not None and facts.claimed_seconds is not None and self.claim_is_of_video:
+            slack = max(Fraction(1, 10), 3 * self._clock.last_duration, facts.claimed_seconds / 100)
+            if facts.claimed_seconds - self.seconds > slack:
+                short = (
+                    f"the file claims {float(facts.claimed_seconds):.3f} s but only {float(self.seconds):.3f} s "
+                    "can be decoded (cut short or damaged): the decodable part is used"
+                )
+                found.append(short)
+        if self._counts.errors and short is None:
+            found.append(f"{self._counts.errors} damaged part(s) could not be decoded")
+        return [f"{self.name}: {text}" for text in found]

@@ -1,0 +1,175 @@
+"""Opening what a user gives as a video or a sound: a path, an open file, bytes; never the network, never a playlist.
+
+Every failure becomes one line with the file's name. FFmpeg's own messages stay inside FFmpeg.
+Knows nothing of time, pictures or sampling.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundvcm.errors import MediaError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+
+OPEN_SECONDS = 5
+READ_SECONDS = 60
+MAX_PIXELS = 160_000_000
+STILL_FORMATS = ("image2", "gif", "apng", "webp", "avif", "ico", "jpegxl_anim")
+
+# Readers that follow addresses inside the file, open devices, or draw text files as pictures.
+_REFUSED = frozenset(
+    "concat hls dash sdp rtsp rtp sap lavfi imf webm_dash_manifest alsa fbdev kmsgrab oss v4l2 x11grab xcbgrab jack "
+    "pulse sndio openal avs vapoursynth tty bin xbin adf idf rawvideo data ffmetadata vobsub smoothstreaming".split()
+)
+
+
+@cache
+def _allowed_formats() -> str:
+    import av
+
+    def fine(name: str) -> bool:
+        return not _REFUSED.intersection(name.split(","))
+
+    return ",".join(sorted(name for name in av.formats_available if fine(name)))
+
+
+def source_name(source: object) -> str:
+    """What to call a source in messages: the file's name, or what kind of object it is."""
+    path = source_path(source)
+    if path is not None:
+        return path.name or str(path)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return f"{len(source)} bytes"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and name else f"<{type(source).__name__}>"
+
+
+def source_path(source: object) -> Path | None:
+    """The path of a source that is one (a str, a Path, or an object that only carries the path of a file).
+
+    Raises:
+        MediaError: for a web address, which soundvcm never fetches.
+    """
+    if isinstance(source, str):
+        head = source.split("://")[0]
+        if "://" in source and head.isalnum() and not os.path.exists(source):
+            raise MediaError(f"{source}: web addresses are not fetched; download the file and give its path")
+        return Path(source)
+    if isinstance(source, os.PathLike):
+        return Path(source)
+    name = getattr(source, "name", None)
+    if isinstance(name, str) and not hasattr(source, "read") and os.path.exists(name):
+        return Path(name)  # what some web toolkits hand over: an object with the path of a temporary file
+    return None
+
+
+def _as_input(source: Any) -> Any:
+    """What PyAV opens: a "file:" address for paths (so that "-x", "a:b" and "%03d" are plain names), else a file."""
+    path = source_path(source)
+    if path is not None:
+        if not path.exists():
+            raise MediaError(f"{path}: no such file")
+        if path.is_dir():
+            raise MediaError(f"{path}: is a folder, not a media file")
+        if path.is_file() and path.stat().st_size == 0:
+            raise MediaError(f"{path}: is empty (0 bytes)")
+        return "file:" + os.path.abspath(path)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(bytes(source))
+    if hasattr(source, "read"):
+        if hasattr(source, "seekable") and source.seekable():
+            source.seek(0)
+        return source
+    raise MediaError(
+        f"cannot read a {type(source).__name__}: give a path, an open binary file, or frames with fps"
+    )
+
+
+def is_rereadable(source: object) -> bool:
+    """True if the source can be opened again from its beginning (a regular file, bytes, a seekable object)."""
+    path = source_path(source)
+    if path is not None:
+        return path.is_file()
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return True
+    return bool(hasattr(source, "seekable") and source.seekable())
+
+
+@contextmanager
+def open_media(source: Any) -> Iterator[InputContainer]:
+    """Open a source for reading and close it in any case; FFmpeg errors inside the block become MediaError.
+
+    Args:
+        source: a path, bytes, or an object with `read` (and `seek` where it can; `seekable()` tells).
+
+    Raises:
+        MediaError: one line with the file's name, if it cannot be read.
+    """
+    import av
+
+    name = source_name(source)
+    target = _as_input(source)
+    options = {
+        "protocol_whitelist": "file,pipe,fd",
+        "format_whitelist": _allowed_formats(),
+        "pattern_type": "none",
+        "max_pixels": str(MAX_PIXELS),
+    }
+    try:
+        container = av.open(
+            target, "r", options=options, metadata_errors="replace", timeout=(OPEN_SECONDS, READ_SECONDS)
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{name}: not a readable media file ({reason(error)})") from None
+    try:
+        yield container
+    except av.FFmpegError as error:
+        raise MediaError(f"{name}: cannot be read ({reason(error)})") from None
+    finally:
+        container.close()
+
+
+def reason(error: BaseException) -> str:
+    """The cause of an FFmpeg or system error in a few words, without codes and paths."""
+    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return text.splitlines()[0].removesuffix(".")
+
+
+def video_streams(container: InputContainer) -> list[Stream]:
+    """The moving pictures of a file, best first; cover art and thumbnails are not among them.
+
+    The best one carries the default mark, then has the most pixels, then comes first (as the ffmpeg command picks).
+    """
+    from av.stream import Disposition
+
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    found = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & covers and stream.codec_context is not None
+    ]
+
+    def rank(stream: Any) -> tuple[bool, int, int]:
+        return (bool(stream.disposition & Disposition.default), stream.width * stream.height, -stream.index)
+
+    return sorted(found, key=rank, reverse=True)
+
+
+def has_cover_only(container: InputContainer) -> bool:
+    """True if the only pictures in the file are attached ones (album covers)."""
+    return bool(container.streams.video) and not video_streams(container)
+
+
+def is_picture_format(container: InputContainer) -> bool:
+    """True for formats that hold one picture or a short animation: png, jpeg, webp, gif, avif and their kind."""
+    names = container.format.name.split(",")
+    return any(name.endswith("_pipe") or name in STILL_FORMATS for name in names)
