@@ -42,9 +42,7 @@ def weight(key: str, shape: tuple[int, ...], salt: str = "") -> npt.NDArray[np.f
     return np.asarray(value, dtype=np.float32)
 
 
-def weights(
-    shapes: Iterable[tuple[str, tuple[int, ...]]], salt: str = ""
-) -> dict[str, npt.NDArray[np.float32]]:
+def weights(shapes: Mapping[str, tuple[int, ...]], salt: str = "") -> dict[str, npt.NDArray[np.float32]]:
     """Weights for every key and shape."""
     return {key: weight(key, shape, salt) for key, shape in shapes.items()}
 

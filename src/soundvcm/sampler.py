@@ -1,6 +1,6 @@
 """From noise to data along a velocity field: functions without state.
 
-A field is (noisy [b n c], t [b], s [b]) -> velocity [b n c], data at t = 0, noise at t = 1; x_s = x_t - (t-s) u.
+A field is (noisy [b n c], t [b], s [b]) -> velocity [b n c]; data at t = 0, noise at t = 1.
 Knows nothing of networks beyond that; guidance, time grids and the count of passes live here.
 """
 
@@ -35,15 +35,15 @@ class Joinable(Protocol):
         ...
 
 
-def uniform_times(steps: int) -> Tensor:
-    """The grid 1 = t_N > ... > t_0 = 0 of N equal steps (Algorithm 2), [steps + 1] float64.
+def uniform_times(steps: int) -> list[float]:
+    """The grid 1 = t_N > ... > t_0 = 0 of N equal steps (Algorithm 2), steps + 1 numbers.
 
     Raises:
         OptionError: for fewer than one step.
     """
     if steps < 1:
         raise OptionError(f"steps must be at least 1, not {steps}")
-    return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+    return [(steps - i) / steps for i in range(steps + 1)]
 
 
 def check_times(times: Times) -> list[float]:
@@ -66,7 +66,7 @@ def check_times(times: Times) -> list[float]:
 
 def _rows(value: float, like: Tensor) -> Tensor:
     """One time for each row; in float32 at least, since narrower formats cannot hold times."""
-    wide = torch.float64 if like.dtype == torch.float64 else torch.float32
+    wide = torch.promote_types(like.dtype, torch.float32)
     return torch.full((like.shape[0],), value, dtype=wide, device=like.device)
 
 

@@ -205,7 +205,7 @@ class ConditionEncoder(nn.Module):
         )
 
     def _modulating(self, sync: Tensor, latents: int) -> Tensor:
-        """Projected sync [b g d] at each token: nearest to each latent, then the mean over a token's latents."""
+        """Projected sync [b g d] at each token: nearest to each latent, mean over a token's latents."""
         patch = self.config.patch
         index = nearest_index(sync.shape[1], latents, self.config.sync_ratio)
         if latents % patch:

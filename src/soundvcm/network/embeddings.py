@@ -90,8 +90,8 @@ def nearest_index(tokens: int, latents: int, ratio: float | None = None) -> Tens
     """For each of `latents` the sync token that is nearest in time, [latents] int64 on the CPU.
 
     Without a ratio this is torch's nearest-exact interpolation in float32, rounding of ties included: public
-    weights were trained with it, also where exact arithmetic says otherwise (192 -> 345). With a ratio (tokens
-    per latent) the clocks of both streams are kept whatever their lengths.
+    weights were trained with it, also where exact arithmetic says otherwise (192 -> 345). With a ratio
+    (tokens per latent) the clocks of both streams are kept whatever their lengths.
     """
     if ratio is not None:
         centres = (torch.arange(latents, dtype=torch.float64) + 0.5) * ratio
@@ -112,6 +112,6 @@ def resample_linear(x: Tensor, latents: int, ratio: float | None = None) -> Tens
     step = tokens / latents if ratio is None else ratio
     centres = ((torch.arange(latents, dtype=torch.float64) + 0.5) * step - 0.5).clamp(0, tokens - 1)
     low = centres.floor()
-    share = (centres - low)[None, :, None].to(x.device, x.dtype)
+    share = (centres - low)[None, :, None].to(x.dtype).to(x.device)
     first = low.long().to(x.device)
     return torch.lerp(x[:, first], x[:, (first + 1).clamp(max=tokens - 1)], share)

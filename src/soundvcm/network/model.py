@@ -1,7 +1,7 @@
 """The velocity network u(noisy, t, s, conditions): mean velocity from t down to s (section 3, supplement B).
 
 Data at t = 0, noise at t = 1. A call changes nothing in the network: length, device and number format come
-from the tensors, so one network serves many threads. Knows nothing of objectives, samplers, codecs or encoders.
+from the tensors, so one network serves many threads. Knows nothing of objectives, samplers or codecs.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class VelocityNetwork(nn.Module):
             )
         for block in self.fused:
             latent = block(latent, frame, encoded.by_latent)
-        out = self.final(latent, one if self.config.final_condition == "global" else frame)
+        out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
         out = out.reshape(batch, -1, self.config.latent_dim)[:, :n].to(noisy.dtype)
         return -out if self.config.mirrored else out
 
@@ -196,12 +196,20 @@ class VelocityNetwork(nn.Module):
 
     @torch.no_grad()
     def load_reference(self, state: Mapping[str, Tensor]) -> None:
-        """Take over an MMAudio state dict of this size, strictly (the network is single-time).
+        """Take over an MMAudio state dict of this size, strictly.
+
+        A network built on the meta device takes the given tensors themselves; others copy them.
 
         Raises:
+            OptionError: if this network is not a mirrored single-time one, which is what those weights are.
             WeightsError: one line naming missing, unexpected and mis-shaped keys; nothing was changed then.
         """
-        self.load_state_dict(from_reference(state, self.state_dict(), self.config))
+        config = self.config
+        more = config.two_time or config.sync_to_input or config.guidance_input != "none"
+        if more or not config.mirrored:
+            raise OptionError("reference weights are of a mirrored single-time network: adopt extends them")
+        loaded = from_reference(state, self.state_dict(), config)
+        self.load_state_dict(loaded, assign=self.latent_mean.is_meta)
 
     def reference_state(self) -> dict[str, Tensor]:
         """This network's weights under the reference's names and row orders."""

@@ -1,7 +1,7 @@
 """Rotary positions: angles for any length and their application to queries and keys.
 
 Angles are cached per length as plain arrays; a call returns fresh tensors, so that threads, devices, number
-formats and autograd modes never meet in a shared one. Knows nothing of networks; length is an argument, not a state.
+formats and autograd modes never meet in a shared one. Knows nothing of networks.
 """
 
 from __future__ import annotations

@@ -1,0 +1,72 @@
+"""Every golden case: this project against the numbers of the reference implementations.
+
+`SOUNDVCM_GOLDEN=DIR pytest tests/test_parity.py` runs another folder with its own `cases.json`; `-m ""`
+includes the slow cases.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from golden_rules import exact_input, given_input, relative_error, seed_of, weight
+from parity import Case, Check, read_cases, runners
+
+OWN = Path(__file__).resolve().parent / "golden"
+FOLDER = Path(os.environ.get("SOUNDVCM_GOLDEN", OWN))
+CASES = read_cases(FOLDER)
+RUNNERS = runners()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else []) for case in CASES],
+)
+def test_case(case: Case) -> None:
+    assert case.part in RUNNERS, f"no runner for part {case.part!r}: add it to a file in tests/parity"
+    with torch.no_grad():
+        checks = list(RUNNERS[case.part](case))
+    assert checks, "a case that compares nothing"
+    failures = [line for check in checks if (line := check.failure())]
+    assert not failures, f"{len(failures)} of {len(checks)} comparisons failed:\n" + "\n".join(failures)
+
+
+def test_a_wrong_number_fails_a_check() -> None:
+    right = np.array([1.0, 2.0])
+    assert Check("same", right, right, 1e-10).failure() is None
+    assert "rel error" in str(Check("off", right * 1.001, right, 1e-4).failure())
+    assert "abs error" in str(Check("off", right + 0.1, right, 0.01, "abs").failure())
+    assert "rel error" in str(Check("nan", right * np.nan, right, 1e-4).failure())
+    assert "shape" in str(Check("cut", right[:1], right, 1e-4).failure())
+    assert "not equal" in str(Check("other", [1, 2], [1, 3], 0, "exact").failure())
+
+
+def test_rules_give_the_listed_seeds_and_values() -> None:
+    facts = Case("rules", "rules", "rule_check.json", OWN).values()
+    salt = facts["salt"]
+    for row in facts["weights"]:
+        value = weight(row["key"], tuple(row["shape"]), salt)
+        assert seed_of(row["key"], salt) == row["seed"]
+        assert relative_error(value.ravel()[: len(row["first"])], row["first"]) < 1e-7
+        assert float(value.astype(np.float64).sum()) == pytest.approx(row["sum"], abs=1e-9)
+    for row in facts["inputs"]:
+        value = given_input(row["name"], tuple(row["shape"]), salt)
+        assert seed_of("input:" + row["name"], salt) == row["seed"]
+        assert relative_error(value.ravel()[: len(row["first"])], row["first"]) < 1e-7
+        assert float(value.astype(np.float64).sum()) == pytest.approx(row["sum"], abs=1e-6)
+
+
+def test_a_salt_changes_every_draw() -> None:
+    assert seed_of("a", "pepper ") == seed_of("pepper a")
+    assert not np.array_equal(weight("a.weight", (3, 2)), weight("a.weight", (3, 2), "pepper"))
+    assert not np.array_equal(exact_input("x", (4,)), exact_input("x", (4,), "pepper"))
+
+
+def test_each_golden_file_has_a_case() -> None:
+    """Nothing lies in the folder without being compared."""
+    used = {case.file for case in read_cases(OWN)} | {case.keys for case in read_cases(OWN)}
+    lying = {path.name for path in OWN.iterdir() if path.suffix in (".npz", ".json", ".tsv")}
+    assert lying - used - {"cases.json", "rule_check.json"} == set()
