@@ -122,7 +122,7 @@ class EmaProfiles:
         self.updates += 1
         live = [value.detach() for value in self._live.values()]
         for sigma, gamma in self.gammas.items():
-            keep = beta_at(self.updates, gamma, self.kind)
+            keep = 0.0 if self.updates == 1 else beta_at(self.updates, gamma, self.kind)  # the first copies
             torch._foreach_lerp_(list(self.averages[sigma].values()), live, 1 - keep)
 
     @contextmanager
@@ -227,7 +227,7 @@ def synthesise(
     Args:
         run_dir: folder of the run.
         sigma_rel: wanted width.
-        updates: end of the average, default the last snapshot; later snapshots are not used.
+        updates: end of the average, default the last snapshot; later snapshots are not used (nitrous uses all).
         kind: see `beta_at`.
 
     Returns:
@@ -238,7 +238,9 @@ def synthesise(
         WeightsError: if there is no snapshot up to `updates`.
     """
     gamma_of(sigma_rel)
-    found = [s for s in list_snapshots(run_dir) if updates is None or s.updates <= updates]
+    found = [
+        s for s in list_snapshots(run_dir) if updates is None or s.updates <= updates or kind == "nitrous"
+    ]
     if not found:
         raise WeightsError(
             f"{snapshot_folder(run_dir)} holds no snapshot to average: train first, or further"
