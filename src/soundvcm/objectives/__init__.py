@@ -12,25 +12,45 @@ import pydantic
 
 from soundvcm.config import Config, nearest
 from soundvcm.errors import ConfigError
+from soundvcm.objectives.alpha_flow import AlphaFlow, AlphaFlowConfig
 from soundvcm.objectives.base import LossTerms, Objective, Velocity
 from soundvcm.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from soundvcm.objectives.meanflow import MeanFlow, MeanFlowConfig
+from soundvcm.objectives.reflow import Distill, DistillConfig, Reflow, ReflowConfig
+from soundvcm.objectives.split_meanflow import SplitMeanFlow, SplitMeanFlowConfig
 from soundvcm.objectives.vcm import VelocityConsistency, VelocityConsistencyConfig
 
 ObjectiveConfig = Annotated[
-    VelocityConsistencyConfig | FlowMatchingConfig,
+    VelocityConsistencyConfig
+    | FlowMatchingConfig
+    | MeanFlowConfig
+    | AlphaFlowConfig
+    | SplitMeanFlowConfig
+    | ReflowConfig
+    | DistillConfig,
     pydantic.Field(discriminator="kind"),
 ]
 KINDS: dict[str, type[Config]] = {
     "vcm": VelocityConsistencyConfig,
     "flow_matching": FlowMatchingConfig,
+    "meanflow": MeanFlowConfig,
+    "alpha_flow": AlphaFlowConfig,
+    "split_meanflow": SplitMeanFlowConfig,
+    "reflow": ReflowConfig,
+    "distill": DistillConfig,
 }
 
 __all__ = [
     "KINDS",
+    "AlphaFlowConfig",
+    "DistillConfig",
     "FlowMatchingConfig",
     "LossTerms",
+    "MeanFlowConfig",
     "Objective",
     "ObjectiveConfig",
+    "ReflowConfig",
+    "SplitMeanFlowConfig",
     "Velocity",
     "VelocityConsistencyConfig",
     "build",
@@ -45,6 +65,16 @@ def build(config: ObjectiveConfig) -> Objective:
             return VelocityConsistency(config)
         case FlowMatchingConfig():
             return FlowMatching(config)
+        case MeanFlowConfig():
+            return MeanFlow(config)
+        case AlphaFlowConfig():
+            return AlphaFlow(config)
+        case SplitMeanFlowConfig():
+            return SplitMeanFlow(config)
+        case DistillConfig():
+            return Distill(config)
+        case ReflowConfig():
+            return Reflow(config)
         case _:
             assert_never(config)
 

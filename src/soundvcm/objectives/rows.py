@@ -142,10 +142,7 @@ def draw_rows(
     Raises:
         ShapeError: if data, noise and conditions do not have the same rows.
     """
-    sizes = check_shape("data", data, "b n c", b=conditions.batch)
-    batch = sizes["b"]
-    if noise is not None:
-        check_shape("noise", noise, "b n c", **sizes)
+    batch = check_rows(data, conditions, noise)
     pairs = config if isinstance(config, PairsConfig) else None
     times = draw_times(
         batch,
@@ -156,6 +153,49 @@ def draw_rows(
         endpoint_share=pairs.endpoint_share if pairs else 0.0,
         generator=generator,
     )
+    return _rows(config, data, conditions, noise, generator, times)
+
+
+def rows_at(
+    config: RowsConfig,
+    data: Tensor,
+    conditions: Conditions,
+    noise: Tensor | None,
+    generator: torch.Generator,
+    *,
+    t: float,
+    s: float,
+) -> Rows:
+    """As `draw_rows`, but every row at the same given times, s <= t."""
+    batch = check_rows(data, conditions, noise)
+    times = Times(
+        torch.full((batch,), t, dtype=torch.float64),
+        torch.full((batch,), s, dtype=torch.float64),
+        torch.full((batch,), s < t),
+    )
+    return _rows(config, data, conditions, noise, generator, times)
+
+
+def check_rows(data: Tensor, conditions: Conditions, noise: Tensor | None) -> int:
+    """The number of rows.
+
+    Raises:
+        ShapeError: if data, noise and conditions do not have the same rows.
+    """
+    sizes = check_shape("data", data, "b n c", b=conditions.batch)
+    if noise is not None:
+        check_shape("noise", noise, "b n c", **sizes)
+    return sizes["b"]
+
+
+def _rows(
+    config: RowsConfig,
+    data: Tensor,
+    conditions: Conditions,
+    noise: Tensor | None,
+    generator: torch.Generator,
+    times: Times,
+) -> Rows:
     conditions = drop_conditions(
         conditions,
         null_share=config.null_share,
@@ -163,7 +203,8 @@ def draw_rows(
         generator=generator,
     )
     null = conditions.is_empty.cpu()
-    scale = _draw_scale(pairs, batch, generator)
+    pairs = config if isinstance(config, PairsConfig) else None
+    scale = _draw_scale(pairs, len(null), generator)
     guidance = None
     if pairs is not None and pairs.guidance_input:
         scale = torch.where(null, 1.0, scale)

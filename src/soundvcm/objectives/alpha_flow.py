@@ -1,0 +1,111 @@
+"""alpha-Flow: from trajectory flow matching (alpha = 1) over consistency to MeanFlow (alpha = 0) by a
+curriculum.
+
+Its target is velocity consistency's with lambda = alpha; only the schedule and the weight alpha/(mse +
+epsilon) differ, and what happens below a smallest alpha. Knows the network only as a function.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import pydantic
+import torch
+from torch import Tensor
+
+from soundvcm.objectives.base import LossTerms, Velocity, call, check_progress
+from soundvcm.objectives.guidance import mix_velocity
+from soundvcm.objectives.meanflow import derivative_target
+from soundvcm.objectives.path import wide
+from soundvcm.objectives.rows import PairsConfig, draw_rows
+from soundvcm.objectives.times import after_warm_start, look_ahead
+from soundvcm.objectives.vcm import euler_target
+from soundvcm.objectives.weighting import adaptive_weight, loss_terms, mean_square
+from soundvcm.records import Conditions
+
+
+class AlphaFlowConfig(PairsConfig):
+    """Settings of alpha-Flow.
+
+    Attributes:
+        kind: its name.
+        falls_from: share of the training at which alpha begins to fall from 1.
+        falls_until: share at which it has reached 0.
+        steepness: of the sigmoid in between.
+        snap: alpha below this counts as 0 (MeanFlow), above 1 - snap as 1.
+        derivative: how MeanFlow's derivative is taken at alpha = 0: "jvp" or "central".
+        reach: e of the central difference.
+    """
+
+    kind: Literal["alpha_flow"] = "alpha_flow"
+    falls_from: float = pydantic.Field(default=0.0, ge=0, le=1)
+    falls_until: float = pydantic.Field(default=1.0, ge=0, le=1)
+    steepness: float = pydantic.Field(default=25.0, gt=0)
+    snap: float = pydantic.Field(default=5e-3, gt=0, lt=0.5)
+    derivative: Literal["jvp", "central"] = "jvp"
+    reach: float = pydantic.Field(default=5e-3, gt=0, lt=0.5)
+
+    @pydantic.model_validator(mode="after")
+    def _falls(self) -> AlphaFlowConfig:
+        if self.falls_from >= self.falls_until:
+            raise ValueError("falls_from must be below falls_until")
+        return self
+
+
+class AlphaFlow:
+    """alpha-Flow; see `soundvcm.objectives.base.Objective` for the call."""
+
+    def __init__(self, config: AlphaFlowConfig) -> None:
+        self.config = config
+
+    def __call__(
+        self,
+        u: Velocity,
+        frozen: Velocity,
+        data: Tensor,
+        conditions: Conditions,
+        *,
+        noise: Tensor | None = None,
+        progress: float,
+        generator: torch.Generator,
+    ) -> LossTerms:
+        """The loss of one batch."""
+        check_progress(progress)
+        config = self.config
+        after = after_warm_start(progress, config.warm_start)
+        rows = draw_rows(config, data, conditions, noise, generator, velocity_only=after is None)
+        prediction = wide(call(u, rows.noisy, rows.t, rows.s, rows.conditions, rows.guidance))
+        mixed = mix_velocity(config, frozen, rows, prediction).mixed
+
+        alpha = 1.0 if after is None else alpha_at(config, after)
+        always = config.equal_calls and alpha < 1
+        weight = torch.ones_like(rows.times.t)
+        if alpha > 0:
+            ahead, weight = look_ahead(rows.times, alpha, config.gap)
+            target, _ = euler_target(
+                frozen,
+                rows,
+                mixed=mixed,
+                velocity=mixed,
+                ahead=ahead,
+                weight=weight,
+                exact=True,
+                always=always,
+            )
+        else:
+            reach = config.reach if config.derivative == "central" else None
+            target = derivative_target(frozen, rows, mixed, reach=reach, always=always)
+        mse = mean_square(prediction - target)
+        scaled = weight.to(mse) * adaptive_weight(mse, config.power, config.epsilon)
+        return loss_terms(config, rows, mse, weight=scaled, watch={"alpha": alpha})
+
+
+def alpha_at(config: AlphaFlowConfig, progress: float) -> float:
+    """The scheduled alpha: a sigmoid falling between `falls_from` and `falls_until`, snapped to 0 and 1."""
+    middle = (config.falls_from + config.falls_until) / 2
+    slope = config.steepness / (config.falls_until - config.falls_from)
+    alpha = 1 / (1 + math.exp(min(slope * (progress - middle), 700.0)))
+    if alpha < config.snap:
+        return 0.0
+    return 1.0 if alpha > 1 - config.snap else alpha
