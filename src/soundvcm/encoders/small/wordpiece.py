@@ -87,7 +87,7 @@ def is_punctuation(char: str) -> bool:
 
 
 def is_cjk(char: str) -> bool:
-    """True for Chinese characters (also used in Japanese and Korean), which BERT treats as words of their own."""
+    """True for Chinese characters (Japanese and Korean use them too), which BERT treats as words."""
     code = ord(char)
     return (
         0x4E00 <= code <= 0x9FFF

@@ -22,7 +22,7 @@ ENGLISH_ONLY = "the text encoder knows English only; this text may have no effec
 
 
 class WordsEncoder:
-    """The text encoder of `tiny`: texts => float32 [b, 1, dim], each of length 1; a blank text gives zeros."""
+    """The text encoder of `tiny`: texts => float32 [b, 1, dim] of length 1; a blank text gives zeros."""
 
     name = "words-1"
     tokens = 1
@@ -90,7 +90,7 @@ class WordsEncoder:
             return all(word.known for word in words)
         if sum(not char.isascii() for char in letters) * 3 > len(letters):
             return False
-        spelled = [word for word in words if any(char.isalpha() for char in word.text)]
+        spelled = [word for word in words if len(word.text) > 1 and word.text[0].isalpha()]
         known = sum(bool(self.english[word.pieces[0]]) for word in spelled if len(word.pieces) == 1)
         return len(spelled) < 2 or known * 3 > len(spelled)
 
