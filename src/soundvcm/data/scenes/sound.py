@@ -1,0 +1,142 @@
+"""A scene's tracks => its sound: bank clips put at the events to the sample, lasting sounds under their level curve.
+
+One object keeps one timbre: few clips, varied once, louder and brighter with strength. Knows no pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from soundvcm.data.bank import BANK_RATE, Bank, onset_seconds, vary
+from soundvcm.data.scenes.motion import Beats, Level
+from soundvcm.data.variation import in_room, tilted
+from soundvcm.errors import StoreError
+
+Wave = npt.NDArray[np.float32]
+Generator = np.random.Generator
+
+TUNED = frozenset({"piano", "guitar", "violin", "trumpet", "marimba", "bell", "whistle"})
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object's sounds.
+
+    Attributes:
+        kind: name of the bank's kind.
+        drive: events, or a level curve for a lasting sound.
+        gain: loudest peak (events) or RMS at level 1 (lasting), of full scale.
+        choke: a new event ends the sound of the one before.
+    """
+
+    kind: str
+    drive: Beats | Level
+    gain: float
+    choke: bool = False
+
+
+def render(
+    tracks: Sequence[Track], bank: Bank, split: str, seconds: float, rng: Generator, dry: bool = False
+) -> Wave:
+    """All tracks mixed: float32 [round(seconds x 16000)], peak at most 0.95.
+
+    Args:
+        tracks: what sounds.
+        bank: where the clips are.
+        split: which clips may be used.
+        seconds: length.
+        rng: another generator gives another rendition of the same events.
+        dry: leave out rooms and lasting sounds, for tests.
+
+    Raises:
+        StoreError: if the bank has no clip of a kind in this split.
+    """
+    samples = round(seconds * BANK_RATE)
+    hits = np.zeros(samples, np.float32)
+    under = np.zeros(samples, np.float32)
+    for track in tracks:
+        if isinstance(track.drive, Beats):
+            hits += _hits(track, track.drive, bank, split, samples, rng)
+        elif not dry:
+            under += _lasting(track, track.drive, bank, split, samples, rng)
+    if not dry and rng.random() < 0.4 and hits.any():
+        hits = in_room(hits, rng, rng.uniform(0.15, 0.7), rng.uniform(0.1, 0.4))[:samples]
+    mix = hits + under
+    peak = float(np.max(np.abs(mix), initial=0.0))
+    return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
+
+
+def _waves(bank: Bank, kind: str, split: str, mode: str) -> list[Wave]:
+    clips = bank.clips(kind, split, mode)
+    if not clips:
+        raise StoreError(
+            f"the bank has no {mode} clips of kind {kind!r} in split {split!r}; choose another split or rebuild it"
+        )
+    return [clip.wave for clip in clips]
+
+
+def _hits(track: Track, beats: Beats, bank: Bank, split: str, samples: int, rng: Generator) -> Wave:
+    waves = _waves(bank, track.kind, split, "event")
+    tuned = track.kind in TUNED
+    chosen = rng.choice(len(waves), size=min(len(waves), int(rng.choice([1, 1, 2, 3]))), replace=False)
+    voices = [
+        _voice(waves[int(i)], rng, 7.0 if tuned else 3.0) for i in chosen for _ in range(4 if tuned else 1)
+    ]
+    soft = [tilted(wave, -rng.uniform(1.0, 4.0)) for wave in voices]
+    out = np.zeros(samples, np.float32)
+    for i, (time, strength) in enumerate(zip(beats.times, beats.strengths, strict=True)):
+        number = int(rng.integers(len(voices)))
+        wave = soft[number] if strength < 0.5 else voices[number]
+        peak = float(np.max(np.abs(wave), initial=1e-9))
+        gain = track.gain * (0.12 + 0.88 * strength**1.5) * 10 ** (rng.uniform(-1, 1) / 20) / peak
+        start = round((time - onset_seconds(wave)) * BANK_RATE)
+        end = start + len(wave)
+        if track.choke and i + 1 < len(beats.times):
+            end = min(end, round(beats.times[i + 1] * BANK_RATE))
+        _add(out, wave[: max(0, end - start)] * np.float32(gain), start)
+    return out
+
+
+def _voice(wave: Wave, rng: Generator, semitones: float) -> Wave:
+    """One variation of a clip without room or change of level."""
+    return vary(wave, rng, semitones=semitones, room=0.0, level=0.0)
+
+
+def _add(out: Wave, wave: Wave, start: int) -> None:
+    """Add `wave` at `start`, cut at both ends of `out`, its last 20 ms faded."""
+    fade = min(len(wave), BANK_RATE // 50)
+    if fade:
+        wave[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    skip = max(0, -start)
+    count = min(len(wave) - skip, len(out) - max(start, 0))
+    if count > 0:
+        out[max(start, 0) : max(start, 0) + count] += wave[skip : skip + count]
+
+
+def _lasting(track: Track, level: Level, bank: Bank, split: str, samples: int, rng: Generator) -> Wave:
+    waves = _waves(bank, track.kind, split, "ambience")
+    wave = vary(waves[int(rng.integers(len(waves)))], rng, lasting=True, semitones=2.0, room=0.0, level=0.0)
+    out = _looped(wave, samples, rng)
+    rms = float(np.sqrt(np.mean(out * out)) + 1e-9)
+    return out * level.samples(samples, BANK_RATE) ** np.float32(1.5) * np.float32(track.gain / rms)
+
+
+def _looped(wave: Wave, samples: int, rng: Generator) -> Wave:
+    """The wave again and again from a random place, joined by cross-fades of a quarter of a second."""
+    fade = min(BANK_RATE // 4, len(wave) // 4)
+    ramp = np.sin(np.linspace(0.0, np.pi / 2, fade, dtype=np.float32))
+    offset = int(rng.integers(0, len(wave) - fade)) if len(wave) > 2 * fade else 0
+    out = np.zeros(samples + len(wave) + fade, np.float32)
+    start = -offset
+    while start < samples:
+        piece = wave.copy()
+        piece[:fade] *= ramp
+        piece[len(piece) - fade :] *= ramp[::-1]
+        skip = max(0, -start)
+        out[start + skip : start + len(wave)] += piece[skip:]
+        start += len(wave) - fade
+    return out[:samples]
