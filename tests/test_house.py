@@ -18,9 +18,9 @@ LAYERS = {
     0: ("errors", "shapes", "timeline", "records"),
     1: ("config", "weights", "runtime"),
     2: ("media", "encoders", "network", "objectives", "sampler", "codec"),
-    3: ("pipeline", "sound", "film", "data"),
+    3: ("pipeline", "watching", "sound", "film", "job", "data"),
     4: ("training", "evaluation"),
-    5: ("presets",),
+    5: ("presets", "recipes"),
     6: ("cli", "web"),
 }
 LAYER_OF = {part: layer for layer, parts in LAYERS.items() for part in parts}
@@ -140,7 +140,9 @@ def test_only_the_command_line_prints() -> None:
 
 def test_only_runtime_asks_for_devices_and_threads() -> None:
     pattern = re.compile(r"\.cuda\(|cuda\.is_available|set_num_threads|mps\.is_available|autocast\(\"cuda\"")
-    hits = [str(path.name) for path in FILES if part_of(path) != "runtime" and pattern.search(path.read_text())]
+    hits = [
+        str(path.name) for path in FILES if part_of(path) != "runtime" and pattern.search(path.read_text())
+    ]
     assert hits == []
 
 
@@ -198,10 +200,16 @@ def test_no_machine_paths_or_registry_hosts_are_committed() -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    pattern = re.compile(r"(/work/|/farm/|/opt/wheels|/opt/pypi|/root/)" + "|pypi" + r"\.org|python" + r"hosted\.org")
+    pattern = re.compile(
+        r"(/work/|/farm/|/opt/wheels|/opt/pypi|/root/)" + "|pypi" + r"\.org|python" + r"hosted\.org"
+    )
     for name in filter(None, listed.stdout.split("\0")):
         path = ROOT / name
-        if path.suffix in (".py", ".md", ".toml", ".txt", ".sh", "") and path.is_file() and path != Path(__file__):
+        if (
+            path.suffix in (".py", ".md", ".toml", ".txt", ".sh", "")
+            and path.is_file()
+            and path != Path(__file__)
+        ):
             found = pattern.search(path.read_text(encoding="utf-8", errors="ignore"))
             assert not found, f"{name}: {found.group(0) if found else ''}"
 

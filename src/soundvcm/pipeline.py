@@ -2,77 +2,34 @@
 
     media => encoders => network => sampler => codec => Sound
 
-`watch` encodes a clip once; `make` turns what was seen into a take with one network call a step. Nothing here is
-changed by a call, so several threads may use one pipeline for clips of different lengths. Knows no command line,
-no training and no preset by name.
+`watch` encodes a clip once; `make` turns what was seen into a take with one network call a step. Nothing here
+is changed by a call, so several threads may use one pipeline for clips of different lengths. Knows no command
+line, no training and no preset by name.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from soundvcm import media, runtime, sampler
+from soundvcm import film, runtime, sampler
 from soundvcm.codec import AudioCodec
 from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
-from soundvcm.errors import InputError, OptionError
+from soundvcm.errors import OptionError
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
-from soundvcm.sound import Sound
+from soundvcm.sound import Ask, Progress, Sampling, Sound, Watched, Wave, refuse_non_finite
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
+from soundvcm.watching import Video, Watcher, silent_progress, timed
 
-Progress = Callable[[str, float], None]
-Video = str | Path | BinaryIO | np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a system turns noise into latents.
-
-    Attributes:
-        kind: "mean" follows the average velocity, one call a step; "flow" integrates the instantaneous one.
-        steps: default number of steps.
-        guidance: default guidance scale; None where guidance is trained in and cannot be changed.
-        negative_prompt: whether a negative prompt has something to act on.
-    """
-
-    kind: Literal["mean", "flow"] = "mean"
-    steps: int = 1
-    guidance: float | None = None
-    negative_prompt: bool = False
+JUST_AS_ASKED = Ask()
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What the pipeline saw of one clip; any number of takes can be made from it.
-
-    Attributes:
-        timeline: exact lengths.
-        semantic: [f, p] or None where there is no picture.
-        sync: [g, q] or None where there is no movement to see (no video, a still picture).
-        warnings: what the reader found strange.
-        facts: what the file is.
-        timings: seconds spent decoding and encoding.
-    """
-
-    timeline: Timeline
-    semantic: Tensor | None = None
-    sync: Tensor | None = None
-    warnings: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
-    timings: dict[str, float] = field(default_factory=dict)
-
-
-class Pipeline:
+class Pipeline(Watcher):
     """A loaded system: encoders, network, codec and the lengths that go with them.
 
     Args:
@@ -82,12 +39,12 @@ class Pipeline:
         semantic: picture encoder.
         sync: motion encoder.
         text: text encoder.
-        timeline: any timeline with the system's rates.
+        timeline: any timeline with the system's rates; the rates of the paper's 16 kHz stack if left out.
         sampling: how latents are made.
         device: where the network and the codec run.
         dtype: number format of the network; the codec always runs in float32 (case 29).
-        longest: seconds the network was trained for; longer clips are made in windows (`film`).
-        shortest: seconds below which the network has nothing to work on.
+        longest: seconds the network was trained for; longer clips are made in overlapping windows.
+        cache: keeps features by content, so that a second take of the same clip costs one network call.
     """
 
     def __init__(
@@ -98,28 +55,23 @@ class Pipeline:
         semantic: VideoEncoder,
         sync: VideoEncoder,
         text: TextEncoder,
-        timeline: Timeline,
-        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-        device: torch.device = torch.device("cpu"),  # noqa: B008 - a value, not state
+        *,
+        timeline: Timeline | None = None,
+        sampling: Sampling | None = None,
+        device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         longest: Seconds = 8,
         cache: FeatureCache | None = None,
     ) -> None:
-        self.name, self.network, self.codec = name, network.to(device, dtype), codec
-        self.semantic, self.sync, self.text = semantic, sync, text
-        self.timeline, self.sampling = timeline, sampling
-        self.device, self.dtype, self.longest = device, dtype, exact_seconds(longest)
-        self.cache = cache
+        super().__init__(semantic, sync, timeline or Timeline(exact_seconds(longest)), longest, cache)
+        self.device = device or torch.device("cpu")
+        self.name, self.network, self.codec = name, network.to(self.device, dtype), codec
+        self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
 
     @property
     def sample_rate(self) -> int:
         """Samples a second of the sound it makes."""
         return self.codec.sample_rate
-
-    @property
-    def specs(self) -> dict[str, Any]:
-        """The pictures its encoders want, by role."""
-        return {"semantic": self.semantic.frame_spec, "sync": self.sync.frame_spec}
 
     def generate(
         self,
@@ -131,10 +83,10 @@ class Pipeline:
         seed: int = -1,
         start: Seconds = 0,
         seconds: Seconds | None = None,
-        frame_rate: Seconds | None = None,
+        fps: Seconds | None = None,
         cfg_strength: float | None = None,
         ignore_pictures: bool = False,
-        progress: Progress = lambda phase, share: None,
+        progress: Progress = silent_progress,
     ) -> Sound:
         """One take for a clip (path, open file or uint8 array [f, h, w, 3]) and/or a prompt.
 
@@ -146,7 +98,7 @@ class Pipeline:
             seed: -1 picks one; the one used is in the result.
             start: first second of the clip to use.
             seconds: length; None for the whole clip.
-            frame_rate: pictures a second of an array.
+            fps: pictures a second of an array.
             cfg_strength: guidance scale, where the system has that knob.
             ignore_pictures: use only movement and words, not what the pictures show.
             progress: called with (phase, share done).
@@ -155,186 +107,141 @@ class Pipeline:
             InputError: if something given cannot be used; the message says what and why.
             NonFiniteError: if the network produced NaN or infinity.
         """
-        self.check_options(prompt, negative_prompt, steps, cfg_strength)
-        watched = self.watch(video, start=start, seconds=seconds, frame_rate=frame_rate, progress=progress)
-        return self.make(
-            watched,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            steps=steps,
-            seed=seed,
-            cfg_strength=cfg_strength,
-            ignore_pictures=ignore_pictures,
-            progress=progress,
-        )
-
-    def watch(
-        self,
-        video: Video | None,
-        *,
-        start: Seconds = 0,
-        seconds: Seconds | None = None,
-        frame_rate: Seconds | None = None,
-        progress: Progress = lambda phase, share: None,
-    ) -> Watched:
-        """Decode and encode a clip once (or nothing, for sound from words alone).
-
-        Raises:
-            InputError: without a video and without a length; MediaError for files that cannot be read.
-        """
-        if video is None:
-            if seconds is None:
-                raise OptionError("without a video the length must be given: add --duration SECONDS")
-            return Watched(self.timeline.at(seconds))
-        timings: dict[str, float] = {}
-        with _timed(timings, "decode", progress):
-            footage = media.read_frames(
-                video, self.specs, start=start, seconds=seconds, frame_rate=frame_rate
-            )
-        return self.encode(footage, timings, progress)
-
-    def encode(
-        self,
-        footage: media.Footage,
-        timings: dict[str, float] | None = None,
-        progress: Progress = lambda phase, share: None,
-    ) -> Watched:
-        """Features of pictures that were read; a still picture has no movement (case 11)."""
-        timings = {} if timings is None else timings
-        with _timed(timings, "encode", progress), torch.inference_mode():
-            semantic = self._features(self.semantic, footage.frames["semantic"])
-            sync = None if footage.is_still else self._features(self.sync, footage.frames["sync"])
-        return Watched(
-            self.timeline.at(footage.seconds), semantic, sync, tuple(footage.warnings), footage.facts, timings
-        )
-
-    def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
-        if self.cache is None:
-            return encoder.encode(frames)
-        return self.cache.get(encoder, frames)
+        ask = Ask(prompt, negative_prompt, steps, cfg_strength, ignore_pictures)
+        self.check(ask)
+        watched = self.watch(video, start=start, seconds=seconds, fps=fps, progress=progress)
+        return self.make(watched, ask, seed=seed, progress=progress)
 
     def make(
         self,
         watched: Watched,
+        ask: Ask = JUST_AS_ASKED,
         *,
-        prompt: str = "",
-        negative_prompt: str | None = None,
-        steps: int | None = None,
         seed: int = -1,
-        cfg_strength: float | None = None,
-        ignore_pictures: bool = False,
-        progress: Progress = lambda phase, share: None,
+        progress: Progress = silent_progress,
     ) -> Sound:
         """One take from what was seen: N steps are N network calls (twice that with outside guidance)."""
-        self.check_options(prompt, negative_prompt, steps, cfg_strength)
         seed = runtime.pick_seed(seed)
-        steps = steps or self.sampling.steps
         timings = dict(watched.timings)
-        with torch.inference_mode():
-            with _timed(timings, "text", progress):
-                conditions = self.conditions(watched, prompt, ignore_pictures)
-                absent = self.conditions(Watched(watched.timeline), negative_prompt or "")
-            with _timed(timings, "network", progress):
-                latents, calls = self._latents(watched, conditions, absent, steps, seed, cfg_strength)
-            with _timed(timings, "codec", progress):
-                wave = self.codec.decode(latents.float())[:, : watched.timeline.samples]
-        settings = {"software": "soundvcm", "model": self.name, "prompt": prompt.strip(), "steps": str(steps)}
-        if cfg_strength is not None:
-            settings["cfg_strength"] = f"{cfg_strength:g}"
-        if negative_prompt:
-            settings["negative_prompt"] = negative_prompt
+        pieces = list(self.pieces(watched, ask, seed=seed, timings=timings, progress=progress))
         return Sound(
-            wave.cpu().numpy().astype(np.float32),
+            np.concatenate(pieces, axis=1),
             self.sample_rate,
             seed,
             watched.timeline.seconds,
-            settings,
+            self.tags(ask),
             timings,
-            watched.warnings + tuple(self.text.warnings(prompt)),
-            calls,
+            watched.warnings + tuple(self.text.warnings(ask.prompt)),
+            self.calls(ask) * max(1, len(watched.parts)),
         )
+
+    def pieces(
+        self,
+        watched: Watched,
+        ask: Ask = JUST_AS_ASKED,
+        *,
+        seed: int,
+        timings: dict[str, float] | None = None,
+        progress: Progress = silent_progress,
+    ) -> Iterator[Wave]:
+        """The take in pieces [1, samples], in order: all at once for a clip, window by window for a film.
+
+        Raises:
+            NonFiniteError: if the network produced NaN or infinity.
+        """
+        self.check(ask)
+        timings = {} if timings is None else timings
+        parts = watched.parts or (watched,)
+
+        def windows() -> Iterator[Wave]:
+            for k, part in enumerate(parts):
+                if len(parts) > 1:
+                    progress("film", k / len(parts))
+                yield self._window(part, ask, film.window_seed(seed, k), timings, progress)
+
+        rate = self.sample_rate
+        cuts = [None if cut is None else round(cut * rate) for cut in watched.cuts]
+        fade = round(film.CUT_FADE_SECONDS * rate)
+        return film.joined(windows(), round(film.OVERLAP_SECONDS * rate), cuts, fade)
+
+    def _window(
+        self, part: Watched, ask: Ask, seed: int, timings: dict[str, float], progress: Progress
+    ) -> Wave:
+        with torch.inference_mode():
+            with timed(timings, "text", progress):
+                conditions = self.conditions(part, ask.prompt, ask.ignore_pictures)
+            with timed(timings, "network", progress):
+                latents = self._latents(part, conditions, ask, seed)
+            with timed(timings, "codec", progress):
+                wave = self.codec.decode(latents.float())[:, : part.timeline.samples]
+        samples: Wave = wave.cpu().numpy().astype(np.float32)
+        refuse_non_finite(samples)
+        return samples
 
     def conditions(self, watched: Watched, prompt: str, ignore_pictures: bool = False) -> Conditions:
         """A batch of one: features where there are any, flags where there are none; blank text is no text."""
-        lines = watched.timeline
-        text = self.text.encode([prompt.strip()])
-        semantic, sync = watched.semantic, watched.sync
-        semantic_dim, sync_dim = self.semantic.dim, self.sync.dim
+        lines, semantic, sync = watched.timeline, watched.semantic, watched.sync
+        nothing = {
+            "semantic": torch.zeros(lines.semantic_frames, self.semantic.dim),
+            "sync": torch.zeros(lines.sync_frames, self.sync.dim),
+        }
         conditions = Conditions(
-            semantic=torch.zeros(1, lines.semantic_frames, semantic_dim) if semantic is None else semantic[None],
-            sync=torch.zeros(1, lines.sync_tokens, sync_dim) if sync is None else sync[None],
-            text=text,
+            semantic=(nothing["semantic"] if semantic is None else semantic)[None],
+            sync=(nothing["sync"] if sync is None else sync)[None],
+            text=self.text.encode([prompt.strip()]),
             has_semantic=torch.tensor([semantic is not None and not ignore_pictures]),
             has_sync=torch.tensor([sync is not None]),
             has_text=torch.tensor([bool(prompt.strip())]),
         )
         return conditions.to(self.device, self.dtype)
 
-    def _latents(
-        self,
-        watched: Watched,
-        conditions: Conditions,
-        absent: Conditions,
-        steps: int,
-        seed: int,
-        cfg_strength: float | None,
-    ) -> tuple[Tensor, int]:
-        count = watched.timeline.latents
+    def _latents(self, watched: Watched, conditions: Conditions, ask: Ask, seed: int) -> Tensor:
+        count, steps = watched.timeline.latents, ask.steps or self.sampling.steps
         noise = runtime.seeded_noise([seed], (count, self.codec.dim)).to(self.device, self.dtype)
         times = sampler.uniform_times(steps)
         given = self.network.given(conditions, count)
+        strength = self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
         if self.sampling.kind == "mean":
-            scale = None
-            if self.network.config.guidance_input:
-                value = cfg_strength if cfg_strength is not None else self.sampling.guidance
-                scale = torch.tensor([value], device=self.device, dtype=self.dtype)
-            latents = sampler.sample_mean(lambda x, t, s: given(x, t, s, scale), noise, times)
-            return self.network.unstandardise(latents), steps
-        strength = self.sampling.guidance if cfg_strength is None else cfg_strength
-        velocity = sampler.guided(self.network, conditions, absent, strength, count)
-        latents = sampler.integrate(velocity, noise, times)
-        passes = 1 if strength is None or strength <= 1 else 2
-        return self.network.unstandardise(latents), steps * passes
+            told = (
+                None if strength is None else torch.tensor([strength], device=self.device, dtype=self.dtype)
+            )
+            latents = sampler.sample_mean(lambda x, t, s: given(x, t, s, told), noise, times)
+        else:
+            absent = self._absent(conditions, ask.negative_prompt)
+            velocity = sampler.guided(self.network, conditions, absent, strength or 1.0)
+            latents = sampler.integrate(velocity, noise, times)
+        return self.network.unstandardise(latents)
 
-    def check_options(
-        self, prompt: str, negative_prompt: str | None, steps: int | None, cfg_strength: float | None
-    ) -> None:
+    def _absent(self, conditions: Conditions, negative_prompt: str | None) -> Conditions:
+        """The unconditional side of guidance: nothing, or the words that are not wanted (reference A3)."""
+        nothing = conditions.empty()
+        if not (negative_prompt or "").strip():
+            return nothing
+        text = self.text.encode([str(negative_prompt).strip()]).to(conditions.text)
+        return replace(nothing, text=text, has_text=torch.ones_like(nothing.has_text))
+
+    def calls(self, ask: Ask) -> int:
+        """Network passes one window costs: steps, times two where guidance is applied from outside."""
+        steps = ask.steps or self.sampling.steps
+        strength = self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
+        outside = self.sampling.kind == "flow" and strength is not None and strength > 1
+        return steps * (2 if outside else 1)
+
+    def tags(self, ask: Ask) -> dict[str, str]:
+        """What is written into the file: how to make the take again."""
+        steps = ask.steps or self.sampling.steps
+        return {"software": "soundvcm", "model": self.name, "steps": str(steps), **ask.as_tags()}
+
+    def check(self, ask: Ask) -> None:
         """Refuse knobs that have nothing to act on, in words (case 27).
 
         Raises:
             OptionError: naming the option and what to do.
         """
-        if steps is not None and not 1 <= steps <= 1000:
-            raise OptionError(f"num_steps must be 1 .. 1000, not {steps}")
-        if cfg_strength is not None and self.sampling.guidance is None:
-            raise OptionError(
-                f"cfg_strength has nothing to act on: guidance is trained into {self.name}; leave it out"
-            )
-        if negative_prompt and not self.sampling.negative_prompt:
-            raise OptionError(
-                f"negative_prompt has nothing to act on: guidance is trained into {self.name}; "
-                "say in --prompt what should be heard"
-            )
-
-    def with_sampling(self, **changes: Any) -> Sampling:
-        """The sampling settings with changes, for reports."""
-        return replace(self.sampling, **changes)
-
-
-@contextmanager
-def _timed(timings: dict[str, float], phase: str, progress: Progress) -> Iterator[None]:
-    progress(phase, 0.0)
-    began = time.perf_counter()
-    yield
-    timings[phase] = timings.get(phase, 0.0) + time.perf_counter() - began
-    progress(phase, 1.0)
-
-
-def require_frames_rate(video: object, frame_rate: Fraction | None, seconds: Fraction | None) -> None:
-    """An array of pictures needs its rate or its length (case 03).
-
-    Raises:
-        InputError: naming the missing argument.
-    """
-    if isinstance(video, np.ndarray) and frame_rate is None and seconds is None:
-        raise InputError("an array of frames needs frame_rate=... (or seconds=...): it has no rate of its own")
+        if ask.steps is not None and not 1 <= ask.steps <= 1000:
+            raise OptionError(f"num_steps must be 1 .. 1000, not {ask.steps}")
+        trained_in = f"has nothing to act on: guidance is trained into {self.name}"
+        if ask.cfg_strength is not None and self.sampling.guidance is None:
+            raise OptionError(f"cfg_strength {trained_in}; leave it out")
+        if ask.negative_prompt and not self.sampling.negative_prompt:
+            raise OptionError(f"negative_prompt {trained_in}; say in --prompt what should be heard")

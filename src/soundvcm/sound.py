@@ -1,21 +1,98 @@
-"""The result of the pipeline: a sound with its seed, what it was made from, and how to write it.
+"""The values around the pipeline: how a system samples, what was seen of a clip, the sound that came out.
 
 Knows media (to write files) and nothing of networks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from soundvcm import media
 from soundvcm.errors import NonFiniteError
+from soundvcm.timeline import Timeline
 
 Wave = NDArray[np.float32]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a system turns noise into latents.
+
+    Attributes:
+        kind: "mean" follows the average velocity, one call a step; "flow" integrates the instantaneous one.
+        steps: default number of steps.
+        guidance: default guidance scale; None where guidance is trained in and cannot be changed.
+        negative_prompt: whether a negative prompt has something to act on.
+    """
+
+    kind: Literal["mean", "flow"] = "mean"
+    steps: int = 1
+    guidance: float | None = None
+    negative_prompt: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is wanted of a take, apart from the clip and the seed.
+
+    Attributes:
+        prompt: what should be heard; "" for the picture alone.
+        negative_prompt: what should not be heard, where the system can act on it.
+        steps: steps of the sampler; None for the system's own default.
+        cfg_strength: guidance scale, where the system has that knob.
+        ignore_pictures: use movement and words only, not what the pictures show.
+    """
+
+    prompt: str = ""
+    negative_prompt: str | None = None
+    steps: int | None = None
+    cfg_strength: float | None = None
+    ignore_pictures: bool = False
+
+    def as_tags(self) -> dict[str, str]:
+        """What was asked, for the file's metadata."""
+        tags = {"prompt": self.prompt.strip()}
+        if self.cfg_strength is not None:
+            tags["cfg_strength"] = f"{self.cfg_strength:g}"
+        if self.negative_prompt:
+            tags["negative_prompt"] = self.negative_prompt
+        if self.ignore_pictures:
+            tags["ignore_pictures"] = "true"
+        return tags
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the pipeline saw of one clip; any number of takes can be made from it.
+
+    Attributes:
+        timeline: exact lengths.
+        semantic: [f, p] or None where there is no picture.
+        sync: [g, q] or None where there is no movement to see (no video, a still picture).
+        warnings: what the reader found strange.
+        facts: what the file is.
+        timings: seconds spent decoding and encoding.
+        parts: windows of a clip longer than the system takes at once; empty for the others.
+        cuts: for the join before each further window: seconds into the overlap at which the shot changes.
+    """
+
+    timeline: Timeline
+    semantic: Tensor | None = None
+    sync: Tensor | None = None
+    warnings: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    parts: tuple[Watched, ...] = ()
+    cuts: tuple[Fraction | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,36 +132,36 @@ class Sound:
         """Largest absolute sample."""
         return float(np.abs(self.wave).max(initial=0.0))
 
-    def save(self, path: str | Path, **options: Any) -> Path:
+    def save(self, path: str | Path, **options: Any) -> media.SoundReport:
         """Write a sound file; the suffix decides the format (wav, flac, ogg, ...).
 
         Args:
             path: where; an existing file is replaced only when the new one is complete.
-            options: of `media.save_sound`: levels, loudness, sample rate, channels, subtype.
+            options: of `media.save_sound`: levels, encoding, sample rate, channels.
+
+        Returns:
+            What was written, with remarks on its level.
 
         Raises:
             MediaError: if the file cannot be written.
         """
-        from soundvcm import media
+        return media.save_sound(path, self.wave, self.sample_rate, tags=self.metadata, **options)
 
-        media.save_sound(path, self.wave, self.sample_rate, metadata=self.metadata, **options)
-        return Path(path)
-
-    def mux(self, video: str | Path, output: str | Path, **options: Any) -> Path:
+    def mux(self, video: str | Path, output: str | Path, **options: Any) -> media.MuxReport:
         """Write the video with this sound: picture packets are copied, not re-encoded.
 
         Args:
             video: the clip the sound was made for.
             output: where; never the input itself.
-            options: of `media.mux`: existing sound, gains, range.
+            options: of `media.mux`: existing sound, levels, range.
+
+        Returns:
+            What was written, with remarks.
 
         Raises:
             MediaError: if the video cannot be read or the result not written.
         """
-        from soundvcm import media
-
-        media.mux(video, self.wave, self.sample_rate, output, metadata=self.metadata, **options)
-        return Path(output)
+        return media.mux(video, self.wave, self.sample_rate, output, tags=self.metadata, **options)
 
 
 def refuse_non_finite(wave: Wave) -> None:

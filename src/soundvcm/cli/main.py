@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -26,7 +25,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("soundvcm.cli.models", "models", "list the systems that can be loaded"),
     "train": ("soundvcm.cli.train", "train", "train a codec or a network by a recipe"),
     "weights": ("soundvcm.cli.weights", "weights", "list, fetch, import, verify weights files"),
-    "licenses": ("soundvcm.cli.weights", "licenses", "licences of the code, every network and every data set"),
+    "licenses": (
+        "soundvcm.cli.weights",
+        "licenses",
+        "licences of the code, every network and every data set",
+    ),
     "doctor": ("soundvcm.cli.doctor", "doctor", "say what this machine can run and what is missing"),
 }
 
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> int:
-    """Parse the words for the command and call it; every expected error becomes one line and its exit code."""
+    """Parse the words for the command and call it; expected errors become one line and an exit code."""
     try:
         return int(parse_and_call(find(), words, prog) or 0)
     except SoundVCMError as error:
@@ -83,7 +86,7 @@ def parse_and_call(command: Callable[..., Any], words: list[str], prog: str) -> 
 
 
 def _later(command: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
-    """The same parameters, but calling only returns a closure: parsing must not swallow the command's stderr."""
+    """The same parameters, but a call returns a closure: parsing must not swallow the command's stderr."""
     from functools import wraps
 
     @wraps(command)
@@ -99,11 +102,18 @@ def _summary(command: Callable[..., Any]) -> str:
 
 
 def _first_fault(box: str) -> str:
-    lines = [re.sub(r"^[│|]\s?|\s*[│|]$", "", line).rstrip() for line in box.splitlines()]
-    lines = [line.strip() for line in lines if line.strip() and not re.match(r"^[╭╰─]", line.strip())]
-    fault = lines[0] if lines else "the words of the command could not be understood"
-    meant = next((lines[i + 1] for i, line in enumerate(lines[:-1]) if "Perhaps you meant" in line), None)
-    return fault + (f"; perhaps you meant {meant.split()[0]}" if meant else "")
+    # tyro draws a titled box, or the title over a rule where the terminal has no box characters.
+    lines = [line.strip("│|╭╮╰╯ ") for line in box.splitlines() if line.strip("│|╭╮╰╯ ")]
+    rules = [not line.strip("─-") for line in lines]
+    titled = bool(lines) and ("─" in lines[0] or rules[1:2] == [True])
+    body = list(zip(lines, rules, strict=True))[titled:]
+    if titled and body and body[0][1]:
+        body = body[1:]
+    end = next((k for k, (_, rule) in enumerate(body) if rule), len(body))
+    fault = " ".join(line for line, _ in body[:end]) or "the words of the command could not be understood"
+    rest = [line for line, rule in body[end:] if not rule]
+    meant = next((rest[k + 1] for k, line in enumerate(rest[:-1]) if "Perhaps you meant" in line), None)
+    return fault.rstrip(".") + (f"; perhaps you meant {meant.split()[0]}" if meant else "")
 
 
 def overview() -> str:

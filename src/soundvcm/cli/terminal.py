@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a command works: a phase line that is rewritten, sizes and times in words.
+"""What a person at a terminal sees while a command works: a rewritten phase line, times in words.
 
 Silent where standard error is not a terminal, so that logs stay clean. Knows no command.
 """

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from soundvcm.codec.base import AudioCodec, latent_hop, pad_to_hop
 
-__all__ = ["AudioCodec", "latent_hop", "pad_to_hop"]
+if TYPE_CHECKING:
+    from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
+
+__all__ = ["AudioCodec", "NeuralCodec", "NeuralCodecConfig", "latent_hop", "pad_to_hop"]
+
+_HOMES = {"NeuralCodec": "soundvcm.codec.neural", "NeuralCodecConfig": "soundvcm.codec.neural"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'soundvcm.codec' has no attribute {name!r}")

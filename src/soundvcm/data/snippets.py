@@ -1,4 +1,4 @@
-"""Short mixtures of bank sounds, to train and to judge the embedded codec: one to three clips, placed and scaled.
+"""Short mixtures of bank sounds, to train and to judge the embedded codec: one to three clips, scaled, placed.
 
 A batch is a pure function of (seed, step), so that a resumed run sees the same sounds. Knows the bank only.
 """
@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soundvcm.data.bank import Bank, vary
+from soundvcm.data.bank import Bank
+from soundvcm.data.variation import vary
 
 Wave = NDArray[np.float32]
 

@@ -40,7 +40,7 @@ class CodecTrainingConfig(Config):
     """
 
     codec: NeuralCodecConfig = NeuralCodecConfig()
-    steps: int = 4000
+    steps: int = 1600
     batch: int = 16
     seconds: float = 1.536
     critic_rows: int = 4

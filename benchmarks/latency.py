@@ -1,0 +1,92 @@
+"""Where the time of one soundtrack goes: an 8 s 720p clip, cold (a new process) and warm (a loaded pipeline).
+
+    python benchmarks/latency.py [--seconds 8] [--repeats 5] [--json]
+
+Prints seconds by phase, the ratio of the whole to the clip's length, and what dominates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import av
+import numpy as np
+
+
+def make_clip(path: Path, seconds: float, rate: int = 30) -> Path:
+    """A 1280x720 H.264 clip of a moving disc over texture; every picture differs."""
+    rng = np.random.default_rng(0)
+    texture = rng.integers(60, 120, (720, 1280, 3), np.uint8)
+    rows, columns = np.mgrid[:720, :1280]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for k in range(round(seconds * rate)):
+            picture = np.roll(texture, k, axis=1)
+            fall = abs((k * 24) % 1000 - 500)
+            picture[(rows - 100 - fall) ** 2 + (columns - 640) ** 2 < 60**2] = (220, 60, 40)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def cold(clip: Path, output: Path) -> dict[str, float]:
+    """The whole command in a new process, and the phases it reports."""
+    command = [sys.executable, "-m", "soundvcm.cli.main", "generate", str(clip), "-o", str(output), "--json"]
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    total = time.perf_counter() - began
+    phases: dict[str, float] = json.loads(done.stdout)["timings"]
+    return {"whole": total, "start and import": total - sum(phases.values()), **phases}
+
+
+def warm(clip: Path, output: Path, repeats: int) -> dict[str, float]:
+    """Median of several clips through one loaded pipeline; the feature cache is off, so all is done each time."""
+    from soundvcm import job
+    from soundvcm.presets import load
+
+    pipeline = load("tiny", device="cpu")
+    pipeline.cache = None
+    request = job.Request(video=clip, output=output, seed=1)
+    job.run(pipeline, request)
+    runs = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        outcome = job.run(pipeline, request)
+        runs.append({"whole": time.perf_counter() - began, **outcome.timings})
+    return {name: median(run[name] for run in runs) for name in runs[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        clip = make_clip(Path(folder) / "clip.mp4", options.seconds)
+        results = {
+            "cold": cold(clip, Path(folder) / "cold.mp4"),
+            "warm": warm(clip, Path(folder) / "warm.mp4", options.repeats),
+        }
+    if options.json:
+        print(json.dumps(results))
+        return
+    for name, phases in results.items():
+        whole = phases.pop("whole")
+        most = max(phases, key=lambda phase: phases[phase])
+        print(f"{name}: {whole:.2f} s for {options.seconds:g} s of film, ratio {whole / options.seconds:.3f}")
+        for phase, seconds in phases.items():
+            print(f"    {phase:<18} {seconds:6.3f} s  {100 * seconds / whole:5.1f} %")
+        print(f"    most goes into: {most}")
+
+
+if __name__ == "__main__":
+    main()

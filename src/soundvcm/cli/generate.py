@@ -1,0 +1,163 @@
+"""`soundvcm generate`: a clip (or several, a folder, a table) or a prompt in, soundtracks out.
+
+One clip is done here; several are handed to `batch`. Knows the shared `job`, prints the summary.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say
+from soundvcm.errors import OptionError
+
+if TYPE_CHECKING:
+    from soundvcm.job import Outcome, Request
+    from soundvcm.pipeline import Pipeline
+
+Videos = Annotated[tuple[Path, ...], tyro.conf.Positional]
+
+
+def generate(
+    videos: Videos = (),
+    /,
+    *,
+    video: tuple[Path, ...] = (),
+    prompt: str = "",
+    negative_prompt: str | None = None,
+    duration: str | None = None,
+    start: str = "0",
+    num_steps: int | None = None,
+    seed: int = -1,
+    takes: int = 1,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    model: str = "tiny",
+    device: str = "auto",
+    dtype: str = "float32",
+    audio_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    cfg_strength: float | None = None,
+    ignore_pictures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    existing_audio: Literal["replace", "mix", "keep"] = "replace",
+    gain: float = 0.0,
+    loudness: float | None = None,
+    sample_rate: int | None = None,
+    stereo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    exact_cut: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+) -> int:
+    """Make a soundtrack: soundvcm generate clip.mp4 writes clip.sound.mp4 beside it.
+
+    Several clips, a folder or a table (CSV, JSONL with video, prompt, seed) make a batch with a report.
+
+    Args:
+        videos: clips, folders or tables.
+        video: the same, by name.
+        prompt: what should be heard; leave it out to go by the picture alone.
+        negative_prompt: what should not be heard (only where the model can act on it).
+        duration: seconds to use; the whole clip if left out. Needed without a video.
+        start: first second to use.
+        num_steps: network calls; one is the default of tiny.
+        seed: of the first take; -1 picks one and prints it.
+        takes: how many takes, with seeds counting up; the clip is encoded once.
+        output: file to write, or a folder for several.
+        model: see: soundvcm models.
+        device: auto, cpu, cuda or mps.
+        dtype: number format of the network: float32 or bfloat16.
+        audio_only: write a sound file (wav, flac, ...) instead of a video.
+        cfg_strength: guidance scale (only where the model has that knob).
+        ignore_pictures: go by movement and words, not by what the pictures show.
+        existing_audio: what becomes of sound the clip already has.
+        gain: dB added to the new sound.
+        loudness: bring it to this loudness, LUFS (broadcast: -23).
+        sample_rate: of the written sound.
+        stereo: two identical channels.
+        exact_cut: cut a part exactly, encoding the picture again.
+        overwrite: in a batch, make again what is already there.
+        json: print one JSON object instead of the summary.
+    """
+    given = dict(locals())
+    inputs = (*videos, *video)
+    if len(inputs) > 1 or any(is_collection(path) for path in inputs):
+        from soundvcm.cli.batch import run_batch
+
+        return run_batch(inputs, request_from(given), load_options(given), overwrite=overwrite, as_json=json)
+    request = request_from({**given, "video": inputs[0] if inputs else None})
+    return one_clip(request, load_options(given), as_json=json)
+
+
+def is_collection(path: Path) -> bool:
+    """A folder or a table of clips."""
+    return path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl")
+
+
+def request_from(given: dict[str, Any]) -> Request:
+    """The request with the fields that the command and the request share."""
+    from soundvcm.job import Request
+
+    names = {field.name for field in fields(Request)}
+    values = {name: value for name, value in given.items() if name in names}
+    if isinstance(values.get("video"), tuple):
+        values["video"] = None
+    return Request(**values)
+
+
+def load_options(given: dict[str, Any]) -> dict[str, str]:
+    """What `presets.load` is told."""
+    return {"name": given["model"], "device": given["device"], "dtype": given["dtype"]}
+
+
+def load_pipeline(options: dict[str, str]) -> Pipeline:
+    """Load the system, with one remark where "auto" had to settle for the CPU."""
+    from soundvcm.presets import load
+
+    return load(options["name"], device=options["device"], dtype=options["dtype"])
+
+
+def one_clip(request: Request, options: dict[str, str], *, as_json: bool) -> int:
+    """Do one request and say what came of it."""
+    if request.video is None and not request.prompt.strip():
+        raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
+    began = time.perf_counter()
+    phases = Phases(False if as_json else None)
+    phases("load", 0.0)
+    from soundvcm import job
+
+    pipeline = load_pipeline(options)
+    loaded = time.perf_counter() - began
+    try:
+        outcome = job.run(pipeline, request, phases)
+    finally:
+        phases.clear()
+    outcome.timings = {"load": loaded, **outcome.timings}
+    heard = heard_as(outcome)
+    for line in outcome.warnings:
+        note(line)
+    if as_json:
+        emit_json({**outcome.as_dict(), "model": pipeline.name, "heard": heard})
+    else:
+        summarise(outcome, heard, time.perf_counter() - began)
+    return 0
+
+
+def heard_as(outcome: Outcome) -> list[str]:
+    """What an independent listener (YAMNet) hears in the first take: its three strongest classes."""
+    from soundvcm.evaluation import hear
+
+    sound = outcome.sounds[0]
+    return hear(sound.wave, sound.sample_rate)
+
+
+def summarise(outcome: Outcome, heard: list[str], total: float) -> None:
+    """One line: files, length, kind of sound, seconds by phase, seed."""
+    phases = ", ".join(f"{name} {value:.2f}" for name, value in outcome.timings.items())
+    seeds = " ".join(str(seed) for seed in outcome.seeds)
+    files = ", ".join(str(path) for path in outcome.outputs)
+    say(
+        f"{files}: {outcome.seconds:.3f} s of sound, heard as {' / '.join(heard).lower()};"
+        f" {in_words(total)} ({phases}); seed {seeds}"
+    )

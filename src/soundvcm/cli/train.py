@@ -1,0 +1,164 @@
+"""`soundvcm train RECIPE`: the embedded codec, the scene store, the networks; run it again to go on.
+
+    tiny-codec: bank => codec; tiny-scenes: bank, codec => feature store; tiny, paper, finetune: stores => network
+
+Joins training and its data; prints progress. Knows the recipes by name only.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from soundvcm.cli.terminal import emit_json, in_words, note, say
+from soundvcm.config import nearest, parse_overrides
+from soundvcm.errors import OptionError
+
+if TYPE_CHECKING:
+    from soundvcm.training import Progress
+
+PREPARATIONS = ("tiny-codec", "tiny-scenes")
+NETWORKS = ("tiny", "paper", "finetune")
+
+
+def train(
+    recipe: Annotated[str, tyro.conf.Positional],
+    overrides: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    bank: Path = Path("bank"),
+    runs: Path = Path("runs"),
+    run: Path | None = None,
+    store: tuple[Path, ...] = (),
+    codec: Path | None = None,
+    warm_start: Path | None = None,
+    scenes: int = 6000,
+    workers: int = 2,
+    device: str = "auto",
+    export: Path | None = None,
+    sigma_rel: float = 0.1,
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+) -> int:
+    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. To resume, run the same command again.
+
+    Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3.
+
+    Args:
+        recipe: what to train.
+        overrides: fields of the recipe, name=value.
+        bank: folder of the Foley bank (a checkout has it).
+        runs: folder in which runs and stores are kept.
+        run: folder of this run; default RUNS/RECIPE.
+        store: feature stores to train from; default RUNS/tiny-scenes.
+        codec: codec to encode sound with; default the trained one in RUNS, then the shipped one.
+        warm_start: weights to begin a fresh run with.
+        scenes: training scenes to draw.
+        workers: processes that draw scenes.
+        device: auto, cpu, cuda or mps.
+        export: where to write the finished weights.
+        sigma_rel: width of the average that is exported.
+        dry_run: print the configuration and what a step costs, train nothing.
+    """
+    if recipe not in (*PREPARATIONS, *NETWORKS):
+        raise OptionError(f"no recipe {recipe!r}{nearest(recipe, (*PREPARATIONS, *NETWORKS))}")
+    folder = run or runs / recipe
+    if recipe == "tiny-codec":
+        return train_tiny_codec(bank, folder, overrides, export)
+    if recipe == "tiny-scenes":
+        return draw_scenes(bank, folder, codec or runs / "tiny-codec" / "codec.safetensors", scenes, workers)
+    given: dict[str, Any] = {
+        "device": device,
+        "warm_start": warm_start,
+        "export": export,
+        "sigma_rel": sigma_rel,
+    }
+    return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
+
+
+def train_tiny_codec(bank: Path, folder: Path, overrides: tuple[str, ...], export: Path | None) -> int:
+    """The embedded codec from the bank."""
+    from soundvcm import weights
+    from soundvcm.data.bank import load_bank
+    from soundvcm.data.snippets import Snippets
+    from soundvcm.training.codec import CodecTrainingConfig, train_codec
+
+    config = CodecTrainingConfig().change(parse_overrides(overrides))
+    snippets = Snippets(load_bank(bank), "train", config.seed)
+
+    def report(step: int, terms: dict[str, float]) -> None:
+        values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")
+        say(f"step {step}/{config.steps} {values} {in_words(terms['seconds'])}")
+
+    codec = train_codec(config, snippets, folder, report)
+    if export is not None:
+        facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
+        facts |= {"data": "bank/ (CC0, CC-BY, MIT and own sounds; see CREDITS.md)", "command": command_line()}
+        weights.save(export, codec.state_dict(), facts)
+        say(f"wrote {export}")
+    return 0
+
+
+def draw_scenes(bank: Path, folder: Path, codec: Path, scenes: int, workers: int) -> int:
+    """The feature store of drawn scenes, by several processes."""
+    from soundvcm.cli.scenes import scene_store
+
+    counts = {"train": scenes, "val": max(64, scenes // 40)}
+    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
+    say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
+    return 0
+
+
+def train_network(
+    recipe: str,
+    folder: Path,
+    stores: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    given: dict[str, Any],
+    dry_run: bool,
+) -> int:
+    """A network by one of the recipes."""
+    from soundvcm import recipes, training
+    from soundvcm.data.store import FeatureStore
+
+    config = recipes.recipe(recipe).change(parse_overrides(overrides))
+    if dry_run:
+        from soundvcm.training.estimate import estimate
+
+        say(config.to_yaml())
+        emit_json(estimate(config))
+        return 0
+    opened = [FeatureStore(path) for path in stores]
+    result = training.train(
+        config,
+        opened,
+        folder,
+        device=given["device"],
+        warm_start=given["warm_start"],
+        on_progress=show,
+        command=command_line(),
+    )
+    if not result.finished:
+        note(f"stopped at step {result.step}; the state is saved: run the same command again to go on")
+        return 130
+    if given["export"] is not None:
+        about = {"licence": "MIT", "guidance": config.objective.model_dump().get("guidance", 1.0)}
+        training.export(folder, given["export"], sigma_rel=given["sigma_rel"], about=about)
+        say(f"wrote {given['export']}")
+    return 0
+
+
+def show(progress: Progress) -> None:
+    """One line of the log for the person."""
+    steps = f"/{progress.steps}" if progress.steps else ""
+    say(
+        f"step {progress.step}{steps} loss {progress.loss:.4f} rate {progress.rate:.2e}"
+        f" {progress.rows_per_second:.1f} rows/s, {in_words(progress.left_seconds)} left"
+    )
+
+
+def command_line() -> str:
+    """What was typed, without the place the program lives in."""
+    return " ".join(["soundvcm", *sys.argv[1:]])
