@@ -48,13 +48,14 @@ def cold(clip: Path, output: Path) -> dict[str, float]:
 
 
 def warm(clip: Path, output: Path, repeats: int) -> dict[str, float]:
-    """Median of several clips through one loaded pipeline; the feature cache is off, so all is done each time."""
+    """Median of several runs through one loaded pipeline; no feature cache, so all is done each time."""
     from soundvcm import job
     from soundvcm.presets import load
+    from soundvcm.request import Request
 
     pipeline = load("tiny", device="cpu")
     pipeline.cache = None
-    request = job.Request(video=clip, output=output, seed=1)
+    request = Request(video=clip, output=output, seed=1)
     job.run(pipeline, request)
     runs = []
     for _ in range(repeats):

@@ -2,78 +2,25 @@
 
     Request => watch once, make each take, write => Outcome
 
-Defaults live here and nowhere else (case 27: a test reads command line, Python and page). Knows the pipeline
-and media; prints nothing.
+Long films go to disk piece by piece. Knows the pipeline and media; prints nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+import numpy as np
 
 from soundvcm import media, runtime
 from soundvcm.errors import OptionError
 from soundvcm.pipeline import Pipeline
-from soundvcm.sound import Ask, Progress, Sound, Watched
+from soundvcm.request import Request
+from soundvcm.sound import Progress, Sound, Watched, Wave
 from soundvcm.watching import silent_progress
-
-Existing = Literal["replace", "mix", "keep"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for; the defaults of every door.
-
-    Attributes:
-        video: the clip; None for sound from words alone.
-        prompt: what should be heard; "" for the picture alone.
-        negative_prompt: what should not be heard, where the system can act on it.
-        duration: seconds; None for the whole clip.
-        start: first second of the clip.
-        num_steps: network calls; None for the system's default.
-        seed: of the first take; -1 picks one.
-        takes: how many, with seeds counting up.
-        cfg_strength: guidance, where the system has that knob.
-        ignore_pictures: use movement and words only, not what the pictures show.
-        output: file to write (or folder); None puts it beside the clip.
-        audio_only: write a sound file instead of a video.
-        existing_audio: what becomes of sound the clip already has.
-        gain: dB added to the new sound.
-        loudness: LUFS to bring it to (BS.1770); None leaves the level alone.
-        sample_rate: of the written sound; None keeps the system's.
-        stereo: write two identical channels.
-        exact_cut: cut a part of a video exactly, which encodes the picture again.
-    """
-
-    video: Path | None = None
-    prompt: str = ""
-    negative_prompt: str | None = None
-    duration: str | None = None
-    start: str = "0"
-    num_steps: int | None = None
-    seed: int = -1
-    takes: int = 1
-    cfg_strength: float | None = None
-    ignore_pictures: bool = False
-    output: Path | None = None
-    audio_only: bool = False
-    existing_audio: Existing = "replace"
-    gain: float = 0.0
-    loudness: float | None = None
-    sample_rate: int | None = None
-    stereo: bool = False
-    exact_cut: bool = False
-
-    @property
-    def ask(self) -> Ask:
-        """The part that concerns the take itself."""
-        return Ask(self.prompt, self.negative_prompt, self.num_steps, self.cfg_strength, self.ignore_pictures)
-
-
-DEFAULTS = Request()
 
 
 @dataclass
@@ -87,7 +34,7 @@ class Outcome:
         timings: seconds by phase.
         calls: network calls.
         warnings: sentences for the user.
-        sounds: the takes themselves.
+        sounds: the takes themselves; of a film that was streamed, its first piece.
     """
 
     outputs: list[Path] = field(default_factory=list)
@@ -144,14 +91,69 @@ def run(
         )
     for take, output in enumerate(outputs):
         check()
-        sound = pipeline.make(watched, request.ask, seed=first + take, progress=progress)
-        check()
-        began = time.perf_counter()
-        progress("write", 0.0)
-        written, messages = write(request, sound, output)
-        progress("write", 1.0)
-        _note(outcome, sound, written, messages, time.perf_counter() - began, take)
+        if streams(request, watched):
+            timings: dict[str, float] = {}
+            sound, written, messages = write_film(
+                pipeline, request, watched, output, first + take, timings, progress, check
+            )
+            seconds = 0.0
+        else:
+            sound = pipeline.make(watched, request.ask, seed=first + take, progress=progress)
+            check()
+            began = time.perf_counter()
+            progress("write", 0.0)
+            written, messages = write(request, sound, output)
+            progress("write", 1.0)
+            seconds = time.perf_counter() - began
+        _note(outcome, watched, sound, written, messages, seconds, take)
+    outcome.calls = pipeline.calls(request.ask) * max(1, len(watched.parts)) * request.takes
     return outcome
+
+
+def streams(request: Request, watched: Watched) -> bool:
+    """Films go to disk piece by piece; a wanted loudness needs the whole sound first."""
+    picture = request.video is not None and not request.audio_only
+    return bool(watched.parts) and picture and request.loudness is None
+
+
+def write_film(
+    pipeline: Pipeline,
+    request: Request,
+    watched: Watched,
+    output: Path,
+    seed: int,
+    timings: dict[str, float],
+    progress: Progress,
+    check: Callable[[], None],
+) -> tuple[Sound, Path, list[str]]:
+    """Make and write a long film piece by piece, so that memory does not grow with its length.
+
+    Returns:
+        Its first piece (for who listens to it), the file, and what the user should know.
+    """
+    factor = np.float32(10 ** (request.gain / 20))
+    tags = {**pipeline.tags(request.ask), "seed": str(seed)}
+    writer = media.MuxWriter(
+        request.video,
+        output,
+        pipeline.sample_rate,
+        request.channels or 1,
+        start=request.start,
+        seconds=request.duration,
+        settings=media.MuxSettings(tags=tags, **request.muxing),
+    )
+    head: list[Wave] = []
+    with writer:
+        for piece in pipeline.pieces(watched, request.ask, seed=seed, timings=timings, progress=progress):
+            check()
+            head = head or [piece]
+            writer.append(piece * factor)
+        report = writer.finish()
+    timings = {**watched.timings, **timings}
+    warnings = watched.warnings + tuple(pipeline.text.warnings(request.prompt))
+    rate, length = pipeline.sample_rate, watched.timeline.seconds
+    sound = Sound(head[0], rate, seed, length, pipeline.tags(request.ask), timings, warnings)
+    return sound, report.path, list(report.messages)
 
 
 def check_request(pipeline: Pipeline, request: Request) -> None:
@@ -194,42 +196,29 @@ def write(request: Request, sound: Sound, output: Path) -> tuple[Path, list[str]
     Raises:
         MediaError: if it cannot be written; nothing is left behind.
     """
-    levels = levels_of(request)
-    channels = 2 if request.stereo else None
+    levels, channels = request.levels, request.channels
     if request.audio_only or request.video is None:
-        report = sound.save(
-            output, levels=levels, to_rate=request.sample_rate, channels=channels, never=request.video
-        )
-    else:
-        report = sound.mux(
-            request.video,
-            output,
-            levels=levels,
-            to_rate=request.sample_rate,
-            channels=channels,
-            existing=request.existing_audio,
-            start=request.start,
-            seconds=request.duration,
-            cut="exact" if request.exact_cut else "packets",
-        )
-    return report.path, list(report.messages)
-
-
-def levels_of(request: Request) -> media.Levels:
-    """The level settings of a request: only what clips is scaled down unless a loudness is asked for."""
-    if request.loudness is None:
-        return media.Levels(gain=request.gain)
-    return media.Levels(mode="loudness", target=request.loudness, gain=request.gain)
+        rate, never = request.sample_rate, request.video
+        saved = sound.save(output, levels=levels, to_rate=rate, channels=channels, never=never)
+        return saved.path, list(saved.messages)
+    span = {"start": request.start, "seconds": request.duration}
+    muxed = sound.mux(request.video, output, levels=levels, channels=channels, **span, **request.muxing)
+    return muxed.path, list(muxed.messages)
 
 
 def _note(
-    outcome: Outcome, sound: Sound, output: Path, messages: list[str], seconds: float, take: int
+    outcome: Outcome,
+    watched: Watched,
+    sound: Sound,
+    output: Path,
+    messages: list[str],
+    seconds: float,
+    take: int,
 ) -> None:
     outcome.outputs.append(output)
     outcome.seeds.append(sound.seed)
     outcome.sounds.append(sound)
-    outcome.seconds, outcome.length = float(sound.seconds), str(sound.seconds)
-    outcome.calls += sound.calls
+    outcome.seconds, outcome.length = float(watched.timeline.seconds), str(watched.timeline.seconds)
     outcome.peak_dbfs = media.decibels(sound.peak)
     watching = ("decode", "encode")
     for name, value in sound.timings.items():
@@ -239,8 +228,3 @@ def _note(
     for line in (*sound.warnings, *messages):
         if line not in outcome.warnings:
             outcome.warnings.append(line)
-
-
-def with_seed(request: Request, seed: int) -> Request:
-    """The same request with another seed."""
-    return replace(request, seed=seed)

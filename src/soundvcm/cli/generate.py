@@ -16,8 +16,9 @@ from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say
 from soundvcm.errors import OptionError
 
 if TYPE_CHECKING:
-    from soundvcm.job import Outcome, Request
+    from soundvcm.job import Outcome
     from soundvcm.pipeline import Pipeline
+    from soundvcm.request import Request
 
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional]
 
@@ -97,7 +98,7 @@ def is_collection(path: Path) -> bool:
 
 def request_from(given: dict[str, Any]) -> Request:
     """The request with the fields that the command and the request share."""
-    from soundvcm.job import Request
+    from soundvcm.request import Request
 
     names = {field.name for field in fields(Request)}
     values = {name: value for name, value in given.items() if name in names}

@@ -1,6 +1,6 @@
 """`soundvcm train RECIPE`: the embedded codec, the scene store, the networks; run it again to go on.
 
-    tiny-codec: bank => codec; tiny-scenes: bank, codec => feature store; tiny, paper, finetune: stores => network
+    tiny-codec: bank => codec; tiny-scenes: bank, codec => store; tiny, paper, finetune: stores => network
 
 Joins training and its data; prints progress. Knows the recipes by name only.
 """
@@ -42,7 +42,7 @@ def train(
     sigma_rel: float = 0.1,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> int:
-    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. To resume, run the same command again.
+    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. Run it again to resume.
 
     Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3.
 

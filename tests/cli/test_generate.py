@@ -1,0 +1,170 @@
+"""`soundvcm generate` as a user types it, on stand-ins (cases 03, 14, 17, 22, 25-28)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+import soundfile
+from standins import random_pipeline, write_clip
+
+from soundvcm import presets
+from soundvcm.cli import generate as command
+from soundvcm.cli import main as cli
+from soundvcm.pipeline import Pipeline
+from soundvcm.request import DEFAULTS, Request
+
+
+@pytest.fixture(autouse=True)
+def standin(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    pipeline = random_pipeline()
+    monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
+    monkeypatch.setattr(command, "heard_as", lambda outcome: ["Rain", "Water"])
+    return pipeline
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "my clip.v2.mp4", 25)
+
+
+def run(*words: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["generate", *map(str, words)])
+    return int(caught.value.code or 0)
+
+
+def test_the_main_job(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = clip.read_bytes()
+    assert run(clip, "--seed", 7, "--prompt", "rain") == 0
+    out = capsys.readouterr().out
+    made = clip.with_name("my clip.v2.sound.mp4")
+    assert out.count("\n") == 1 and "seed 7" in out and "1.000 s" in out and "rain / water" in out
+    assert clip.read_bytes() == before
+    with av.open(str(made)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 25
+        assert len(container.streams.audio) == 1
+
+
+def test_takes_count_up_and_the_first_is_the_single_run(clip: Path, tmp_path: Path) -> None:
+    assert run(clip, "--seed", 7, "--takes", 3, "--audio_only", "-o", tmp_path / "t.wav") == 0
+    assert run(clip, "--seed", 7, "--audio_only", "-o", tmp_path / "one.wav") == 0
+    waves = [soundfile.read(tmp_path / f"t-take{k}.wav")[0] for k in (1, 2, 3)]
+    single = soundfile.read(tmp_path / "one.wav")[0]
+    assert (waves[0] == single).all() and not (waves[1] == single).all() and len(single) == 16_000
+    assert run(clip, "--seed", 9, "--audio_only", "-o", tmp_path / "nine.wav") == 0
+    assert (soundfile.read(tmp_path / "nine.wav")[0] == waves[2]).all()
+
+
+def test_words_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("--prompt", "rain on a tin roof", "--duration", 0.5, "--seed", 1) == 0
+    (made,) = tmp_path.glob("rain_on_a_tin_roof*.wav")
+    assert soundfile.info(made).frames == 8000
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_rate_and_channels(clip: Path, tmp_path: Path, suffix: str) -> None:
+    """Case 25."""
+    path = tmp_path / f"x.{suffix}"
+    assert run(clip, "--audio_only", "-o", path, "--seed", 1) == 0
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.frames) == (16_000, 1, 16_000)
+    assert run(clip, "--audio_only", "-o", path, "--seed", 1, "--sample-rate", 48000, "--stereo") == 0
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.frames) == (48_000, 2, 48_000)
+
+
+def test_json_is_one_object(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--json", "--num-steps", 4, "--seed", 3) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["network_calls"] == 4 and record["seeds"] == [3] and record["length"] == "1"
+    assert Path(record["outputs"][0]).exists() and record["heard"][0] == "Rain"
+
+
+def test_printed_seed_repeats_the_take(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(clip, "--json", "--audio_only", "-o", tmp_path / "a.wav") == 0
+    seed = json.loads(capsys.readouterr().out)["seeds"][0]
+    assert run(clip, "--seed", seed, "--audio_only", "-o", tmp_path / "b.wav") == 0
+    first, second = (soundfile.read(tmp_path / name)[0] for name in ("a.wav", "b.wav"))
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--cfg_strength", "4.5"], "cfg_strength has nothing to act on"),
+        (["--negative_prompt", "speech, music"], "negative_prompt has nothing to act on"),
+        (["--num_steps", "0"], "num_steps must be"),
+        (["--takes", "0"], "takes must be"),
+        (["--seed", "-2"], "seed -2 is out of range"),
+        (["--duration", "soon"], "not a duration"),
+        (["--start", "50"], "start"),
+    ],
+)
+def test_refusals_are_one_line_and_leave_nothing(
+    clip: Path, words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(clip.parent.iterdir())
+    assert run(clip, *words) == 2
+    err = capsys.readouterr().err
+    assert part in err and err.count("\n") == 1 and "Traceback" not in err
+    assert sorted(clip.parent.iterdir()) == before
+
+
+def test_nothing_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 2 and "give a video, or --prompt" in capsys.readouterr().err
+    assert run("--prompt", "rain") == 2 and "add --duration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>403 Forbidden</html>", bytes(range(256)) * 16])
+def test_broken_files(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Case 14."""
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(content)
+    assert run(path) == 2
+    err = capsys.readouterr().err
+    assert "broken.mp4" in err and err.count("\n") == 1 and list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_file_and_input_as_output(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip.with_name("none.mp4")) == 2
+    assert run(clip, "-o", clip) == 2
+    assert "input itself" in capsys.readouterr().err
+
+
+def test_a_film_is_streamed(tmp_path: Path, standin: Pipeline) -> None:
+    standin.longest = Fraction(2)
+    clip = write_clip(tmp_path / "film.mp4", 140)
+    assert run(clip, "--seed", 4) == 0
+    with av.open(str(tmp_path / "film.sound.mp4")) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert abs(samples - 89_600) <= 1024
+
+
+def test_defaults_of_the_command_are_those_of_the_job() -> None:
+    """Case 27: one table of defaults."""
+    import inspect
+
+    signature = inspect.signature(command.generate).parameters
+    for field in fields(Request):
+        if field.name != "video":
+            assert signature[field.name].default == getattr(DEFAULTS, field.name), field.name
+    python = inspect.signature(Pipeline.generate).parameters
+    pairs = {"prompt": "prompt", "seed": "seed", "num_steps": "steps", "cfg_strength": "cfg_strength"}
+    for ours, theirs in pairs.items():
+        assert python[theirs].default == getattr(DEFAULTS, ours)
+
+
+def test_dash_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case 17."""
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "-dash.mp4", 25)
+    assert run("--video=-dash.mp4", "--seed", 1) == 0
+    assert (tmp_path / "-dash.sound.mp4").exists()
