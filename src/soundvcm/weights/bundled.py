@@ -107,8 +107,8 @@ BUNDLED: tuple[Part, ...] = (
         may="use it for anything, keep the notice",
         link="https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
         bundled=True,
-        bytes=9_668_765,
-        sha256="2ef7d4b2ad1c973d0b98e649834b89f7ef9a4fbdde8d379b38a2459f4c14e816",
+        bytes=9_668_733,
+        sha256="457202318d98d8f5745f6a128e3fe956fb5762d8b6461a8f08d557d29a0a1ba4",
     ),
     Part(
         name="yamnet",
