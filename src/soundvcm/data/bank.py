@@ -37,13 +37,15 @@ _COLUMNS = (*_TEXT_COLUMNS, "file", "offset", "samples")
 class Kind:
     """A kind of sound: `mode` is event, ambience or both.
 
-    `phrases` name it in words, `labels` are ImageNet names of what makes it.
+    `phrases` name it in words, `labels` are ImageNet names of what makes it, `heard` are YAMNet (AudioSet)
+    classes that are a plausible hearing of it, the best first.
     """
 
     name: str
     mode: str
     phrases: tuple[str, ...]
     labels: tuple[str, ...]
+    heard: tuple[str, ...] = ()
 
 
 @dataclass
@@ -136,7 +138,7 @@ def _kinds(path: Path) -> dict[str, Kind]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         kinds = {
-            name: Kind(name, row["mode"], tuple(row["phrases"]), tuple(row["labels"]))
+            name: Kind(name, row["mode"], *(tuple(row[key]) for key in ("phrases", "labels", "heard")))
             for name, row in table.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -43,7 +43,7 @@ def pitched(wave: Wave, semitones: float) -> Wave:
 
 
 def tilted(wave: Wave, decibels_per_octave: float, bump: float = 0.0, bump_hz: float = 1000.0) -> Wave:
-    """Spectrum tilted about 1 kHz (held below 100 Hz and above 6 kHz), with a broad bump of `bump` decibels."""
+    """Spectrum tilted about 1 kHz (flat below 100 Hz and above 6 kHz), with a broad bump of `bump` dB."""
     size = len(wave) + 512
     octaves = np.log2(np.clip(np.fft.rfftfreq(size, 1 / _RATE), 100, 6000) / 1000)
     gain = decibels_per_octave * octaves + bump * np.exp(-((octaves - np.log2(bump_hz / 1000)) ** 2))
