@@ -1,4 +1,4 @@
-"""Backgrounds computed from formulas: plain, noisy, tiled, room, outdoors, photo-like blur; some kept for one split.
+"""Backgrounds from formulas: plain, noisy, tiled, room, outdoors, photo-like; some are of one split only.
 
 A background is a function of world coordinates, so that it is the same at any picture size. Knows no actors.
 """
@@ -38,16 +38,20 @@ class Background:
         tint = 1.0 + 0.35 * (rng.random(3) - 0.5)
         pattern = _FAMILIES[self.family](rng, xs, ys)
         if pattern.ndim == 2:
-            pattern = pattern[..., None] * (1.0 + 0.25 * (rng.random(3) - 0.5))
+            pattern = np.asarray(pattern[..., None] * (1.0 + 0.25 * (rng.random(3) - 0.5)), np.float32)
         image = (self.light + self.contrast * (pattern - 0.5)) * tint
-        return np.clip(image, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(image, 0.0, 1.0), np.float32)
 
 
 def draw_background(rng: np.random.Generator, split: str) -> Background:
     """Choose a background of the split's families."""
     families = FAMILIES[split]
-    return Background(families[int(rng.integers(len(families)))], int(rng.integers(2**31)),
-                      float(rng.uniform(0.15, 0.85)), float(rng.uniform(0.1, 0.45)))  # fmt: skip
+    return Background(
+        families[int(rng.integers(len(families)))],
+        int(rng.integers(2**31)),
+        float(rng.uniform(0.15, 0.85)),
+        float(rng.uniform(0.1, 0.45)),
+    )
 
 
 def value_noise(rng: np.random.Generator, xs: Field, ys: Field, cells: float, octaves: int = 1) -> Field:
@@ -64,7 +68,7 @@ def value_noise(rng: np.random.Generator, xs: Field, ys: Field, cells: float, oc
         low = lattice[y1, x0] * (1 - fx) + lattice[y1, x1] * fx
         total, weight = total + share * (top * (1 - fy) + low * fy), weight + share
         share, cells = 0.5 * share, 2.1 * cells
-    return (total / weight).astype(np.float32)
+    return np.asarray(total / weight, np.float32)
 
 
 def _flat(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
@@ -95,7 +99,7 @@ def _outdoors(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
     low = ys > edge
     image = np.where(low, ground, sky)[..., None] * np.ones(3, np.float32)
     green, blue = np.asarray([0.85, 1.15, 0.7], np.float32), np.asarray([0.9, 1.0, 1.12], np.float32)
-    return (image * np.where(low[..., None], green, blue)).astype(np.float32)
+    return np.asarray(image * np.where(low[..., None], green, blue), np.float32)
 
 
 def _blur(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
@@ -103,7 +107,7 @@ def _blur(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
     image = np.stack([value_noise(rng, xs, ys, rng.uniform(1.2, 3.0), 2) for _ in range(3)], axis=-1)
     for _ in range(int(rng.integers(4, 12))):
         far = np.hypot(xs - rng.uniform(0, 1.6), ys - rng.uniform(0, 1)) / rng.uniform(0.03, 0.1)
-        image += (0.35 * np.clip(3 - 3 * far, 0, 1))[..., None] * rng.uniform(0.2, 1.0, 3)
+        image += (0.35 * np.clip(3 - 3 * far, 0, 1))[..., None] * rng.uniform(0.2, 1.0, 3).astype(np.float32)
     return (image + 0.06 * value_noise(rng, xs, ys, 25)[..., None]).astype(np.float32)
 
 
@@ -139,7 +143,7 @@ def _tiles(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
 
 def _checker(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
     wide = rng.uniform(0.1, 0.22)
-    return ((np.floor(xs / wide) + np.floor(ys / wide)) % 2).astype(np.float32)
+    return np.asarray((np.floor(xs / wide) + np.floor(ys / wide)) % 2, np.float32)
 
 
 def _marble(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
@@ -148,6 +152,16 @@ def _marble(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
 
 
 _FAMILIES: dict[str, Callable[[np.random.Generator, Field, Field], npt.NDArray[np.float32]]] = {
-    "flat": _flat, "gradient": _gradient, "noise": _noise, "room": _room, "outdoors": _outdoors, "blur": _blur,
-    "planks": _planks, "stripes": _stripes, "bricks": _bricks, "tiles": _tiles, "checker": _checker, "marble": _marble,
-}  # fmt: skip
+    "flat": _flat,
+    "gradient": _gradient,
+    "noise": _noise,
+    "room": _room,
+    "outdoors": _outdoors,
+    "blur": _blur,
+    "planks": _planks,
+    "stripes": _stripes,
+    "bricks": _bricks,
+    "tiles": _tiles,
+    "checker": _checker,
+    "marble": _marble,
+}

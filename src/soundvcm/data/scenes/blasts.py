@@ -1,4 +1,4 @@
-"""Flashes and waves of pressure: guns, explosions, fireworks, lightning; and the bell that swings in its tower.
+"""Flashes and waves of pressure: guns, explosions, fireworks, lightning; and the bell in its tower.
 
 The flash is in the picture whose time is the event's, or the first after it.
 """
@@ -77,12 +77,12 @@ class Explosion(Actor):
         """Rocket before, flash at, fire and sparks after the event."""
         m, s = self.beats.at(t), self.size
         if self.works and m.until < 0.7:
-            x, y = self.spot(m.index + 1)
+            x, y = self.spot(m.number + 1)
             y += m.until * 0.9
             canvas.line(x, y, x, y + 0.06, 0.015, (1.0, 0.9, 0.6))
-        if m.since > 1.8 or m.index < 0:
+        if m.since > 1.8 or m.number < 0:
             return
-        x, y = self.spot(m.index)
+        x, y = self.spot(m.number)
         age, force = m.since, 0.5 + 0.5 * m.last
         if age < 0.25:
             canvas.flash((1.0, 0.95, 0.8), 0.6 * force * (1 - age / 0.25))
@@ -95,7 +95,7 @@ class Explosion(Actor):
             )
             canvas.glow(x, y, 0.5 * grown + 0.08 * s, (1.0, 0.95, 0.6), max(0.0, 1 - age / 0.5))
         px, py = x + self.vx * grown * 1.1, y + self.vy * grown * 1.1 + 0.25 * age * age
-        color = self.colors[m.index] if self.works else (1.0, 0.75, 0.3)
+        color = self.colors[m.number] if self.works else (1.0, 0.75, 0.3)
         canvas.strokes(px - 0.1 * self.vx * s, py - 0.1 * self.vy * s, px, py, color, fade, 0.03 * s)
 
     def spot(self, index: int) -> tuple[float, float]:
@@ -129,14 +129,14 @@ class Lightning(Actor):
     def draw(self, canvas: Canvas, t: float) -> None:
         """Bolt and light, two or three flickers."""
         m = self.beats.at(t)
-        if m.index < 0 or m.since > 0.6:
+        if m.number < 0 or m.since > 0.6:
             return
         light = (
             m.last * max(0.0, 1 - m.since / 0.6) * (1.0 if m.since < 0.08 or 0.14 < m.since < 0.22 else 0.35)
         )
         canvas.flash((0.85, 0.88, 1.0), 0.75 * light)
         if m.since < 0.25:
-            path = self.paths[m.index]
+            path = self.paths[m.number]
             ys = np.linspace(0.05, 0.85, len(path))
             canvas.strokes(path[:-1], ys[:-1], path[1:], ys[1:], (1.0, 1.0, 1.0), min(1.0, 1.6 * light), 0.02)
 

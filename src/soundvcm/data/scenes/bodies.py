@@ -1,22 +1,21 @@
-"""Living things: walkers and feet, horses, animals with a voice, people who whistle, blow, bow or applaud.
+"""Living things: walkers and feet, horses, animals with a voice, flocks of birds.
 
-A foot is planted, a mouth opens, a bow turns at the event's own time.
+A foot is planted, a mouth opens at the event's own time.
 """
 
 from __future__ import annotations
 
-from math import cos, pi, sin
+from math import pi, sin
 
 import numpy as np
 
 from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.impacts import SKIN
-from soundvcm.data.scenes.motion import NEVER, Moment, Rhythm, fading, ringing, smooth
-from soundvcm.data.scenes.stage import Actor, Generator, mix, shade
+from soundvcm.data.scenes.motion import NEVER, Moment, Rhythm, fading
+from soundvcm.data.scenes.stage import SKIN, Actor, Generator, mix, shade
 
 
 def _stride(m: Moment, longest: float = 1.1) -> float:
-    """How far the step between two plants has gone, 0..1; in long pauses the foot waits on the ground first."""
+    """How far the step between two plants has gone, 0..1; in long pauses the foot waits on the ground."""
     if m.until == NEVER or m.since == NEVER:
         return 1.0 if m.until == NEVER else max(0.0, 1.0 - m.until / 0.4)
     if m.gap <= longest:
@@ -52,12 +51,12 @@ class Walker(Actor):
         """Two jointed legs, body, arms, head."""
         m = self.beats.at(t)
         share, s = _stride(m), self.size
-        x = self.start + self.side * self.path * (m.index + 1 + share)
+        x = self.start + self.side * self.path * (m.number + 1 + share)
         bob = 0.06 * s * sin(pi * share) - 0.02 * s * fading(m, 0.08)
         hip = self.y - self.leg * 0.97 - bob * 0.5
         open_ = 0.42 * self.leg
         for foot in (0, 1):
-            moving = (m.index + foot) % 2 == 0
+            moving = (m.number + foot) % 2 == 0
             reach = open_ * (2 * share - 1 if moving else 1 - 2 * share)
             lift = 0.35 * self.leg * sin(pi * share) ** 1.0 if moving and 0 < share < 1 else 0.0
             fx, fy = x + self.side * reach, self.y - lift
@@ -69,7 +68,7 @@ class Walker(Actor):
                 fx, fy - 0.015 * s, fx + self.side * 0.08 * s, fy - 0.015 * s, 0.05 * s, shade(color, 0.5)
             )
         canvas.line(x, hip, x + self.side * 0.02 * s, hip - 0.3 * s, 0.17 * s, self.coat)
-        swing = 0.15 * s * (2 * share - 1) * (1 if m.index % 2 else -1)
+        swing = 0.15 * s * (2 * share - 1) * (1 if m.number % 2 else -1)
         canvas.line(x, hip - 0.28 * s, x + self.side * swing, hip - 0.02 * s, 0.06 * s, shade(self.coat, 0.7))
         canvas.disc(x + self.side * 0.03 * s, hip - 0.45 * s, 0.09 * s, self.skin)
 
@@ -97,7 +96,7 @@ class Feet(Actor):
         m, s = self.beats.at(t), self.size
         share = _stride(m)
         for foot in (0, 1):
-            moving = (m.index + foot) % 2 == 0
+            moving = (m.number + foot) % 2 == 0
             lift = self.high * (1.0 - share) ** 0.5 * min(1.0, 6 * share) if moving and 0 < share < 1 else 0.0
             x, y = self.x + (foot - 0.5) * 0.42 * s, self.y - lift
             canvas.line(
@@ -106,7 +105,7 @@ class Feet(Actor):
             canvas.ellipse(x, y - 0.06 * s, 0.15 * s, 0.09 * s, self.shoe)
             canvas.box(x, y - 0.012, 0.15 * s, 0.012, shade(self.shoe, 0.4))
         if m.since < 0.3:
-            x = self.x + ((m.index + 1) % 2 - 0.5) * 0.42 * s
+            x = self.x + ((m.number + 1) % 2 - 0.5) * 0.42 * s
             canvas.glow(
                 x,
                 self.y,
@@ -138,10 +137,10 @@ class Horse(Actor):
         """Legs in diagonal pairs, body, neck, head, tail."""
         m, s = self.beats.at(t), self.size
         share, d = _stride(m, 0.8), self.side
-        x = self.start + d * self.path * (m.index + 1 + share)
+        x = self.start + d * self.path * (m.number + 1 + share)
         y = self.y - 0.52 * s - 0.05 * s * sin(pi * share)
         for leg, place in enumerate((-0.3, -0.2, 0.2, 0.3)):
-            moving = (m.index + (leg in (0, 3))) % 2 == 0
+            moving = (m.number + (leg in (0, 3))) % 2 == 0
             reach = 0.15 * s * (2 * share - 1 if moving else 1 - 2 * share)
             lift = 0.16 * s * sin(pi * share) if moving and 0 < share < 1 else 0.0
             fx = x + d * (place * s + reach)
@@ -194,8 +193,14 @@ class Animal(Actor):
         canvas.line(x + d * 0.22 * s, y - 0.05 * s, hx, hy, 0.15 * s, self.coat)
         canvas.disc(hx, hy, 0.15 * s, self.coat)
         for ear in (-0.09, 0.07):
-            canvas.polygon([(hx + (ear - 0.05) * s, hy - 0.1 * s), (hx + (ear + 0.05) * s, hy - 0.1 * s),
-                            (hx + ear * s, hy - (0.12 + 0.12 * self.ears) * s)], self.dark)  # fmt: skip
+            canvas.polygon(
+                [
+                    (hx + (ear - 0.05) * s, hy - 0.1 * s),
+                    (hx + (ear + 0.05) * s, hy - 0.1 * s),
+                    (hx + ear * s, hy - (0.12 + 0.12 * self.ears) * s),
+                ],
+                self.dark,
+            )
         long = 0.2 if self.kind == "dog_bark" else 0.11
         canvas.line(hx, hy + 0.0 * s, hx + d * long * s, hy + (0.02 - 0.08 * gape) * s, 0.1 * s, self.coat)
         canvas.ellipse(hx + d * long * 0.8 * s, hy + 0.07 * s, 0.09 * s, 0.12 * s * gape, (0.5, 0.08, 0.1))
@@ -236,109 +241,21 @@ class Animal(Actor):
         return self.x + self.side * 0.45 * self.size, self.y - 0.5 * self.size
 
 
-class Player(Actor):
-    """A person who whistles, blows a trumpet or draws a bow; each event starts a note."""
-
-    rhythm = Rhythm(0.4, 2.2, 0.35, ("regular", "loose", "rare"))
-    choke = True
-
-    def setup(self, rng: Generator) -> None:
-        """Clothes, instrument, how long a note is."""
-        self.coat, self.skin = self.stage.ink(rng), mix(SKIN, self.stage.ink(rng), 0.4)
-        self.brass = mix((0.9, 0.75, 0.25), self.stage.ink(rng), 0.4)
-        self.hold, self.side = rng.uniform(0.25, 0.5), 1.0 if rng.random() < 0.5 else -1.0
-
-    def draw(self, canvas: Canvas, t: float) -> None:
-        """Head and body; cheeks, instrument or bow move with the note."""
-        m, s, d = self.beats.at(t), self.size, self.side
-        sounding = m.last * max(0.0, 1.0 - m.since / (2 * self.hold)) if m.since < 2 * self.hold else 0.0
-        jerk = 0.05 * s * (sounding + 0.6 * ringing(m, 5.0, 0.15))
-        hx, hy = self.x - d * 0.1 * s, self.y - 0.68 * s - jerk
-        canvas.ellipse(self.x - d * 0.1 * s, self.y - 0.1 * s, 0.26 * s, 0.4 * s, self.coat)
-        canvas.ellipse(hx, hy, 0.17 * s, 0.2 * s, self.skin)
-        canvas.disc(hx + d * 0.06 * s, hy - 0.05 * s, 0.022 * s, (0.05, 0.05, 0.05))
-        if self.kind == "violin":
-            self._bow(canvas, m, hx, hy)
-            return
-        canvas.disc(
-            hx + d * 0.11 * s,
-            hy + 0.08 * s,
-            (0.04 + 0.06 * sounding) * s,
-            mix(self.skin, (0.9, 0.2, 0.2), 0.5),
-        )
-        tip = hx + d * (0.3 if self.kind == "whistle" else 0.62) * s
-        lift = 0.09 * s - 0.22 * s * sounding
-        canvas.line(hx + d * 0.17 * s, hy + 0.1 * s, tip, hy + lift, 0.05 * s, self.brass)
-        if self.kind == "trumpet":
-            canvas.polygon([(tip - d * 0.12 * s, hy + lift - 0.02 * s), (tip - d * 0.12 * s, hy + lift + 0.04 * s),
-                            (tip + d * 0.06 * s, hy + lift + 0.13 * s), (tip + d * 0.06 * s, hy + lift - 0.11 * s)], self.brass)  # fmt: skip
-        if sounding > 0.05:
-            for puff in range(3):
-                far = 0.1 + 0.5 * ((m.since * 2.2 + puff / 3) % 1.0)
-                canvas.ring(
-                    tip + d * 0.05 * s, hy + lift, far * s * 0.6, 0.02 * s, self.brass, sounding * (0.9 - far)
-                )
-        canvas.line(
-            self.x + d * 0.05 * s,
-            self.y - 0.3 * s,
-            hx + d * 0.3 * s,
-            hy + lift + 0.04 * s,
-            0.08 * s,
-            shade(self.coat, 0.7),
-        )
-
-    def _bow(self, canvas: Canvas, m: Moment, hx: float, hy: float) -> None:
-        s, d = self.size, self.side
-        stroke = smooth(min(m.since / 0.45, 1.0)) ** 0.6 if m.index >= 0 else 0.0
-        there = (2 * stroke - 1) * (1 if m.index % 2 == 0 else -1)
-        canvas.ellipse(hx + d * 0.3 * s, hy + 0.2 * s, 0.2 * s, 0.1 * s, self.brass, d * 0.3)
-        canvas.line(
-            hx + d * 0.3 * s, hy + 0.2 * s, hx + d * 0.68 * s, hy + 0.3 * s, 0.04 * s, shade(self.brass, 0.5)
-        )
-        bx, by = hx + d * (0.3 + 0.12 * there) * s, hy + (0.2 + 0.26 * there) * s
-        canvas.line(
-            bx - d * 0.15 * s, by - 0.36 * s, bx + d * 0.15 * s, by + 0.36 * s, 0.035 * s, (0.95, 0.93, 0.85)
-        )
-        canvas.line(
-            self.x, self.y - 0.25 * s, bx + d * 0.15 * s, by + 0.36 * s, 0.09 * s, shade(self.coat, 0.7)
-        )
-
-
-class Crowd(Actor):
-    """Rows of heads whose hands clap, more of them and faster the louder it is."""
-
-    levels = ("steady", "swells", "fades", "switched")
-
-    def setup(self, rng: Generator) -> None:
-        """Places, paces and colours of the heads."""
-        rows = [(row, i) for row in range(3) for i in range(7)]
-        self.heads = [
-            (self.stage.aspect * (i + 0.5 * (row % 2) + rng.uniform(0.1, 0.5)) / 7, 0.55 + 0.18 * row + rng.uniform(-0.02, 0.02),
-             rng.uniform(2.5, 5.0), rng.random(), self.stage.ink(rng)) for row, i in rows
-        ]  # fmt: skip
-        self.skin = mix(SKIN, self.stage.ink(rng), 0.5)
-
-    def draw(self, canvas: Canvas, t: float) -> None:
-        """Each head with two hands."""
-        level = self.level.at(t)
-        for x, y, pace, phase, coat in self.heads:
-            canvas.ellipse(x, y + 0.13, 0.075, 0.08, coat)
-            canvas.disc(x, y, 0.045, self.skin)
-            if level > phase * 0.6:
-                apart = 0.02 + 0.035 * level * abs(cos(pi * (pace * t + phase)))
-                canvas.disc(x - apart, y + 0.07, 0.024, self.skin)
-                canvas.disc(x + apart, y + 0.07, 0.024, self.skin)
-
-
 class Flock(Actor):
     """Small birds on branches that hop, turn and flap while they sing."""
 
     def setup(self, rng: Generator) -> None:
         """Places and habits."""
         self.birds = [
-            (rng.uniform(0.1, 0.9) * self.stage.aspect, rng.uniform(0.2, 0.8), rng.uniform(0.7, 1.6), rng.random(),
-             self.stage.ink(rng)) for _ in range(int(rng.integers(3, 8)))
-        ]  # fmt: skip
+            (
+                rng.uniform(0.1, 0.9) * self.stage.aspect,
+                rng.uniform(0.2, 0.8),
+                rng.uniform(0.7, 1.6),
+                rng.random(),
+                self.stage.ink(rng),
+            )
+            for _ in range(int(rng.integers(3, 8)))
+        ]
         self.branch, self.r = self.stage.ink(rng, 0.08, 0.5), rng.uniform(0.035, 0.06)
 
     def still(self, canvas: Canvas) -> None:

@@ -1,4 +1,4 @@
-"""How a scene is looked at: shots and cuts, hand-held shake, pans, kicks from blasts, flicker of the light, grain.
+"""How a scene is looked at: shots and cuts, hand-held shake, pans, kicks from blasts, flicker, grain.
 
 Turns actors and a background into uint8 pictures of any size. What never moves is painted once per shot.
 Knows no sounds and no captions.
@@ -22,7 +22,7 @@ MARGIN = 0.09
 
 @dataclass(frozen=True)
 class Shot:
-    """One camera position from `start` (s) on: what it looks at, how near, mirrored or not, on which background."""
+    """One camera position from `start` (s) on: what it looks at, how near, mirrored or not, before what."""
 
     start: float
     x: float

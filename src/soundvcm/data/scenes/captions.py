@@ -1,4 +1,4 @@
-"""What a person would type for a scene: a few captions from the kinds' phrases, and names of things in the picture.
+"""What a person would type for a scene: captions from the kinds' phrases, and names of things in the picture.
 
 Knows phrases and how often things happen; no pictures, no sounds.
 """
@@ -12,12 +12,31 @@ import numpy as np
 
 Generator = np.random.Generator
 
-ALONE = ("{p}", "{p}", "{P}.", "sound effect: {p}", "{p}, close up", "{p}, nothing else", "foley of: {p}", "{short}",
-         "{short} sound", "sound of {short}")  # fmt: skip
-OVER = ("{p}, {q} in the background", "{p} and {q}", "{P} while we also hear: {q}", "{p}; behind it {q}", "{p} + {q}",
-        "{short} with {other}", "{p}")  # fmt: skip
-PACE = {"once": ("{p}, once", "a single time: {p}", "{p}"), "slow": ("{p}, slowly", "{p} now and then", "{p}"),
-        "often": ("{p}, again and again", "{p} repeatedly", "fast: {p}")}  # fmt: skip
+ALONE = (
+    "{p}",
+    "{p}",
+    "{P}.",
+    "sound effect: {p}",
+    "{p}, close up",
+    "foley of: {p}",
+    "{short}",
+    "{short} sound",
+    "sound of {short}",
+)
+OVER = (
+    "{p}, {q} in the background",
+    "{p} and {q}",
+    "{P}, and further off: {q}",
+    "{p}; behind it {q}",
+    "{p} + {q}",
+    "{short} with {other}",
+    "{p}",
+)
+PACE = {
+    "once": ("{p}, once", "a single time: {p}", "{p}"),
+    "slow": ("{p}, slowly", "{p} now and then", "{p}"),
+    "often": ("{p}, again and again", "{p} repeatedly", "fast: {p}"),
+}
 
 
 class Named(Protocol):
@@ -68,7 +87,7 @@ def write_captions(
 
 
 def choose_labels(rng: Generator, main: Named, other: Named | None) -> tuple[str, ...]:
-    """Names a picture classifier could give: up to three things that make the main sound, then one of the other."""
+    """Names a picture classifier could give: up to three makers of the main sound, maybe one of the other."""
     labels = _shuffled(rng, main.labels)[: int(rng.integers(1, 4))] or [main.name.replace("_", " ")]
     if other is not None and other.labels and rng.random() < 0.5:
         labels.append(_shuffled(rng, other.labels)[0])

@@ -1,6 +1,6 @@
-"""A small anti-aliased painter on float pictures: discs, boxes, capsules, polygons, glows and many strokes at once.
+"""A small anti-aliased painter on float pictures: discs, boxes, lines, polygons, glows, many strokes at once.
 
-World coordinates: y runs 0 (top) to 1 (bottom), x runs 0 to `aspect`; the picture may be stretched to any size.
+World coordinates: y runs 0 (top) to 1 (bottom), x from 0 to `aspect`; the picture may have any size.
 Each shape is a distance field evaluated on its own small window only. Knows nothing of scenes or sounds.
 """
 
@@ -36,7 +36,7 @@ class Canvas:
         self._zoom, self._left, self._top, self._flip = 1.0, 0.0, 0.0, False
 
     def look(self, x: float, y: float, zoom: float, flip: bool) -> None:
-        """Point the camera: the world point (x, y) comes to the middle, enlarged `zoom` times, maybe mirrored."""
+        """Point the camera: the world point (x, y) comes to the middle, `zoom` times as large."""
         self._zoom, self._flip = zoom, flip
         self._left = 0.5 * self.aspect / zoom - x
         self._top = 0.5 / zoom - y
@@ -154,7 +154,7 @@ class Canvas:
     def strokes(
         self, x0: Array, y0: Array, x1: Array, y1: Array, color: Color, alpha: float = 1.0, thick: float = 0.0
     ) -> None:
-        """Many short straight strokes at once, from points (x0, y0) to (x1, y1); `thick` 0 is one pixel wide."""
+        """Many short straight strokes at once, from (x0, y0) to (x1, y1); `thick` 0 is one pixel wide."""
         zoom = self._zoom
         ax, bx = (x0 + self._left) * zoom, (x1 + self._left) * zoom
         if self._flip:

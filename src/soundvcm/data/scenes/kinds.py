@@ -6,35 +6,47 @@ machine (lasting sounds), so that every kind of any bank can be seen. Knows acto
 
 from __future__ import annotations
 
-from soundvcm.data.scenes import blasts, bodies, impacts, things, vehicles, weather
+from soundvcm.data.scenes import (
+    blasts,
+    bodies,
+    clocks,
+    impacts,
+    machines,
+    people,
+    strokes,
+    things,
+    vehicles,
+    water,
+    weather,
+)
 from soundvcm.data.scenes.stage import Actor
 
 Actors = tuple[type[Actor], ...]
 
 EVENTS: dict[str, Actors] = {
-    "wood_knock": (impacts.Striker, impacts.Roller, impacts.Faller),
-    "metal_clang": (impacts.Striker, impacts.Roller, impacts.Faller, impacts.Clapper),
+    "wood_knock": (impacts.Striker, impacts.Roller, strokes.Faller),
+    "metal_clang": (impacts.Striker, impacts.Roller, strokes.Faller, strokes.Clapper),
     "hammer": (impacts.Striker,),
-    "glass_clink": (impacts.Clapper, impacts.Striker, impacts.Roller),
-    "glass_break": (impacts.Faller,),
-    "stone_hit": (impacts.Faller, impacts.Striker, impacts.Roller, impacts.Ball),
+    "glass_clink": (strokes.Clapper, impacts.Striker, impacts.Roller),
+    "glass_break": (strokes.Faller,),
+    "stone_hit": (strokes.Faller, impacts.Striker, impacts.Roller, impacts.Ball),
     "ball_bounce": (impacts.Ball, impacts.Ball, impacts.Roller),
     "drum_hit": (impacts.Striker,),
-    "cymbal": (impacts.Striker, impacts.Clapper),
+    "cymbal": (impacts.Striker, strokes.Clapper),
     "door_slam": (things.Door,),
     "door_creak": (things.Door,),
     "footstep": (bodies.Walker, bodies.Feet),
-    "hand_clap": (impacts.Clapper,),
+    "hand_clap": (strokes.Clapper,),
     "typing": (things.Typing,),
-    "clock_tick": (things.Clock,),
+    "clock_tick": (clocks.Clock,),
     "gunshot": (blasts.Gun,),
     "explosion": (blasts.Explosion,),
-    "punch": (impacts.Puncher, impacts.Faller),
-    "splash": (weather.Splash,),
-    "water_drop": (weather.Splash,),
+    "punch": (strokes.Puncher, strokes.Faller),
+    "splash": (water.Splash,),
+    "water_drop": (water.Splash,),
     "bell": (blasts.Belfry, impacts.Striker),
-    "coin": (impacts.Ball, impacts.Faller),
-    "whoosh": (impacts.Swinger,),
+    "coin": (impacts.Ball, strokes.Faller),
+    "whoosh": (strokes.Swinger,),
     "thunder": (blasts.Lightning,),
     "dog_bark": (bodies.Animal,),
     "cat_meow": (bodies.Animal,),
@@ -42,29 +54,29 @@ EVENTS: dict[str, Actors] = {
     "horse_hooves": (bodies.Horse,),
     "piano": (things.Keys,),
     "guitar": (things.Strings,),
-    "violin": (bodies.Player,),
-    "trumpet": (bodies.Player,),
-    "whistle": (bodies.Player,),
+    "violin": (people.Player,),
+    "trumpet": (people.Player,),
+    "whistle": (people.Player,),
     "marimba": (impacts.Striker,),
-    "telephone": (things.Shaker,),
-    "car_horn": (things.Shaker,),
+    "telephone": (clocks.Shaker,),
+    "car_horn": (clocks.Shaker,),
 }
 LASTING: dict[str, Actors] = {
-    "applause": (bodies.Crowd,),
+    "applause": (people.Crowd,),
     "rain": (weather.Rain,),
     "thunder": (weather.Storm,),
     "wind": (weather.Grass,),
-    "stream": (weather.Stream,),
-    "sea_waves": (weather.Waves,),
+    "stream": (water.Stream,),
+    "sea_waves": (water.Waves,),
     "fire_crackle": (weather.Fire,),
-    "bubbles": (weather.Bubbles, weather.Steam),
+    "bubbles": (water.Bubbles, water.Steam),
     "car_engine": (vehicles.Car,),
     "train": (vehicles.Train,),
     "airplane": (vehicles.Plane,),
     "helicopter": (vehicles.Helicopter,),
     "siren": (vehicles.Car,),
-    "motor": (vehicles.Machine,),
-    "rolling": (vehicles.Rolling,),
+    "motor": (machines.Machine,),
+    "rolling": (machines.Rolling,),
     "bird_song": (bodies.Flock,),
 }
 
@@ -78,4 +90,4 @@ def actors_for(kind: str, lasting: bool) -> Actors:
     for name, actors in table.items():
         if words & set(name.split("_")):
             return actors
-    return (vehicles.Machine,) if lasting else (impacts.Striker, impacts.Faller)
+    return (machines.Machine,) if lasting else (impacts.Striker, strokes.Faller)

@@ -20,9 +20,9 @@ NEVER = 1e6
 
 
 class Moment(NamedTuple):
-    """A point in time seen between two events; `since` or `until` is NEVER (a million seconds) where there is none."""
+    """A time seen between two events; `since` or `until` is NEVER (a million seconds) where there is none."""
 
-    index: int
+    number: int
     since: float
     until: float
     last: float
@@ -108,7 +108,7 @@ def raised(m: Moment, fall: float = 0.16, rise: float = 0.22) -> float:
 
 
 def effort(m: Moment) -> float:
-    """How hard the coming stroke is to be (0.35..1), drifting from the last event's strength to the next one's."""
+    """How hard the coming stroke will be (0.35..1), moving from the last strength to the next."""
     if m.until == NEVER:
         strength = m.last
     elif m.since == NEVER:

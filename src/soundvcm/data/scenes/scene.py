@@ -1,6 +1,6 @@
 """One drawn scene with exact ground truth: a seed => events, pictures at any rate and size, sound, captions.
 
-`make_scene` is a pure function of its arguments; the split decides which bank clips, backgrounds and random numbers
+`make_scene` is a pure function of its arguments; the split decides which clips, backgrounds and numbers
 may be used. The only file here that knows both pictures and sounds.
 """
 
@@ -30,11 +30,12 @@ Pictures = npt.NDArray[np.uint8]
 
 RATES = (24, 25, 30, 50, 60, 15, 12, 10)
 STYLES = {"event": 0.44, "over": 0.12, "ambience": 0.29, "two": 0.12, "still": 0.03}
+QUIET = ("ambience", "still")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One heard event: time (s), kind of sound, strength 0..1, place in the picture (0..1 from left, from top)."""
+    """One heard event: time (s), kind of sound, strength 0..1, place (0..1 from left and top)."""
 
     time: float
     kind: str
@@ -92,7 +93,7 @@ class Scene:
             yield Fraction(i, rate), renderer.picture(i / rate)
 
     def sampled(self, rate: int = 25, size: int = 64) -> Pictures:
-        """uint8 [g size size 3]: what a reader sees that shows the last picture of the film `rate` times a second."""
+        """uint8 [g size size 3]: what a reader that holds the last picture gets `rate` times a second."""
         count = floor(self.seconds * rate)
         out = np.empty((count, size, size, 3), np.uint8)
         renderer, shown = self._renderer(size, size), -1
@@ -161,7 +162,7 @@ def make_scene(
         style: one of STYLES; by default drawn by its share.
 
     Raises:
-        OptionError: for an unknown split, style or kind, a length below 1 s, or a bank without clips in the split.
+        OptionError: for an unknown split, style or kind, a length below 1 s, or too small a bank.
     """
     if split not in SPLITS:
         raise OptionError(f"no split {split!r}; choose one of: {', '.join(SPLITS)}")
@@ -174,10 +175,12 @@ def make_scene(
     drawn = str(rng.choice(list(STYLES), p=list(STYLES.values())))
     struck, lasting = kinds_with_clips(bank, split, "event"), kinds_with_clips(bank, split, "ambience")
     if kind is not None and kind not in struck + lasting:
-        raise OptionError(f"the bank has no clips of kind {kind!r} in split {split!r}")
+        raise OptionError(f"the bank has no clips of kind {kind!r} in split {split!r}; choose another")
+    if kind is not None and style is not None and kind not in (lasting if style in QUIET else struck):
+        raise OptionError(f"kind {kind!r} cannot be the main sound of a scene of style {style!r}")
     if style is None:
         style = drawn
-        if kind is not None and (style in ("ambience", "still")) != (kind not in struck):
+        if kind is not None and (style in QUIET) != (kind not in struck):
             style = "event" if kind in struck else "ambience"
     aspect = float(rng.choice([1.0, 4 / 3, 16 / 9], p=[0.3, 0.3, 0.4]))
     background = draw_background(rng, split)
@@ -210,7 +213,7 @@ def _fill(
 ) -> None:
     """Choose kinds, places and drives; append actors, tracks and events."""
     rng = plan.rng
-    if not struck and style not in ("ambience", "still") or not lasting and style != "event":
+    if not struck and style not in QUIET or not lasting and style != "event":
         raise OptionError(
             f"the bank has too few kinds in split {plan.split!r} for a scene of style {style!r}"
         )

@@ -1,4 +1,4 @@
-"""A scene's tracks => its sound: bank clips put at the events to the sample, lasting sounds under their level curve.
+"""A scene's tracks => its sound: clips put at the events to the sample, lasting sounds under their level.
 
 One object keeps one timbre: few clips, varied once, louder and brighter with strength. Knows no pictures.
 """
@@ -74,7 +74,7 @@ def _waves(bank: Bank, kind: str, split: str, mode: str) -> list[Wave]:
     clips = bank.clips(kind, split, mode)
     if not clips:
         raise StoreError(
-            f"the bank has no {mode} clips of kind {kind!r} in split {split!r}; choose another split or rebuild it"
+            f"the bank has no {mode} clips of kind {kind!r} in split {split!r}; choose another or rebuild it"
         )
     return [clip.wave for clip in clips]
 
@@ -86,6 +86,8 @@ def _hits(track: Track, beats: Beats, bank: Bank, split: str, samples: int, rng:
     voices = [
         _voice(waves[int(i)], rng, 7.0 if tuned else 3.0) for i in chosen for _ in range(4 if tuned else 1)
     ]
+    if len(beats.times) > 1:
+        voices = [_damped(wave, float(np.median(np.diff(beats.times)))) for wave in voices]
     soft = [tilted(wave, -rng.uniform(1.0, 4.0)) for wave in voices]
     out = np.zeros(samples, np.float32)
     for i, (time, strength) in enumerate(zip(beats.times, beats.strengths, strict=True)):
@@ -106,6 +108,14 @@ def _voice(wave: Wave, rng: Generator, semitones: float) -> Wave:
     return vary(wave, rng, semitones=semitones, room=0.0, level=0.0)
 
 
+def _damped(wave: Wave, gap: float) -> Wave:
+    """A long sound made to die away by about 20 dB within `gap` seconds: the next one must be heard."""
+    if len(wave) < 0.8 * gap * BANK_RATE:
+        return wave
+    fall = np.exp(-2.3 / gap / BANK_RATE * np.arange(len(wave)))
+    return np.asarray(wave * fall, np.float32)
+
+
 def _add(out: Wave, wave: Wave, start: int) -> None:
     """Add `wave` at `start`, cut at both ends of `out`, its last 20 ms faded."""
     fade = min(len(wave), BANK_RATE // 50)
@@ -120,9 +130,18 @@ def _add(out: Wave, wave: Wave, start: int) -> None:
 def _lasting(track: Track, level: Level, bank: Bank, split: str, samples: int, rng: Generator) -> Wave:
     waves = _waves(bank, track.kind, split, "ambience")
     wave = vary(waves[int(rng.integers(len(waves)))], rng, lasting=True, semitones=2.0, room=0.0, level=0.0)
-    out = _looped(wave, samples, rng)
+    out = _evened(_looped(wave, samples, rng))
     rms = float(np.sqrt(np.mean(out * out)) + 1e-9)
     return out * level.samples(samples, BANK_RATE) ** np.float32(1.5) * np.float32(track.gain / rms)
+
+
+def _evened(wave: Wave) -> Wave:
+    """The wave with its slow swells (over 0.8 s) mostly taken out: the level curve says how loud it is."""
+    half = int(0.4 * BANK_RATE)
+    power = np.cumsum(np.pad(np.square(wave, dtype=np.float64), (half + 1, half), mode="reflect"))
+    local = (power[2 * half + 1 :] - power[: -2 * half - 1])[: len(wave)] / (2 * half + 1)
+    floor = 0.02 * float(np.mean(local)) + 1e-12
+    return np.asarray(wave * (local + floor) ** -0.35, np.float32)
 
 
 def _looped(wave: Wave, samples: int, rng: Generator) -> Wave:

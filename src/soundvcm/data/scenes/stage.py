@@ -16,6 +16,18 @@ from soundvcm.data.scenes.motion import Beats, Level, Rhythm
 
 Generator = np.random.Generator
 
+WOOD, STEEL, SKIN, GLASS, STONE = (
+    (0.55, 0.36, 0.2),
+    (0.6, 0.63, 0.68),
+    (0.82, 0.6, 0.47),
+    (0.7, 0.88, 0.92),
+    (0.5, 0.48, 0.46),
+)
+MATERIALS: dict[str, Color] = {
+    "wood_knock": WOOD, "metal_clang": STEEL, "glass_clink": GLASS, "glass_break": GLASS, "stone_hit": STONE,
+    "coin": (0.85, 0.7, 0.25), "bell": (0.8, 0.62, 0.25), "cymbal": (0.85, 0.7, 0.3), "hammer": STEEL,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -36,7 +48,7 @@ class Stage:
     aspect: float
 
     def ink(self, rng: Generator, hue: float | None = None, vivid: float | None = None) -> Color:
-        """A colour at least 0.3 lighter or darker than the background; hue and saturation (0..1) may be given."""
+        """A colour 0.3 or more lighter or darker than the background; hue, saturation (0..1) may be set."""
         darker = self.light > 0.65 or (self.light > 0.35 and rng.random() < 0.5)
         if darker:
             target = max(0.04, self.light - rng.uniform(0.3, 0.5))
@@ -74,8 +86,8 @@ def mix(a: Color, b: Color, share: float) -> Color:
 class Actor:
     """Something drawn that moves with its events or its level.
 
-    Class attributes say how its sounds behave: `rhythm` of its events, `choke` (a new sound ends the one before:
-    voices), `kick` (how much an event shakes the camera), `front`
+    Class attributes say how its sounds behave: `rhythm` of its events, `choke` (a new sound ends the last
+    one: voices), `kick` (how much an event shakes the camera), `front`
     (drawn over everything else), `levels` (curve styles for lasting sounds).
     """
 

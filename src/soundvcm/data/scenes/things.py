@@ -1,18 +1,17 @@
-"""Things that act: doors, keyboards, clocks, pianos, guitars, telephones, horns, guns, explosions, lightning, bells.
+"""Things that hands move: doors, keyboards, pianos, guitars.
 
 Each event starts a visible move or flash at its own time.
 """
 
 from __future__ import annotations
 
-from math import cos, pi, sin
+from math import cos, pi
 
 import numpy as np
 
 from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.impacts import SKIN, WOOD
 from soundvcm.data.scenes.motion import NEVER, Rhythm, fading, raised, ringing, smooth
-from soundvcm.data.scenes.stage import Actor, Generator, mix, shade
+from soundvcm.data.scenes.stage import SKIN, WOOD, Actor, Generator, mix, shade
 
 
 class Door(Actor):
@@ -41,8 +40,8 @@ class Door(Actor):
             width = 1.0 - 0.75 * raised(m, 0.25, 0.9) * (0.0 if m.until == NEVER and m.since > 0.2 else 1.0)
             width += 0.03 * ringing(m, 14.0, 0.08)
         else:
-            moved = smooth(m.since / self.slow) ** 0.7 if m.index >= 0 else 1.0
-            width = 1.0 - 0.7 * (moved if m.index % 2 == 0 else 1.0 - moved) if m.index >= 0 else 1.0
+            moved = smooth(m.since / self.slow) ** 0.7 if m.number >= 0 else 1.0
+            width = 1.0 - 0.7 * (moved if m.number % 2 == 0 else 1.0 - moved) if m.number >= 0 else 1.0
         hinge, s = self.x - self.side * self.half, self.size
         edge, lean = hinge + self.side * 2 * self.half * width, 0.1 * s * (1.0 - width)
         canvas.polygon(
@@ -71,8 +70,10 @@ class Typing(Actor):
     def _key(self, index: int) -> tuple[float, float]:
         row, column = divmod(int(self.order[index % len(self.order)]), self.columns)
         wide = 1.2 * self.size / self.columns
-        return (self.x + (column - 0.5 * (self.columns - 1)) * wide,
-                self.y - 0.35 * self.size + (row - 0.5 * (self.rows - 1)) * 0.5 * self.size / self.rows)  # fmt: skip
+        return (
+            self.x + (column - 0.5 * (self.columns - 1)) * wide,
+            self.y - 0.35 * self.size + (row - 0.5 * (self.rows - 1)) * 0.5 * self.size / self.rows,
+        )
 
     def still(self, canvas: Canvas) -> None:
         """Case and keys at rest."""
@@ -80,17 +81,22 @@ class Typing(Actor):
         for i in range(self.rows * self.columns):
             row, column = divmod(i, self.columns)
             wide, tall = 1.2 * self.size / self.columns, 0.5 * self.size / self.rows
-            canvas.box(self.x + (column - 0.5 * (self.columns - 1)) * wide,
-                       self.y - 0.35 * self.size + (row - 0.5 * (self.rows - 1)) * tall, 0.42 * wide, 0.4 * tall, self.key)  # fmt: skip
+            canvas.box(
+                self.x + (column - 0.5 * (self.columns - 1)) * wide,
+                self.y - 0.35 * self.size + (row - 0.5 * (self.rows - 1)) * tall,
+                0.42 * wide,
+                0.4 * tall,
+                self.key,
+            )
 
     def draw(self, canvas: Canvas, t: float) -> None:
         """The pressed key, then the hand on its way from key to key."""
         m, s = self.beats.at(t), self.size
         lift = raised(m, 0.07, 0.1)
-        here, there = self._key(max(m.index, 0)), self._key(m.index + 1)
-        share = smooth(m.since / max(m.gap - 0.08, 0.02)) if m.gap < 9 else (1.0 if m.index < 0 else 0.0)
+        here, there = self._key(max(m.number, 0)), self._key(m.number + 1)
+        share = smooth(m.since / max(m.gap - 0.08, 0.02)) if m.gap < 9 else (1.0 if m.number < 0 else 0.0)
         x, y = here[0] + (there[0] - here[0]) * share, here[1] + (there[1] - here[1]) * share
-        if m.index >= 0 and m.since < 0.15:
+        if m.number >= 0 and m.since < 0.15:
             wide, tall = 0.5 * s / self.columns, 0.2 * s / self.rows
             canvas.box(here[0], here[1] + 0.015 * s, wide, tall, mix(self.key, (0, 0, 0), 0.6))
         y -= 0.2 * s * lift
@@ -101,54 +107,6 @@ class Typing(Actor):
     def spot(self, index: int) -> tuple[float, float]:
         """The key."""
         return self._key(index)
-
-
-class Clock(Actor):
-    """A clock face whose hand jumps at each tick, with a pendulum that passes its middle then."""
-
-    rhythm = Rhythm(0.9, 4.0, 0.22, ("regular",))
-
-    def setup(self, rng: Generator) -> None:
-        """Face, hand, pendulum."""
-        self.face, self.rim = mix(self.stage.ink(rng, vivid=0.2), (1, 1, 1), 0.3), self.stage.ink(rng)
-        self.hand = (0.08, 0.08, 0.1) if sum(self.face) > 1.5 else (0.95, 0.95, 0.9)
-        self.r = self.size * rng.uniform(0.27, 0.36)
-        self.start, self.pendulum = rng.uniform(0, 6.28), rng.random() < 0.7
-        self.step = 2 * pi / (60 if rng.random() < 0.4 else 12)
-
-    def still(self, canvas: Canvas) -> None:
-        """Face and marks."""
-        y = self.y - self.size + self.r
-        canvas.disc(self.x, y, self.r * 1.12, self.rim)
-        canvas.disc(self.x, y, self.r, self.face)
-        for hour in range(12):
-            a = hour * pi / 6
-            canvas.line(self.x + 0.8 * self.r * sin(a), y - 0.8 * self.r * cos(a), self.x + 0.92 * self.r * sin(a),
-                        y - 0.92 * self.r * cos(a), 0.03 * self.size, self.hand)  # fmt: skip
-
-    def draw(self, canvas: Canvas, t: float) -> None:
-        """Hand with its small rebound, then the pendulum."""
-        m, y = self.beats.at(t), self.y - self.size + self.r
-        angle = self.start + self.step * (m.index + 1) + 0.25 * self.step * ringing(m, 12.0, 0.05)
-        canvas.line(
-            self.x,
-            y,
-            self.x + 0.85 * self.r * sin(angle),
-            y - 0.85 * self.r * cos(angle),
-            0.035 * self.size,
-            self.hand,
-        )
-        canvas.disc(self.x, y, 0.05 * self.size, self.rim)
-        if self.pendulum:
-            share = m.since / m.gap if m.gap < 3 else 0.5
-            swing = 0.45 * sin(pi * share) * (1 if m.index % 2 == 0 else -1)
-            px, py = self.x + 0.75 * self.size * sin(swing), y + 0.6 * self.size * cos(swing) + self.r * 0.2
-            canvas.line(self.x, y + self.r, px, py, 0.025 * self.size, self.rim)
-            canvas.disc(px, py, 0.09 * self.size, self.rim)
-
-    def spot(self, index: int) -> tuple[float, float]:
-        """The face."""
-        return self.x, self.y - self.size + self.r
 
 
 class Keys(Actor):
@@ -188,12 +146,12 @@ class Keys(Actor):
         m, s, y = self.beats.at(t), self.size, self.y - 0.3 * self.size
         lift, here, there = (
             raised(m, 0.09, 0.16),
-            int(self.tune[max(m.index, 0)]),
-            int(self.tune[m.index + 1]),
+            int(self.tune[max(m.number, 0)]),
+            int(self.tune[m.number + 1]),
         )
-        if m.index >= 0 and m.since < 0.3:
+        if m.number >= 0 and m.since < 0.3:
             canvas.box(self._left(here), y + 0.12 * s, 0.46 * self.wide, 0.2 * s, (0.62, 0.6, 0.56))
-        share = smooth(m.since / max(m.gap - 0.1, 0.02)) if m.gap < 9 else (1.0 if m.index < 0 else 0.0)
+        share = smooth(m.since / max(m.gap - 0.1, 0.02)) if m.gap < 9 else (1.0 if m.number < 0 else 0.0)
         x = self._left(here) + (self._left(there) - self._left(here)) * share
         tip = y + 0.2 * s - 0.28 * s * lift
         canvas.line(x, tip, x + 0.06 * s, tip + 0.3 * s, 0.1 * s, self.skin)
@@ -229,8 +187,8 @@ class Strings(Actor):
     def draw(self, canvas: Canvas, t: float) -> None:
         """Strings, the plucked one bent both ways, then the hand."""
         m, s = self.beats.at(t), self.size
-        hit = int(self.tune[max(m.index, 0)])
-        wide = 0.09 * s * fading(m, 0.3) if m.index >= 0 else 0.0
+        hit = int(self.tune[max(m.number, 0)])
+        wide = 0.09 * s * fading(m, 0.3) if m.number >= 0 else 0.0
         left, right, middle = self.x - 0.6 * s, self.x + 0.9 * s, self.x - 0.05 * s
         for string in range(self.count):
             y = self._height(string)
@@ -240,9 +198,9 @@ class Strings(Actor):
                 canvas.line(middle, y + off, right, y, 0.02 * s, (1, 0.97, 0.85))
             else:
                 canvas.line(left, y, right, y, 0.012 * s, (0.85, 0.83, 0.75))
-        there = int(self.tune[m.index + 1])
+        there = int(self.tune[m.number + 1])
         lift = raised(m, 0.1, 0.15)
-        share = smooth(m.since / max(m.gap - 0.1, 0.02)) if m.gap < 9 else (1.0 if m.index < 0 else 0.0)
+        share = smooth(m.since / max(m.gap - 0.1, 0.02)) if m.gap < 9 else (1.0 if m.number < 0 else 0.0)
         y = self._height(hit) + (self._height(there) - self._height(hit)) * share + 0.16 * s * (1 - lift)
         canvas.ellipse(middle - 0.02 * s, y + 0.16 * s, 0.1 * s, 0.15 * s, self.skin)
         canvas.line(middle - 0.02 * s, y + 0.08 * s, middle, y - 0.04 * s, 0.05 * s, shade(self.skin, 0.85))
@@ -250,58 +208,3 @@ class Strings(Actor):
     def spot(self, index: int) -> tuple[float, float]:
         """Over the hole."""
         return self.x - 0.05 * self.size, self.y - 0.45 * self.size
-
-
-class Shaker(Actor):
-    """A telephone, car or bell that jumps and shakes from the event on, with rays or lights while it sounds."""
-
-    rhythm = Rhythm(0.3, 1.3, 0.7, ("regular", "rare", "loose"))
-    choke = True
-
-    def setup(self, rng: Generator) -> None:
-        """Colours, length of a ring."""
-        self.color, self.dark = self.stage.ink(rng), (0.08, 0.08, 0.1)
-        self.hold, self.rate = rng.uniform(0.4, 0.8), rng.uniform(7.0, 11.0)
-
-    def draw(self, canvas: Canvas, t: float) -> None:
-        """Body moved and tilted by the shaking."""
-        m, s = self.beats.at(t), self.size
-        on = m.last if m.index >= 0 and m.since < self.hold else fading(m, 0.1) * 0.0
-        shake = on * cos(2 * pi * self.rate * m.since)
-        x, y = self.x + 0.03 * s * shake, self.y - 0.04 * s * on
-        if self.kind == "car_horn":
-            self._car(canvas, x, y, on)
-        else:
-            canvas.polygon(
-                [
-                    (x - 0.34 * s, y),
-                    (x + 0.34 * s, y),
-                    (x + 0.2 * s, y - 0.4 * s),
-                    (x - 0.2 * s, y - 0.4 * s),
-                ],
-                self.color,
-            )
-            canvas.disc(x, y - 0.18 * s, 0.11 * s, mix(self.color, (1, 1, 1), 0.6))
-            tilt = 0.1 * s * shake
-            canvas.line(
-                x - 0.3 * s, y - 0.48 * s - tilt, x + 0.3 * s, y - 0.48 * s + tilt, 0.09 * s, self.dark
-            )
-            for end in (-1.0, 1.0):
-                canvas.disc(x + end * 0.3 * s, y - 0.44 * s + end * tilt, 0.08 * s, self.dark)
-        if on:
-            for ray in range(5):
-                a = -0.9 + 0.45 * ray
-                near, far = 0.55 * s, (0.65 + 0.1 * shake) * s
-                canvas.line(self.x + near * sin(a), y - 0.1 * s - near * cos(a), self.x + far * sin(a),
-                            y - 0.1 * s - far * cos(a), 0.03 * s, (1.0, 0.9, 0.3))  # fmt: skip
-
-    def _car(self, canvas: Canvas, x: float, y: float, on: float) -> None:
-        s = self.size
-        canvas.box(x, y - 0.38 * s, 0.3 * s, 0.16 * s, shade(self.color, 0.8))
-        canvas.box(x, y - 0.38 * s, 0.25 * s, 0.1 * s, (0.6, 0.75, 0.85))
-        canvas.box(x, y - 0.18 * s, 0.42 * s, 0.13 * s, self.color)
-        for end in (-1.0, 1.0):
-            canvas.box(self.x + end * 0.32 * s, self.y - 0.03 * s, 0.07 * s, 0.06 * s, self.dark)
-            canvas.disc(x + end * 0.31 * s, y - 0.19 * s, 0.065 * s, (0.8, 0.8, 0.7))
-            if on:
-                canvas.glow(x + end * 0.31 * s, y - 0.19 * s, 0.24 * s, (1.0, 1.0, 0.8), on)
