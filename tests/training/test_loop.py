@@ -1,0 +1,311 @@
+"""The loop: bad steps (case 38), stopping, schedule, budget, hooks, precision; on a small network, so that
+it is quick."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from training.parts import Small, small_loop
+
+from soundvcm.data.mixture import Batch, Mixture, mixed_seed
+from soundvcm.errors import NonFiniteError, TrainingError
+from soundvcm.objectives import FlowMatchingConfig, LossTerms, VelocityConsistencyConfig, build
+from soundvcm.training import LoopConfig, View, latest_checkpoint, read_log
+from soundvcm.training.checkpoint import optimizer_tensors, read_checkpoint
+from soundvcm.training.state import TrainingState
+
+
+class Spoilt:
+    """Data with a NaN in the batches of the given steps."""
+
+    def __init__(self, data: Mixture, steps: set[int]) -> None:
+        self.data, self.steps = data, steps
+
+    def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
+        batch = self.data.batch(step, part, parts)
+        if step in self.steps:
+            batch.data[0, 0, 0] = float("nan")
+        return batch
+
+    def ids(self, step: int) -> list[str]:
+        return self.data.ids(step)
+
+
+class Scaled:
+    """An objective whose loss is multiplied at one call."""
+
+    def __init__(self, call: int, factor: float) -> None:
+        self.inner, self.call, self.factor, self.calls = build(FlowMatchingConfig()), call, factor, 0
+
+    def __call__(self, *given: object, **named: object) -> LossTerms:
+        terms = self.inner(*given, **named)  # type: ignore[arg-type]
+        self.calls += 1
+        return replace(terms, loss=terms.loss * self.factor) if self.calls == self.call else terms
+
+
+def everything(state: TrainingState) -> dict[str, torch.Tensor]:
+    parts = (
+        dict(state.network.state_dict()) | state.ema.state() | optimizer_tensors(state.optimizer, state.names)
+    )
+    return {name: value.detach().clone() for name, value in parts.items()}
+
+
+class Record:
+    """A hook that copies the whole state after every step."""
+
+    def __init__(self) -> None:
+        self.states: dict[int, dict[str, torch.Tensor]] = {}
+
+    def __call__(self, view: View) -> None:
+        self.states[view.step] = everything(view.state)
+
+    def same(self, one: int, other: int) -> bool:
+        a, b = self.states[one], self.states[other]
+        return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_bad_row_costs_one_step_and_nothing_else(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path, precision: str
+) -> None:
+    config, record = quick.change({"precision": precision}), Record()
+    result = small_loop(config, Spoilt(mixture, {5}), tmp_path, hooks=[record]).run()
+    assert result.finished and result.step == 12 and result.bad_steps == 1
+    assert record.same(5, 6), "weights, moments and averages are those before the bad step"
+    assert not record.same(4, 5) and not record.same(6, 7)
+    (row,) = read_log(tmp_path, "bad_step")
+    assert row["step"] == 6 and row["loss"] == "nan" and row["ids"] == mixture.ids(5) and len(row["ids"]) == 8
+    saved = read_checkpoint(latest_checkpoint(tmp_path))
+    assert saved.facts["updates"] == 11 and saved.facts["bad_total"] == 1
+    assert {value.item() for name, value in saved.optimizer.items() if name.endswith("/step")} == {11.0}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_exploding_step_is_skipped(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path, precision: str
+) -> None:
+    config, record = quick.change({"precision": precision}), Record()
+    result = small_loop(config, mixture, tmp_path, objective=Scaled(7, 1e20), hooks=[record]).run()
+    assert result.finished and result.bad_steps == 1 and record.same(6, 7) and not record.same(7, 8)
+    assert math.isfinite(result.loss)
+
+
+def test_an_infinite_error_is_a_bad_step(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    """The adaptive weight 1/(mse + eps)^p of an infinite error is 0, and 0 x inf is NaN: it must not pass
+    for good."""
+
+    class Far(Spoilt):
+        def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
+            batch = self.data.batch(step, part, parts)
+            if step in self.steps:
+                batch.data.fill_(1e30)
+            return batch
+
+    objective = build(VelocityConsistencyConfig())
+    result = small_loop(quick, Far(mixture, {3}), tmp_path, objective=objective).run()
+    assert result.bad_steps == 1 and len(read_log(tmp_path, "bad_step")) == 1
+
+
+def test_too_many_bad_steps_stop_training(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    config = quick.change({"bad_steps": 3})
+    with pytest.raises(
+        TrainingError, match=r"3 bad steps in a row .*step 8.*step-00000004.*mend the data"
+    ) as caught:
+        small_loop(config, Spoilt(mixture, {1, 5, 6, 7}), tmp_path).run()
+    assert caught.value.exit_code == 3
+    last = latest_checkpoint(tmp_path)
+    assert last is not None and last.name == "step-00000004"
+    mended = small_loop(config, mixture, tmp_path).run()
+    assert mended.finished and mended.bad_steps == 1, "the count of the first run goes on"
+
+
+def test_non_finite_weights_are_never_written(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    def spoil(view: View) -> None:
+        if view.step == 8:
+            with torch.no_grad():
+                view.network.outer.bias[0] = float("inf")  # type: ignore[union-attr,index]
+
+    with pytest.raises(
+        NonFiniteError, match=r"step 8: weights 'outer.bias' is not finite; no checkpoint written"
+    ):
+        small_loop(quick, mixture, tmp_path, hooks=[spoil]).run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+
+
+def test_loss_goes_down(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    config = quick.change({"steps": 120, "log_steps": 20, "validation_steps": 0, "workers": 2})
+    small_loop(config, mixture, tmp_path).run()
+    losses = [row["loss"] for row in read_log(tmp_path, "train")]
+    assert len(losses) == 6 and losses[-1] < 0.85 * losses[0], losses
+
+
+def test_ctrl_c_saves_and_leaves_and_the_handler_goes_back(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path
+) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def interrupt(view: View) -> None:
+        if view.step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result = small_loop(quick, mixture, tmp_path, hooks=[interrupt]).run()
+    assert not result.finished and result.step == 6
+    assert result.checkpoint == latest_checkpoint(tmp_path) == tmp_path / "checkpoints" / "step-00000006"
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert [row["event"] for row in read_log(tmp_path)][-1] == "stopped"
+    assert small_loop(quick, mixture, tmp_path).run().finished
+
+
+def test_second_ctrl_c_stops_at_once(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    def impatient(view: View) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        small_loop(quick, mixture, tmp_path, hooks=[impatient]).run()
+
+
+def test_training_in_a_thread_needs_no_handler(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    found = []
+    thread = threading.Thread(target=lambda: found.append(small_loop(quick, mixture, tmp_path).run()))
+    thread.start()
+    thread.join()
+    assert found[0].finished
+
+
+def test_time_budget_goes_on_over_resumes(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    """With max_minutes the schedule follows the time spent, and what was spent before a stop counts."""
+    config = quick.change({"steps": None, "max_minutes": 1 / 60})
+    seen: list[float] = []
+
+    def watch(view: View) -> None:
+        seen.append(view.progress)
+        time.sleep(0.02)
+        if view.progress > 0.4 and len(seen) == sum(p <= 0.4 for p in seen) + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    first = small_loop(config, mixture, tmp_path, hooks=[watch]).run()
+    assert not first.finished and 0.4 <= first.seconds < 1.0
+    loop = small_loop(config, mixture, tmp_path)
+    assert loop.progress == pytest.approx(first.seconds)
+    second = loop.run()
+    assert second.finished and second.step > first.step and 1.0 <= second.seconds < 2.5
+    assert seen == sorted(seen)
+
+
+def test_progress_reports(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    reports = []
+    small_loop(quick, mixture, tmp_path, on_progress=reports.append).run()
+    assert [report.step for report in reports] == [2, 4, 6, 8, 10, 12]
+    assert reports[0].steps == 12 and reports[-1].progress == 1.0 and reports[-1].left_seconds == 0
+    assert reports[2].left_seconds == pytest.approx(reports[2].seconds, rel=1e-6), "half done: as long again"
+    assert all(report.rows_per_second > 0 and math.isfinite(report.loss) for report in reports)
+    rows = read_log(tmp_path, "train")
+    assert {"loss", "gradient_norm", "rate", "progress", "seconds", "rows_per_second", "bad_steps"} <= rows[
+        0
+    ].keys()
+    assert rows[0]["rate"] == pytest.approx(1e-2 * 2 / 3) and rows[-1]["rate"] == pytest.approx(1e-2 * 0.01)
+
+
+def test_hooks_change_no_random_number(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    """Validation draws as it likes; a network with dropout uses the global generator and must not notice."""
+
+    def draw(view: View) -> dict[str, float]:
+        torch.manual_seed(view.step)
+        return {"score": torch.rand(()).item()}
+
+    small_loop(quick, mixture, tmp_path / "a", dropout=0.5, hooks=[draw]).run()
+    small_loop(quick.change({"validation_steps": 0}), mixture, tmp_path / "b", dropout=0.5).run()
+    a, b = (read_checkpoint(latest_checkpoint(tmp_path / run)) for run in "ab")
+    assert all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
+    assert [row["step"] for row in read_log(tmp_path / "a", "validation")] == list(range(1, 13))
+    assert [row["step"] for row in read_log(tmp_path / "b", "validation")] == []
+
+
+def test_view_gives_averaged_weights_and_takes_them_back(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path
+) -> None:
+    seen = {}
+
+    def look(view: View) -> None:
+        live = view.network.outer.bias.detach().clone()
+        for sigma in (None, 0.1):
+            with view.averaged(sigma) as network:
+                seen[view.step, sigma] = not torch.equal(network.outer.bias, live)
+        assert torch.equal(view.network.outer.bias, live)
+
+    small_loop(quick, mixture, tmp_path, hooks=[look]).run()
+    assert seen[12, None] and seen[12, 0.1]
+
+
+def test_halves_are_measured(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    objective = build(VelocityConsistencyConfig())
+    small_loop(quick.change({"norm_steps": 6}), mixture, tmp_path / "a", objective=objective).run()
+    rows = read_log(tmp_path / "a", "halves")
+    assert [row["step"] for row in rows] == [0, 6]
+    assert all(row["gradient_velocity"] > 0 and row["gradient_consistency"] > 0 for row in rows)
+    small_loop(quick, mixture, tmp_path / "b", objective=objective).run()
+    a, b = (read_checkpoint(latest_checkpoint(tmp_path / run)) for run in "ab")
+    assert all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights), (
+        "measuring changes nothing"
+    )
+
+
+def test_accumulated_passes_add_up(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    """Four passes of 2 rows give the gradient of the four parts' mean: checked against autograd by hand."""
+    config = quick.change({"accumulate": 3, "clip": 1e9})
+    objective = build(FlowMatchingConfig())
+    torch.manual_seed(1)
+    network = Small()
+    total = 0.0
+    for part in range(3):
+        batch = mixture.batch(0, part, 3)
+        generator = torch.Generator().manual_seed(mixed_seed(config.seed, "objective", 0, part))
+        terms = objective(network, network, batch.data, batch.conditions, progress=0.0, generator=generator)
+        total = total + terms.loss * len(batch.ids) / 8
+    wanted = torch.autograd.grad(total, list(network.parameters()))
+    loop = small_loop(config.change({"steps": 1}), mixture, tmp_path)
+    seen: list[torch.Tensor] = []
+    step = loop.state.optimizer.step
+
+    def watch() -> None:
+        seen.extend(p.grad.clone() for p in loop.state.parameters)
+        step()
+
+    loop.state.optimizer.step = watch  # type: ignore[method-assign,assignment]
+    loop.run()
+    for got, right in zip(seen, wanted, strict=True):
+        torch.testing.assert_close(got, right, rtol=1e-5, atol=1e-7)
+
+
+def test_gradients_are_clipped(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    loop = small_loop(quick.change({"clip": 1e-3}), mixture, tmp_path)
+    norms = []
+    step = loop.state.optimizer.step
+
+    def watch() -> None:
+        norms.append(torch.stack([p.grad.norm() for p in loop.state.parameters]).norm().item())
+        step()
+
+    loop.state.optimizer.step = watch  # type: ignore[method-assign,assignment]
+    loop.run()
+    assert norms == pytest.approx([1e-3] * 12, rel=2e-3)
+    assert read_log(tmp_path, "train")[0]["gradient_norm"] > 0.01, "the log tells the norm before clipping"
+
+
+@pytest.mark.slow
+def test_compiled_steps_equal_eager_ones(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
+    """`compile` traces the same arithmetic; "eager" runs it as it is."""
+    for name in ("none", "eager"):
+        small_loop(quick.change({"compile": name}), mixture, tmp_path / name).run()
+    a, b = (read_checkpoint(latest_checkpoint(tmp_path / name)) for name in ("none", "eager"))
+    for name in a.weights:
+        torch.testing.assert_close(a.weights[name], b.weights[name], rtol=1e-5, atol=1e-6)
