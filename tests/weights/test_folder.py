@@ -184,3 +184,10 @@ def test_rows_are_complete_and_unique():
         assert row.bundled or row.sources
         assert row.bundled or row.bytes or row.about_bytes
         assert (table.notice(row) is not None) == row.non_commercial
+
+
+def test_every_bundled_file_is_located_without_a_home(monkeypatch):
+    monkeypatch.setenv("SOUNDVCM_HOME", "/nonexistent")
+    found = [weights.locate(row.name) for row in weights.parts() if row.bundled]
+    assert found and all(path.is_file() for path in found)
+    assert all(weights.verify(row.name).state == "ok" for row in weights.parts() if row.bundled)

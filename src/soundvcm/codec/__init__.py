@@ -9,10 +9,24 @@ from soundvcm.codec.base import AudioCodec, latent_hop, pad_to_hop
 
 if TYPE_CHECKING:
     from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
+    from soundvcm.codec.paper import PaperCodec, paper_codec
 
-__all__ = ["AudioCodec", "NeuralCodec", "NeuralCodecConfig", "latent_hop", "pad_to_hop"]
+__all__ = [
+    "AudioCodec",
+    "NeuralCodec",
+    "NeuralCodecConfig",
+    "PaperCodec",
+    "latent_hop",
+    "pad_to_hop",
+    "paper_codec",
+]
 
-_HOMES = {"NeuralCodec": "soundvcm.codec.neural", "NeuralCodecConfig": "soundvcm.codec.neural"}
+_HOMES = {
+    "NeuralCodec": "soundvcm.codec.neural",
+    "NeuralCodecConfig": "soundvcm.codec.neural",
+    "PaperCodec": "soundvcm.codec.paper",
+    "paper_codec": "soundvcm.codec.paper",
+}
 
 
 def __getattr__(name: str) -> Any:

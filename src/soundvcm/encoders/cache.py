@@ -24,7 +24,7 @@ _FORMAT = "1"  # raised when the meaning of a cached file changes
 
 
 def content_key(encoder_name: str, frames: Tensor) -> str:
-    """Hexadecimal key of pictures [f, h, w, 3] under an encoder: the same bytes and name give the same key."""
+    """Hexadecimal key of pictures [f, h, w, 3] under an encoder: same bytes and name, same key."""
     pictures = frames.detach().cpu().contiguous()
     head = f"{_FORMAT}|{encoder_name}|{pictures.dtype}|{tuple(pictures.shape)}|"
     state = hashlib.blake2b(head.encode("utf-8"), digest_size=20)
@@ -35,7 +35,8 @@ def content_key(encoder_name: str, frames: Tensor) -> str:
 class FeatureCache:
     """Features by content: a few clips in memory, all of them in an optional folder.
 
-    Several threads and processes may share one folder; a file that is damaged or of another picture is computed anew.
+    Several threads and processes may share one folder; a file that is damaged or of another picture is computed
+    anew.
 
     Args:
         folder: where features are kept between runs; None keeps them in memory only.
@@ -49,16 +50,15 @@ class FeatureCache:
         self._lock = threading.Lock()
 
     def get(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
-        """Features [tokens, dim] of pictures uint8 [f, h, w, 3]: remembered, or encoded now and remembered."""
+        """Features [tokens, dim] of uint8 pictures [f, h, w, 3]: remembered, or encoded and remembered."""
         key = content_key(encoder.name, frames)
-        found = self._recall(key)
+        found, hit = self._recall(key), 1
         if found is None:
             found = encoder.encode(frames).detach()
-            self.misses += 1
             self._write(key, found)
-        else:
-            self.hits += 1
+            hit = 0
         with self._lock:
+            self.hits, self.misses = self.hits + hit, self.misses + 1 - hit
             self._kept[key] = found
             self._kept.move_to_end(key)
             while len(self._kept) > self.entries:

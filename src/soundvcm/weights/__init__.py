@@ -15,6 +15,7 @@ from soundvcm.weights.fitting import fit
 from soundvcm.weights.folder import (
     Check,
     asset_path,
+    digest,
     home_folder,
     import_dir,
     locate,
@@ -31,6 +32,7 @@ __all__ = [
     "Part",
     "Source",
     "asset_path",
+    "digest",
     "fetch",
     "fit",
     "home_folder",

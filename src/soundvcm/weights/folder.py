@@ -69,9 +69,10 @@ def place(row: Part) -> Path:
 
 def find(row: Part) -> Path | None:
     """Where the file of a row is, under its own name or one its publisher uses; None if it is not here."""
-    names = [row.file] if row.bundled else [row.file, *row.aliases]
-    for name in names:
-        path = place(row).with_name(name)
+    if row.bundled:
+        return place(row) if place(row).is_file() else None
+    for name in (row.file, *row.aliases):
+        path = weights_folder() / name
         if path.is_file():
             return path
     return None

@@ -1,0 +1,67 @@
+"""The snake activation without aliasing: twice the rate, snake, half the rate (BigVGAN, arXiv 2206.04658,
+3.2).
+
+Both changes of rate are one low-pass of 12 taps, applied to each channel by itself; ends are continued by
+their last value. Knows nothing of the networks that use it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TAPS = 12
+CUTOFF = 0.25  # of the doubled rate
+HALF_WIDTH = 0.3  # of the transition band
+TINY = 1e-9
+
+
+@lru_cache(maxsize=1)
+def _filter() -> np.ndarray[tuple[int], np.dtype[np.floating]]:
+    half = TAPS // 2
+    attenuation = 2.285 * (half - 1) * np.pi * 4 * HALF_WIDTH + 7.95
+    if attenuation > 50:
+        beta = 0.1102 * (attenuation - 8.7)
+    else:
+        beta = 0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21)
+    time = np.arange(-half, half) + 0.5
+    taps = 2 * CUTOFF * np.kaiser(TAPS, beta) * np.sinc(2 * CUTOFF * time)
+    return taps / taps.sum()
+
+
+def kaiser_sinc_filter() -> Tensor:
+    """The low-pass of 12 taps [12], sum 1, in double precision."""
+    return torch.from_numpy(_filter().copy())
+
+
+@lru_cache(maxsize=16)
+def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The filter [1, 1, 12] in the format and on the device of the signal (cast before the move: MPS)."""
+    return kaiser_sinc_filter().to(dtype).to(device)[None, None]
+
+
+class AliasFreeSnake(nn.Module):
+    """x + sin^2(e^alpha x) / e^beta for each channel, computed at twice the rate; [b, c, s] => [b, c, s]."""
+
+    REACH = 6  # samples on either side that a sample depends on
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.act = nn.ParameterDict({"alpha": torch.zeros(channels), "beta": torch.zeros(channels)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, c, s] => [b, c, s]."""
+        channels = x.shape[1]
+        taps = _taps(x.dtype, x.device).expand(channels, -1, -1)
+        side = TAPS // 2 - 1
+        edge = 3 * side  # samples of the doubled signal that belong to the continuation
+        ends = F.pad(x, (side, side), mode="replicate")
+        doubled = F.conv_transpose1d(ends, 2 * taps, stride=2, groups=channels)[..., edge:-edge]
+        alpha, beta = self.act["alpha"].exp()[:, None], self.act["beta"].exp()[:, None]
+        wave = torch.sin(doubled * alpha)
+        doubled = torch.addcmul(doubled, wave, wave / (beta + TINY))
+        return F.conv1d(F.pad(doubled, (side, side + 1), mode="replicate"), taps, stride=2, groups=channels)

@@ -1,0 +1,169 @@
+"""BigVGAN, versions 1 and 2: log-mel => wave (reference A10; Lee et al. 2023, arXiv 2206.04658).
+
+Module names are those of the public checkpoints without weight norm. Both spellings of weight norm load and
+are folded; the resampling filters in the files are checked against the one used here. Knows no files, no
+latents and no training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from soundvcm import weights
+from soundvcm.codec.snake import AliasFreeSnake, kaiser_sinc_filter
+from soundvcm.config import Config
+from soundvcm.errors import WeightsError
+from soundvcm.shapes import check_shape
+
+KERNELS = (3, 7, 11)
+DILATIONS = (1, 3, 5)
+_NORM_NAMES = (
+    (".weight_g", ".weight_v"),
+    (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+)
+
+
+class VocoderConfig(Config):
+    """Sizes of one generator.
+
+    Attributes:
+        bins: mel bands.
+        width: channels after the first convolution; halved at each step.
+        rates: upsampling factors.
+        kernels: kernel of each upsampling convolution.
+        last_bias: whether the last convolution has a bias.
+        bounded: how the wave is kept in -1 .. 1: "tanh" (version 1) or "clamp" (version 2).
+    """
+
+    bins: int
+    width: int = 1536
+    rates: tuple[int, ...]
+    kernels: tuple[int, ...]
+    last_bias: bool
+    bounded: str
+
+    @property
+    def hop(self) -> int:
+        """Samples a mel frame becomes."""
+        return prod(self.rates)
+
+
+BIGVGAN_16K = VocoderConfig(
+    bins=80, rates=(4, 4, 2, 2, 2, 2), kernels=(8, 8, 4, 4, 4, 4), last_bias=True, bounded="tanh"
+)
+BIGVGAN_44K = VocoderConfig(
+    bins=128, rates=(8, 4, 2, 2, 2, 2), kernels=(16, 8, 4, 4, 4, 4), last_bias=False, bounded="clamp"
+)
+
+
+class AmpBlock(nn.Module):
+    """Three residual pairs: snake, dilated convolution, snake, convolution; [b, c, s] => [b, c, s]."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, dilation=d, padding=d * (kernel - 1) // 2)
+            for d in DILATIONS
+        )
+        self.convs2 = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in DILATIONS
+        )
+        self.activations = nn.ModuleList(AliasFreeSnake(channels) for _ in range(2 * len(DILATIONS)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, c, s] => [b, c, s]."""
+        for pair, (first, second) in enumerate(zip(self.convs1, self.convs2, strict=True)):
+            branch = first(self.activations[2 * pair](x))
+            x = x + second(self.activations[2 * pair + 1](branch))
+        return x
+
+
+class Vocoder(nn.Module):
+    """Log-mel [b, bins, f] => wave [b, f * hop] in -1 .. 1."""
+
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.width >> step for step in range(len(config.rates) + 1)]
+        self.conv_pre = nn.Conv1d(config.bins, widths[0], 7, padding=3)
+        self.ups = nn.ModuleList(
+            nn.ModuleList([nn.ConvTranspose1d(widths[i], widths[i + 1], kernel, rate, (kernel - rate) // 2)])
+            for i, (rate, kernel) in enumerate(zip(config.rates, config.kernels, strict=True))
+        )
+        self.resblocks = nn.ModuleList(AmpBlock(width, kernel) for width in widths[1:] for kernel in KERNELS)
+        self.activation_post = AliasFreeSnake(widths[-1])
+        self.conv_post = nn.Conv1d(widths[-1], 1, 7, padding=3, bias=config.last_bias)
+
+    def load(self, tensors: Mapping[str, Tensor], what: str) -> None:
+        """Take the weights of a public file: with either spelling of weight norm, or none.
+
+        Raises:
+            WeightsError: if a name, a shape or the resampling filter does not fit.
+        """
+        weights.fit(self, without_filters(fold_weight_norm(tensors), what), what)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """[b, bins, f] => [b, f * hop]."""
+        check_shape("mel", mel, "b m f", m=self.config.bins)
+        x = self.conv_pre(mel)
+        for step, (up,) in enumerate(self.ups):
+            x = up(x)
+            blocks = self.resblocks[step * len(KERNELS) : (step + 1) * len(KERNELS)]
+            total = blocks[0](x)
+            for block in blocks[1:]:
+                total = total + block(x)
+            x = total / len(KERNELS)
+        wave = self.conv_post(self.activation_post(x))[:, 0]
+        return wave.tanh() if self.config.bounded == "tanh" else wave.clamp(-1.0, 1.0)
+
+    @property
+    def reach(self) -> int:
+        """Mel frames on either side that a sample may depend on (an upper bound, used to decode in
+        chunks).
+        """
+        largest = max(KERNELS)
+        block = (largest // 2) * (sum(DILATIONS) + len(DILATIONS)) + 2 * len(DILATIONS) * AliasFreeSnake.REACH
+        frames, rate = 3.0, 1
+        for factor, kernel in zip(self.config.rates, self.config.kernels, strict=True):
+            frames += kernel / factor / rate
+            rate *= factor
+            frames += block / rate
+        return int(frames + (AliasFreeSnake.REACH + 3) / rate) + 1
+
+
+def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Plain weights g * v / |v| (norm over all axes but the first) from either spelling of weight norm."""
+    folded = {}
+    for name, value in tensors.items():
+        for gain_name, direction_name in _NORM_NAMES:
+            if name.endswith(direction_name):
+                stem = name.removesuffix(direction_name)
+                gain = tensors.get(stem + gain_name)
+                if gain is not None:
+                    norm = value.flatten(1).norm(dim=1).view(-1, *[1] * (value.ndim - 1))
+                    folded[stem + ".weight"] = gain * value / norm
+                    break
+            if name.endswith(gain_name) and name.removesuffix(gain_name) + direction_name in tensors:
+                break
+        else:
+            folded[name] = value
+    return folded
+
+
+def without_filters(tensors: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
+    """The tensors without the resampling filters, after checking that each is the filter used here.
+
+    Raises:
+        WeightsError: if a file brings another filter.
+    """
+    ours = kaiser_sinc_filter()
+    for name, value in tensors.items():
+        if name.endswith(".filter") and not value.is_meta:
+            given = value.flatten().cpu().to(ours.dtype)
+            if given.shape != ours.shape or not torch.allclose(given, ours, atol=1e-5):
+                raise WeightsError(f"{what}: {name} is not the 12-tap filter this vocoder uses")
+    return {name: value for name, value in tensors.items() if not name.endswith(".filter")}
