@@ -9,38 +9,75 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundvcm.media.containers import choose_container, fitting_output
+    from soundvcm.media.containers import SOUND_SUFFIXES, VIDEO_SUFFIXES, choose_container, fitting_output
+    from soundvcm.media.files import is_leftover, same_file, whole_file
     from soundvcm.media.footage import Footage, read_frames
-    from soundvcm.media.levels import LevelReport, Levels
+    from soundvcm.media.levels import LevelReport, Levels, apply_levels, decibels
     from soundvcm.media.loudness import integrated_loudness, true_peak
+    from soundvcm.media.mux_plan import MuxSettings
     from soundvcm.media.muxing import MuxReport, MuxWriter, mux
+    from soundvcm.media.names import folder_outputs, output_paths, prompt_stem
+    from soundvcm.media.probing import probe
     from soundvcm.media.reader import VideoFacts
+    from soundvcm.media.shots import shot_cuts
     from soundvcm.media.sound import SoundReport, read_sound, read_tags, resample, save_sound, sound_blocks
+    from soundvcm.media.window import window_plan, windows
+
+__all__ = [
+    "SOUND_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "Footage",
+    "LevelReport",
+    "Levels",
+    "MuxReport",
+    "MuxSettings",
+    "MuxWriter",
+    "SoundReport",
+    "VideoFacts",
+    "apply_levels",
+    "choose_container",
+    "decibels",
+    "fitting_output",
+    "folder_outputs",
+    "integrated_loudness",
+    "is_leftover",
+    "mux",
+    "output_paths",
+    "probe",
+    "prompt_stem",
+    "read_frames",
+    "read_sound",
+    "read_tags",
+    "resample",
+    "same_file",
+    "save_sound",
+    "shot_cuts",
+    "sound_blocks",
+    "true_peak",
+    "whole_file",
+    "window_plan",
+    "windows",
+]
 
 _HOMES = {
-    "Footage": "footage",
-    "LevelReport": "levels",
-    "Levels": "levels",
-    "MuxReport": "muxing",
-    "MuxWriter": "muxing",
-    "SoundReport": "sound",
-    "VideoFacts": "reader",
-    "choose_container": "containers",
-    "fitting_output": "containers",
-    "integrated_loudness": "loudness",
-    "mux": "muxing",
-    "read_frames": "footage",
-    "read_sound": "sound",
-    "read_tags": "sound",
-    "resample": "sound",
-    "save_sound": "sound",
-    "sound_blocks": "sound",
-    "true_peak": "loudness",
+    "containers": ("SOUND_SUFFIXES", "VIDEO_SUFFIXES", "choose_container", "fitting_output"),
+    "files": ("is_leftover", "same_file", "whole_file"),
+    "footage": ("Footage", "read_frames"),
+    "levels": ("LevelReport", "Levels", "apply_levels", "decibels"),
+    "loudness": ("integrated_loudness", "true_peak"),
+    "mux_plan": ("MuxSettings",),
+    "muxing": ("MuxReport", "MuxWriter", "mux"),
+    "names": ("folder_outputs", "output_paths", "prompt_stem"),
+    "probing": ("probe",),
+    "reader": ("VideoFacts",),
+    "shots": ("shot_cuts",),
+    "sound": ("SoundReport", "read_sound", "read_tags", "resample", "save_sound", "sound_blocks"),
+    "window": ("window_plan", "windows"),
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"soundvcm.media.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"soundvcm.media.{home}"), name)
     raise AttributeError(f"module 'soundvcm.media' has no attribute {name!r}")

@@ -37,6 +37,7 @@ _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "webm", ".mkv"
 _ENCODERS = {"opus": "libopus", "mp3": "libmp3lame", "pcm": "pcm_s16le"}
 _DECODED = {"libopus": "opus", "libmp3lame": "mp3"}
 VIDEO_SUFFIXES = tuple(_FORMATS)
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,9 @@ class EncodedPictures:
             if until > self.start:
                 yield held.picture, max(Fraction(0), held.time - self.start), until - self.start
             held, following = following, next(self._shown, None) if following is not None else None
-        if self.seconds is None:
-            self.seconds = (self._reader.seconds or Fraction(0)) - self.start
+        if self._reader.seconds is not None:
+            there = self._reader.seconds - self.start
+            self.seconds = there if self.asked is None else min(self.asked, max(there, TICK))
 
     def _end(self, last: Shown) -> Fraction:
         if self.asked is not None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.levels import Wave, to_integers
+from soundvcm.media.levels import to_integers
+from soundvcm.media.loudness import Wave
 from soundvcm.media.source import reason
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
-    from av.packet import Packet
 
 BLOCK = 4096
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -103,7 +103,7 @@ class SoundEncoder:
         layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
         options = {"strict": "experimental"} if codec in ("flac", "libopus") else {}
         self.stream: Any = container.add_stream(codec, rate=sample_rate, options=options, layout=layout)
-        context = self.stream.codec_context
+        context: Any = self.stream.codec_context
         formats = [form.name for form in av.codec.Codec(codec, "w").audio_formats or []]
         self.form = next((form for form in ("fltp", "flt", "s16", "s32") if form in formats), "fltp")
         if codec in ("flac", "pcm_s16le"):
@@ -121,10 +121,10 @@ class SoundEncoder:
         self._pts = round(start * sample_rate)
         self.samples = 0
 
-    def encode(self, wave: Wave) -> list[Packet]:
+    def encode(self, wave: Wave) -> list[Any]:
         """Packets for [c, s]; what does not fill a codec frame waits for the next block."""
         joined = np.concatenate([self._left, wave], axis=1)
-        packets: list[Packet] = []
+        packets: list[Any] = []
         at = 0
         while joined.shape[1] - at >= self._size:
             packets += self._one(joined[:, at : at + self._size])
@@ -132,13 +132,13 @@ class SoundEncoder:
         self._left = joined[:, at:]
         return packets
 
-    def finish(self) -> list[Packet]:
+    def finish(self) -> list[Any]:
         """The last packets."""
         packets = self._one(self._left) if self._left.shape[1] else []
         self._left = self._left[:, :0]
         return [*packets, *self.stream.encode(None)]
 
-    def _one(self, wave: Wave) -> list[Packet]:
+    def _one(self, wave: Wave) -> list[Any]:
         import av
 
         data: Any = np.ascontiguousarray(wave)
@@ -154,5 +154,5 @@ class SoundEncoder:
         frame.time_base = Fraction(1, self.sample_rate)
         self._pts += wave.shape[1]
         self.samples += wave.shape[1]
-        packets: list[Packet] = self.stream.encode(frame)
+        packets: list[Any] = self.stream.encode(frame)
         return packets

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from soundvcm.media.encode_sound import SoundEncoder, codec_rate
-from soundvcm.media.levels import Wave
+from soundvcm.media.loudness import Wave
 from soundvcm.media.sound import sound_blocks
 from soundvcm.media.source import open_media
 
@@ -83,7 +83,7 @@ class CopiedTrack:
         self.zero, self.whole, self.shift = zero, whole, shift
         self._opened = open_media(source)
         self._container: Any = self._opened.__enter__()
-        self._stream = self._container.streams.audio[track]
+        self._stream: Any = self._container.streams.audio[track]
 
     def attach(self, output: Any) -> None:
         """Add the track to an output."""
@@ -93,7 +93,7 @@ class CopiedTrack:
 
     def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
         """(time in s, packet) of the range of that length."""
-        base = self._stream.time_base
+        base = self._stream.time_base or Fraction(1, 1000)
         move = round((self.zero - self.shift) / base)
         if not self.whole:
             self._container.seek(int(self.zero / base), stream=self._stream, backward=True)

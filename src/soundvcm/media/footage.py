@@ -23,7 +23,9 @@ from soundvcm.timeline import Seconds, exact_seconds
 
 Beyond = Literal["auto", "shorten", "refuse", "loop"]
 MAX_BYTES = 8 << 30
-_EQUAL = Fraction(1, 1000)  # a container that rounds to milliseconds may lose this much of an asked length
+SLACK_SECONDS = Fraction(
+    1, 1000
+)  # a container that rounds to milliseconds may lose this much of an asked length
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Footage:
         warnings: one line each.
         is_still: one picture that lasts as long as asked.
         cuts: times (s, from the start of the range) of shot changes, if looked for.
+        source_frames: pictures of the source on screen within the range.
     """
 
     frames: dict[str, torch.Tensor]
@@ -52,6 +55,7 @@ class Footage:
     warnings: list[str] = field(default_factory=list)
     is_still: bool = False
     cuts: list[Fraction] = field(default_factory=list)
+    source_frames: int = 1
 
 
 class Sampler:
@@ -192,6 +196,7 @@ class _Reading:
         self.reader, self.start, self.length, self.beyond = reader, start, length, beyond
         self.sampler = Sampler(specs, start, length, reader.facts.pixel_aspect)
         self.extra: list[str] = []
+        self.source_frames = 1
 
     def run(self, source: Any) -> Footage:
         end = None if self.length is None else self.start + self.length
@@ -202,10 +207,11 @@ class _Reading:
             return self._still(held)
         while following is not None:
             self.sampler.hold(held, following.time)
+            self.source_frames += following.time > self.start
             held, following = following, next(pictures, None)
         whole = self.reader.seconds
         seconds = self._length(whole, end)
-        if whole is not None and end is not None and end - whole > _EQUAL and self.beyond == "loop":
+        if whole is not None and end is not None and end - whole > SLACK_SECONDS and self.beyond == "loop":
             self._loop(held, whole, end, source)
         else:
             self.sampler.hold(held, self.start + seconds)
@@ -221,7 +227,7 @@ class _Reading:
             assert whole is not None
             return whole - self.start
         assert self.length is not None
-        if whole is None or end - whole <= _EQUAL or self.beyond == "loop":
+        if whole is None or end - whole <= SLACK_SECONDS or self.beyond == "loop":
             return self.length
         asked = f"{name}: lasts {float(whole):.3f} s, {float(end):g} s asked"
         strict = self.reader.is_picture or isinstance(self.reader, ArrayReader)
@@ -279,8 +285,9 @@ class _Reading:
         frames = sampler.finish(seconds)
         warnings = [*self.reader.warnings(), *self.extra]
         return Footage(
-            frames, seconds, self.start, self.reader.facts, sampler.indices, sampler.times, warnings
-        )
+            frames, seconds, self.start, self.reader.facts, sampler.indices, sampler.times, warnings,
+            source_frames=self.source_frames,
+        )  # fmt: skip
 
 
 def _again(reader: FrameReader | ArrayReader, source: Any) -> Iterator[Shown]:

@@ -184,7 +184,8 @@ class CopiedPictures:
 
     def __init__(self, source: Any, plan: PacketPlan, shift: Fraction = Fraction(0)) -> None:
         self.source, self.plan, self.shift = source, plan, shift
-        self.seconds = plan.seconds
+        self.seconds: Fraction | None = plan.seconds
+        self.messages: list[str] = []
         self._opened = open_media(source)
         self._container: Any = self._opened.__enter__()
 

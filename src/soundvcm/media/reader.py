@@ -128,8 +128,8 @@ class FrameReader:
             what = "only a cover picture" if has_cover_only(container) else "no pictures"
             sound = " (it is a sound file)" if container.streams.audio else ""
             raise MediaError(f"{self.name}: holds {what}{sound}: give a video, an image or a GIF")
-        self._stream: Any = streams[0]
-        context = self._stream.codec_context
+        stream: Any = streams[0]
+        self._stream, context = stream, stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = min(core_count(), _DECODER_THREADS)
         self.is_picture = is_picture_format(container)
@@ -157,7 +157,7 @@ class FrameReader:
     def _claimed(self, base: Fraction) -> Fraction | None:
         stream, container = self._stream, self._container
         if stream.duration and stream.duration > 0:
-            return stream.duration * base
+            return Fraction(stream.duration) * base
         if not container.duration or container.duration <= 0:
             return None
         late = (stream.start_time or 0) * base - Fraction(container.start_time or 0, 1_000_000)

@@ -35,7 +35,8 @@ class Turn:
     @classmethod
     def of(cls, frame: VideoFrame) -> Turn:
         """From the display matrix beside the frame (the nearest right angle)."""
-        for data in frame.side_data:
+        sides: Any = frame.side_data
+        for data in sides:
             if data.type.name == "DISPLAYMATRIX":
                 m = np.frombuffer(bytes(data), dtype=np.int32, count=9)
                 a, b, c, d = int(m[0]), int(m[1]), int(m[3]), int(m[4])

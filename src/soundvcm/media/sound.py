@@ -15,15 +15,17 @@ from typing import Any, Literal
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError, ShapeError
+from soundvcm.media.containers import SOUND_SUFFIXES
 from soundvcm.media.encode_sound import SoundEncoder, codec_rate, open_output
 from soundvcm.media.files import whole_file
-from soundvcm.media.levels import Levels, Wave, apply_levels, check_finite, clipping_message, to_integers
+from soundvcm.media.levels import Levels, apply_levels, check_finite, clipping_message, to_integers
+from soundvcm.media.loudness import Wave
 from soundvcm.media.source import open_media, reason, source_name
 
 Encoding = Literal["pcm16", "pcm24", "float"]
 _BY_SOUNDFILE = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
 _BY_FFMPEG = {".opus": ("opus", "libopus"), ".mp3": ("mp3", "libmp3lame"), ".m4a": ("ipod", "aac")}
-SOUND_SUFFIXES = (*_BY_SOUNDFILE, *_BY_FFMPEG)
+
 _WRITE_BLOCK = 1 << 16
 
 
@@ -93,7 +95,8 @@ def set_channels(wave: Wave, channels: int | None) -> Wave:
     if have == 1 and channels >= 1:
         return np.repeat(wave, channels, axis=0)
     if channels == 1:
-        return wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+        mean: Wave = wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+        return mean
     raise OptionError(f"cannot make {channels} channels from {have}: ask for 1 or {have}")
 
 
@@ -271,8 +274,9 @@ def _block(frame: Any) -> tuple[Wave, int, Fraction]:
 def read_sound(source: Any, *, stream: int = 0) -> tuple[Wave, int]:
     """Whole sound track as ([c, s] float32, sample rate), without changing either; see `sound_blocks`."""
     blocks, rate = [], 0
-    for block, rate, _ in sound_blocks(source, stream=stream):
+    for block, found, _ in sound_blocks(source, stream=stream):
         blocks.append(block)
+        rate = found
     if not blocks:
         raise MediaError(f"{source_name(source)}: no sound in it can be decoded")
     return np.concatenate(blocks, axis=1), rate

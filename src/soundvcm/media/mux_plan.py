@@ -1,0 +1,213 @@
+"""What must be decided before a video is written: container, copy or encode, sample rate, what becomes of old sound.
+
+Knows files, codecs and the wishes of the caller; writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from soundvcm.errors import OptionError
+from soundvcm.media.arrays import ArrayReader, is_array
+from soundvcm.media.containers import (
+    MP4_KIN,
+    Choice,
+    choose_container,
+    fitting_output,
+    holds_sound,
+    sound_encoder,
+)
+from soundvcm.media.encode_pictures import EncodedPictures
+from soundvcm.media.encode_sound import codec_rate
+from soundvcm.media.existing import CopiedTrack, EncodedTrack, KeptTrack
+from soundvcm.media.footage import open_reader
+from soundvcm.media.packets import CannotCopyError, CopiedPictures, plan_copy
+from soundvcm.media.source import open_media
+from soundvcm.timeline import Seconds
+
+Existing = Literal["replace", "mix", "keep"]
+Cut = Literal["packets", "exact"]
+Pictures = CopiedPictures | EncodedPictures
+
+
+@dataclass(frozen=True)
+class MuxSettings:
+    """How a video with sound is written.
+
+    Attributes:
+        existing: sound already there: "replace", "mix" with the new, or "keep" as tracks before the new one.
+        audio_codec: aac, opus, flac, mp3, pcm; None takes the usual one of the container.
+        to_rate: sample rate of the file's sound; None keeps it (or takes that of the sound mixed with).
+        cut: "packets" copies and lets the cut fall between packets, "exact" encodes the range anew.
+        may_rename: choose another suffix where the container cannot hold the pictures; False encodes them anew.
+        gains: factors of the new and of the old sound in a mix.
+        tags: seed, model, prompt ... kept in the file.
+
+    Raises:
+        OptionError: for an unknown choice.
+    """
+
+    existing: Existing = "replace"
+    audio_codec: str | None = None
+    to_rate: int | None = None
+    cut: Cut = "packets"
+    may_rename: bool = True
+    gains: tuple[float, float] = (1.0, 1.0)
+    tags: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.existing not in ("replace", "mix", "keep"):
+            raise OptionError(f"existing sound: unknown choice {self.existing!r}: use replace, mix or keep")
+        if self.cut not in ("packets", "exact"):
+            raise OptionError(f"cut: unknown choice {self.cut!r}: use packets or exact")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a video is, as far as writing needs it.
+
+    Attributes:
+        codec: of the pictures; alpha: with transparency.
+        origin: timestamp (ticks) of the first picture; origin_seconds: the same in seconds.
+        encode: stills, animations and frames in memory are always encoded.
+        is_still: a single picture.
+        audio_streams: number of sound tracks.
+    """
+
+    codec: str
+    alpha: bool
+    origin: int
+    origin_seconds: Fraction
+    encode: bool
+    is_still: bool
+    audio_streams: int
+
+
+def look(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> Seen:
+    """Read the beginning of a video: its codec, when it begins, its sound tracks.
+
+    Raises:
+        MediaError: if it cannot be read.
+    """
+    with open_reader(video, fps, seconds) as reader:
+        shown = reader.shown()
+        next(shown)
+        still = reader.is_picture and next(shown, None) is None
+        facts = reader.facts
+        origin = 0 if isinstance(reader, ArrayReader) else reader.origin
+        encode = reader.is_picture or is_array(video)
+        return Seen(
+            facts.codec, facts.has_alpha, origin, facts.start_time, encode, still, facts.audio_streams
+        )
+
+
+@dataclass
+class MuxPlan:
+    """The decisions.
+
+    Attributes:
+        output: the file, its suffix maybe another than asked.
+        pictures: where the pictures' packets come from.
+        copied: they are those of the input.
+        lead: s of pictures before the asked start (a copy into mkv or webm begins at a key picture).
+        codec, rate, channels: of the new sound.
+        mixes: the old sound is mixed in.
+        messages: one line each.
+    """
+
+    output: Path
+    pictures: Pictures
+    copied: bool
+    lead: Fraction
+    codec: str = ""
+    rate: int = 0
+    channels: int = 1
+    mixes: bool = False
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the output, in small letters."""
+        return self.output.suffix.lower()
+
+
+def plan_mux(
+    video: Any,
+    seen: Seen,
+    output: Path,
+    start: Fraction,
+    seconds: Fraction | None,
+    sample_rate: int,
+    channels: int,
+    settings: MuxSettings,
+    fps: Seconds | None = None,
+) -> MuxPlan:
+    """Decide everything for one file; see `MuxPlan`.
+
+    Raises:
+        OptionError: if the container cannot be written or cannot hold the asked sound codec.
+        MediaError: if the video cannot be read.
+    """
+    rename = settings.may_rename and settings.cut == "packets"
+    if seen.encode:
+        choose_container("h264", output.suffix)  # refuses unknown suffixes
+        choice = Choice(output.suffix.lower(), False)
+    else:
+        choice = choose_container(seen.codec, output.suffix, alpha=seen.alpha, may_rename=rename)
+    messages = [choice.message] if choice.message else []
+    output = fitting_output(output, choice)
+    codec = sound_encoder(choice.suffix, settings.audio_codec)
+    exact = settings.cut == "exact" and (start > 0 or seconds is not None)
+    plan = None
+    if choice.copy and not exact:
+        try:
+            copy = plan_copy(video, seen.origin, start, seconds)
+            lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead
+            plan = MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
+            messages += copy.messages
+        except CannotCopyError as error:
+            messages.append(f"pictures encoded anew: {error}")
+    elif choice.copy:
+        messages.append("pictures encoded anew for an exact cut")
+    if plan is None:
+        plan = MuxPlan(output, EncodedPictures(video, start, seconds, fps), False, Fraction(0))
+    plan.codec, plan.messages = codec, messages
+    _plan_sound(plan, video, seen, sample_rate, channels, settings)
+    return plan
+
+
+def _plan_sound(
+    plan: MuxPlan, video: Any, seen: Seen, sample_rate: int, channels: int, settings: MuxSettings
+) -> None:
+    rate = settings.to_rate or sample_rate
+    plan.mixes = settings.existing == "mix" and seen.audio_streams > 0
+    if settings.existing != "replace" and not seen.audio_streams:
+        plan.messages.append(f"no sound there to {settings.existing}")
+    if plan.mixes:
+        with open_media(video) as container:
+            track = container.streams.audio[0]
+            rate = settings.to_rate or max(rate, track.rate or rate)
+            channels = max(channels, min(2, track.channels))
+        if seen.audio_streams > 1:
+            plan.messages.append(f"{seen.audio_streams} sound tracks: mixed with the first")
+    plan.rate, plan.channels = codec_rate(plan.codec, rate), channels
+    if plan.rate != sample_rate:
+        plan.messages.append(f"sound resampled from {sample_rate} to {plan.rate} Hz")
+
+
+def kept_tracks(video: Any, seen: Seen, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
+    """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
+    zero, kept = seen.origin_seconds + start, list[KeptTrack]()
+    for number in range(seen.audio_streams):
+        with open_media(video) as container:
+            codec = container.streams.audio[number].codec_context.name.removesuffix("float")
+        if holds_sound(plan.suffix, codec):
+            kept.append(CopiedTrack(video, number, zero, start == 0, plan.lead))
+        else:
+            kept.append(EncodedTrack(video, number, zero, sound_encoder(plan.suffix), plan.lead))
+            plan.messages.append(f"{codec} sound does not fit {plan.suffix}: encoded anew")
+    return kept
