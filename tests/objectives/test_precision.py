@@ -1,0 +1,90 @@
+"""Rounding against the consistency residual under autocast, at every lambda."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from soundvcm.objectives import VelocityConsistencyConfig, build
+from soundvcm.objectives.precision import Rounded, precision_watch, rms, straight_through
+from soundvcm.objectives.rows import PairsConfig, draw_rows
+
+LAMBDAS = (0.1, 0.02, 0.002)
+
+
+def step(net, conditions, data, weight: float, precision: str, fast: bool = True):
+    config = VelocityConsistencyConfig(
+        lambda_start=weight, lambda_end=weight, precision=precision, ratio=0.0, null_share=0.0, power=0.0
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        return build(config)(
+            net, net, data, conditions, progress=0.5, generator=torch.Generator().manual_seed(2)
+        )
+
+
+@pytest.fixture
+def world(make_net, conditions_of, draw):
+    return make_net(hidden=64), conditions_of(64), draw(64, 5, 3)
+
+
+@pytest.mark.parametrize("weight", LAMBDAS)
+@pytest.mark.parametrize("precision", ["residual", "float32"])
+def test_measured_residuals_stand_far_above_rounding(world, weight: float, precision: str) -> None:
+    """Signal over rounding at every lambda, and the residual is the one float32 gives."""
+    net, conditions, data = world
+    terms = step(net, conditions, data, weight, precision)
+    assert terms.watch["residual/signal"] > 100 * terms.watch["residual/rounding"]
+    # guidance passes stay fast, so v_mix is rounded: it enters the residual scaled by lambda only
+    exact = step(net, conditions, data, weight, precision, fast=False)
+    assert terms.watch["residual/signal"] == pytest.approx(exact.watch["residual/signal"], rel=0.03)
+
+
+def test_a_bfloat16_residual_drowns_at_the_end_of_the_schedule(world) -> None:
+    net, conditions, data = world
+    ratios, excess = [], []
+    for weight in LAMBDAS:
+        fast = step(net, conditions, data, weight, "autocast")
+        exact = step(net, conditions, data, weight, "autocast", fast=False)
+        ratios.append(fast.watch["residual/signal"] / fast.watch["residual/rounding"])
+        excess.append(fast.watch["residual/signal"] / exact.watch["residual/signal"])
+    assert ratios[0] > 10 and ratios[2] < 3  # the watch value tells
+    assert excess[0] < 1.1 and excess[2] > 1.3  # and it is true: what is measured is mostly rounding
+
+
+def test_the_fast_pass_is_reported_beside_the_measured_one(world) -> None:
+    net, conditions, data = world
+    watch = step(net, conditions, data, 0.002, "residual").watch
+    assert watch["residual/rounding_fast"] > 1000 * watch["residual/rounding"]
+    assert "residual/rounding_fast" not in step(net, conditions, data, 0.002, "residual", fast=False).watch
+
+
+def test_measuring_asks_the_same_rows_once_more_and_only_under_autocast(
+    counter, make_net, conditions_of, draw
+) -> None:
+    for fast, expected in ((False, 16), (True, 32)):
+        net = make_net()
+        frozen = counter(net)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            build(VelocityConsistencyConfig())(
+                net, frozen, draw(64, 5, 3), conditions_of(64), progress=0.5,
+                generator=torch.Generator().manual_seed(0),
+            )  # fmt: skip
+        assert frozen.calls[-1][0] == expected
+
+
+def test_the_gradient_flows_through_the_fast_pass_with_the_measured_residual() -> None:
+    prediction = torch.tensor([[[1.0]], [[2.0]]], requires_grad=True)
+    measured = Rounded(torch.tensor([1]), torch.tensor([[[2.5]]]))
+    value = straight_through(prediction, measured)
+    assert value.flatten().tolist() == [1.0, 2.5]
+    (gradient,) = torch.autograd.grad(value.square().sum(), prediction)
+    assert gradient.flatten().tolist() == [2.0, 5.0]
+    assert straight_through(prediction, None) is prediction
+
+
+def test_no_consistency_rows_no_numbers(conditions_of, draw) -> None:
+    rows = draw_rows(
+        PairsConfig(ratio=1.0), draw(4, 2, 3), conditions_of(4), None, torch.Generator().manual_seed(0)
+    )
+    assert precision_watch(rows, rows.velocity, rows.velocity, None, fast=False) == {}
+    assert rms(torch.zeros(0, 3)) == 0.0
