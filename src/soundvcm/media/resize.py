@@ -139,12 +139,18 @@ class Fitter:
         return image[top : top + out_height, left : left + out_width].contiguous()
 
     def _rgb(self, frame: VideoFrame, width: int, height: int) -> Picture:
-        from av.video.reformatter import VideoReformatter
+        from av.video.reformatter import Interpolation, VideoReformatter
 
         key = f"{frame.width}x{frame.height}-{frame.format.name}"
         if key not in self._scalers:
             self._scalers = {key: VideoReformatter()}
-        out = self._scalers[key].reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
+        more = {"threads": 1} if "threads" in (VideoReformatter.reformat.__doc__ or "") else {}  # PyAV 17 on
+        flags = Interpolation.BICUBIC
+        if not self.spec.exact:
+            # Without these two the scaler's colours are up to 2 of 255 too dark. Encoders trained on FFmpeg's
+            # plain full-size conversion (exact) get just that.
+            flags |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+        out = self._scalers[key].reformat(frame, width, height, "rgb24", interpolation=flags, **more)
         array: Picture = out.to_ndarray()
         return array
 
