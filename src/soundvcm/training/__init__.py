@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from soundvcm.training.checkpoint import latest_checkpoint
     from soundvcm.training.ema import synthesise
-    from soundvcm.training.export import export
     from soundvcm.training.logbook import read_log
+    from soundvcm.training.release import export
     from soundvcm.training.settings import LoopConfig, TrainingConfig
     from soundvcm.training.setup import load_weights, train
     from soundvcm.training.view import Progress, Result, View
@@ -39,7 +39,7 @@ _HOMES = {
     "Result": "view",
     "TrainingConfig": "settings",
     "View": "view",
-    "export": "export",
+    "export": "release",
     "latest_checkpoint": "checkpoint",
     "load_weights": "setup",
     "read_log": "logbook",

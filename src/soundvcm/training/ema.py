@@ -197,13 +197,13 @@ def write_snapshots(
     folder = snapshot_folder(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    facts = {"updates": str(ema.updates), "kind": ema.kind, "buffers": json.dumps(sorted(buffers))}
+    facts = {"updates": ema.updates, "kind": ema.kind, "buffers": sorted(buffers)}
     for sigma, part in ema.averages.items():
         path = folder / f"{sigma:g}-{ema.updates:08d}.safetensors"
         tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in part.items()}
         tensors |= {name: value.detach().cpu().contiguous() for name, value in buffers.items()}
         beside = path.with_name(f".{path.name}")
-        save_file(tensors, beside, facts | {"sigma_rel": repr(sigma)})
+        save_file(tensors, beside, {"soundvcm": json.dumps(facts | {"sigma_rel": sigma})})
         beside.replace(path)
         written.append(path)
     return written
@@ -214,7 +214,7 @@ def list_snapshots(run_dir: Path) -> list[Snapshot]:
     found = []
     for path in snapshot_folder(run_dir).glob("[0-9]*.safetensors"):
         with safe_open(path, "pt") as file:
-            facts = file.metadata() or {}
+            facts = _facts(file)
         found.append(Snapshot(path, int(facts["updates"]), float(facts["sigma_rel"])))
     return sorted(found, key=lambda snapshot: (snapshot.updates, snapshot.sigma_rel))
 
@@ -227,7 +227,8 @@ def synthesise(
     Args:
         run_dir: folder of the run.
         sigma_rel: wanted width.
-        updates: end of the average, default the last snapshot; later snapshots are not used (nitrous uses all).
+        updates: end of the average, default the last snapshot; later snapshots are not used (nitrous uses
+            all).
         kind: see `beta_at`.
 
     Returns:
@@ -254,7 +255,7 @@ def synthesise(
     total: dict[str, Tensor] = {}
     for snapshot, weight in used:
         with safe_open(snapshot.path, "pt") as file:
-            constants = set(json.loads((file.metadata() or {})["buffers"]))
+            constants = set(_facts(file)["buffers"])
             for name in file.keys():
                 scaled = file.get_tensor(name).double() * (1.0 if name in constants else weight)
                 total[name] = total[name] + scaled if name in total and name not in constants else scaled
@@ -265,3 +266,9 @@ def synthesise(
         "tracked": sorted({s.sigma_rel for s in found}),
     }
     return {name: value.float() for name, value in total.items()}, facts
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    # One entry only: safetensors writes several in no fixed order, and equal runs should give equal bytes.
+    facts: dict[str, Any] = json.loads(file.metadata()["soundvcm"])
+    return facts

@@ -1,8 +1,10 @@
 """One set of weights for use, from a run: a safetensors file that describes itself.
 
-The header's metadata holds the network's configuration and how the weights came to be (data, licence,
-command, seed).
-157 M parameters: 628 MB in float32, 314 MB in bfloat16. Knows files and names, no network class.
+The header's metadata holds the network's configuration ("config") and how the weights came to be: "training"
+(the
+whole configuration), "data", "command", "package", "licence". 157 M parameters: 628 MB in float32, 314 MB in
+bfloat16.
+Knows files and names, no network class.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
+from soundvcm import weights
 from soundvcm.errors import NonFiniteError, OptionError, WeightsError
 from soundvcm.training.checkpoint import first_non_finite, latest_checkpoint, read_checkpoint
 from soundvcm.training.ema import synthesise
@@ -30,8 +32,8 @@ def export(
     sigma_rel: float | None = 0.05,
     updates: int | None = None,
     dtype: str = "float32",
-    about: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    about: Mapping[str, Any],
+) -> dict[str, str]:
     """Write the weights of a run for use.
 
     Args:
@@ -40,13 +42,13 @@ def export(
         sigma_rel: width of the average; None takes the weights as trained, of the last checkpoint.
         updates: end of the average, default the last snapshot.
         dtype: "float32", "bfloat16" or "float16".
-        about: further facts for the header, such as {"licence": "CC-BY-4.0", "data": "..."}.
+        about: facts for the header; must hold "licence", of the weights.
 
     Returns:
-        The facts written to the header.
+        The header: text as it is, other values as JSON.
 
     Raises:
-        WeightsError: if the run holds no checkpoint or no snapshot.
+        WeightsError: if the run holds no checkpoint or no snapshot, or there is no licence.
         OptionError: for an unknown format.
         NonFiniteError: if a weight is not finite in that format; nothing is written.
     """
@@ -57,25 +59,22 @@ def export(
         raise WeightsError(f"{run_dir} holds no checkpoint: train first")
     saved = read_checkpoint(last)
     facts: dict[str, Any] = {"sigma_rel": None, "step": saved.facts["step"]}
-    weights = saved.weights
+    values = saved.weights
     if sigma_rel is not None:
-        weights, facts = synthesise(run_dir, sigma_rel, updates=updates)
-        if set(weights) != set(saved.weights):
+        values, facts = synthesise(run_dir, sigma_rel, updates=updates)
+        if set(values) != set(saved.weights):
             raise WeightsError(f"snapshots and checkpoints of {run_dir} are of different networks")
     tensors = {
-        name: value.to(DTYPES[dtype] if value.is_floating_point() else value.dtype).contiguous()
-        for name, value in weights.items()
+        name: value.to(DTYPES[dtype] if value.is_floating_point() else value.dtype)
+        for name, value in values.items()
     }
     bad = first_non_finite(tensors)
     if bad:
         raise NonFiniteError(f"{bad!r} is not finite in {dtype}; nothing written")
-    record = {key: saved.facts[key] for key in ("config", "data", "command", "package") if key in saved.facts}
-    header = record | facts | {"format": FORMAT, "dtype": dtype} | dict(about or {})
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    save_file(
-        tensors, beside, {name: json.dumps(value, ensure_ascii=False) for name, value in header.items()}
-    )
-    beside.replace(path)
+    config = saved.facts["config"]
+    record = {key: saved.facts[key] for key in ("data", "command", "package") if key in saved.facts}
+    record |= {"format": FORMAT, "dtype": dtype, "config": config["network"], "training": config}
+    record |= {"seed": config["loop"]["seed"]} | facts | dict(about)
+    header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in record.items()}
+    weights.save(Path(path), tensors, header)
     return header
