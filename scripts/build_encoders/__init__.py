@@ -1,1 +1,1 @@
-"""How the shipped encoder weights were made, from packages anyone can fetch; run the modules with `python -m`."""
+"""How the shipped encoder weights were made, from packages anyone can fetch (run as modules)."""

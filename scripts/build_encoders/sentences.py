@@ -1,8 +1,10 @@
-"""The sentences on which the static word table is fitted: WordNet's glosses, picture labels, and sound phrases.
+"""The sentences on which the static word table is fitted: WordNet's glosses, picture labels, and sound
+phrases.
 
 The paraphrases of tests/encoders are never among them (words.py removes any that should turn up).
 Knows WordNet and English templates; everything is drawn from one seed.
 """
+# ruff: noqa: E501  (the table of sounds is one row a line)
 
 from __future__ import annotations
 

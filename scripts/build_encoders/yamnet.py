@@ -2,8 +2,9 @@
 
     python -m scripts.build_encoders.yamnet WEIGHTS CLASS_MAP src/soundvcm/assets
 
-WEIGHTS is a float16 conversion of Google's published checkpoint with the keys `body.I.c.weight`, `body.I.b.*`, `fc.*`,
-`mel`, `win` (I = 0 .. 26: depthwise and pointwise in turn); CLASS_MAP the published csv with `display_name`.
+WEIGHTS is a float16 conversion of Google's published checkpoint with the keys `body.I.c.weight`,
+`body.I.b.*`, `fc.*`, `mel`, `win` (I = 0 .. 26: depthwise and pointwise in turn); CLASS_MAP the published
+csv with `display_name`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from soundvcm.weights import read, save
 
 ORIGIN = {
     "licence": "Apache-2.0",
-    "origin": "YAMNet by Google (tensorflow/models, research/audioset/yamnet), float16; class names of AudioSet (CC BY 4.0)",
+    "origin": "YAMNet by Google (tensorflow/models, research/audioset/yamnet), float16; "
+    "class names of AudioSet (CC BY 4.0)",
     "built_by": "scripts/build_encoders/yamnet.py",
 }
 

@@ -33,8 +33,8 @@ def check_frames(frames: Tensor, height: int | None = None, width: int | None = 
 
 def luma(frames: Tensor) -> Tensor:
     """Brightness in 0..1 (Rec. 601 weights), uint8 [f, h, w, 3] => float32 [f, h, w]."""
-    weights = torch.tensor(LUMA, device=frames.device) / 255
-    return frames.float() @ weights
+    red, green, blue = frames.float().unbind(-1)
+    return (red * (LUMA[0] / 255)).add_(green, alpha=LUMA[1] / 255).add_(blue, alpha=LUMA[2] / 255)
 
 
 def shrink(pictures: Tensor, factor: int) -> Tensor:

@@ -1,8 +1,9 @@
-"""Motion as a measurement: small pictures at 25/s => one row of 48 numbers a picture; nothing here is learned.
+"""Motion as a measurement: small pictures at 25/s => one row of 48 numbers a picture; nothing here is
+learned.
 
 What a foley artist watches: how much moves and where, which way, when it starts, stops or turns, flashes, cuts.
-Camera shake and light are taken out first (`shake`), repeated pictures of slower sources are bridged (`holds`).
-Knows no files and no weights. The columns are named in `COLUMNS`.
+Camera shake and light are taken out first (`shake`), repeated pictures of slower sources are bridged
+(`holds`). Knows no files and no weights. The columns are named in `COLUMNS`.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class MotionEncoder:
     def encode(self, frames: Tensor) -> Tensor:
         """Frames uint8 [g, 64, 64, 3] => float32 [g, 48], about -1..1 each; see `COLUMNS`.
 
-        Row k tells what happened between picture k-1 and k (row 0 repeats row 1). Always computed on the CPU in
-        float32, so that a device never changes it.
+        Row k tells what happened between picture k-1 and k (row 0 repeats row 1). Always computed on the
+        CPU in float32, so that a device never changes it.
 
         Raises:
             InputError: if the frames are not uint8; ShapeError for another size.
@@ -71,13 +72,14 @@ def _features(frames: Tensor) -> Tensor:
     cut = _cuts(change)
     moved = _bridge_cuts(change.moved, cut)
     fine = _bridge_cuts(shrink((large[1:] - large[:-1]).abs(), 2), cut)
-    bridge = holds.plan(frames)
+    bridge = holds.plan(frames, small)
     moved, fine, light, shift = (
         bridge.spread(x) for x in (moved, fine, _bridge_cuts(change.light, cut), change.shift)
     )
     velocity = bridge.spread(_bridge_cuts(_velocity(change), cut))
     columns = [
-        *_where(moved), *_amount(moved, fine), *_rhythm(moved), *_centre(moved), *_direction(velocity, moved),
+        *_where(moved), *_amount(moved, fine), *_rhythm(moved, bridge.spacing, cut), *_centre(moved),
+        *_direction(velocity, cut),
         *_light(small, light), *_camera(shift, cut),
     ]  # fmt: skip
     return torch.stack(columns, 1)
@@ -101,29 +103,34 @@ def _level(moved: Tensor) -> Tensor:
 
 
 def _amount(moved: Tensor, fine: Tensor) -> list[Tensor]:
-    """Level: absolute, relative to the clip's own, at full detail with the camera left in, strongest cell, area."""
+    """Level: absolute, relative to the clip's own, at full detail with the camera left in, strongest cell,
+    area.
+    """
     level = _level(moved)
     cells = F.avg_pool2d(_amplitude(moved)[:, None], 4).flatten(1)
     area = (moved.abs() > MOVING).flatten(1).float().mean(1)
     return [
         level,
         _bounded(level / _own_scale(level)),
-        _level(fine),
+        _bounded(_level(fine)),
         cells.amax(1).sqrt() * 1.5,
         area.sqrt() * 1.5,
     ]
 
 
-def _rhythm(moved: Tensor) -> list[Tensor]:
+def _rhythm(moved: Tensor, spacing: float, cut: Tensor) -> list[Tensor]:
     """Starts and peaks of the level: what an onset of sound most often goes with."""
     level = _level(moved)
     scale = _own_scale(level)
     before = _windowed(level, 3, 0, "mean")
-    rise, fall = (level - before).clamp_min(0), (before - level).clamp_min(0)
+    same = _same_shot(cut, 3, 0)
+    rise, fall = (level - before).clamp_min(0) * same, (before - level).clamp_min(0) * same
     around = _windowed(level, 8, 8, "mean")
-    top = _windowed(level, 3, 3, "max")
-    prominence = (level - around).clamp_min(0)
-    peak = (level >= top) & (prominence > 0.15 * scale) & (level > 0.02)
+    prominence = (level - around).clamp_min(0) * same
+    reach = 0 if spacing < 1.5 else round(spacing / 2)
+    smooth = _windowed(level, reach, reach, "mean")
+    top = (smooth >= _windowed(smooth, 3, 3, "max")) & (smooth > _windowed(smooth, 1, -1, "mean"))
+    peak = top & (prominence > 0.15 * scale) & (level > 0.05)
     return [rise * 2, fall * 2, _bounded(rise / scale), prominence * 2, peak.float()]
 
 
@@ -140,14 +147,17 @@ def _centre(moved: Tensor) -> list[Tensor]:
     return [x * steady, y * steady, width * steady]
 
 
-def _direction(velocity: Tensor, moved: Tensor) -> list[Tensor]:
-    """Velocity of what moves; turns and stops of it; and the foley artist's sign: it fell and now it does not."""
+def _direction(velocity: Tensor, cut: Tensor) -> list[Tensor]:
+    """Velocity of what moves; turns and stops of it; and the foley artist's sign: it fell and now it does
+    not.
+    """
     x, y = velocity.unbind(1)
     speed = velocity.norm(dim=1)
     earlier, later = _windowed(velocity, 2, -1, "mean"), _windowed(velocity, -1, 2, "mean")
-    turn = (later - earlier).norm(dim=1)
-    stop = (earlier.norm(dim=1) - later.norm(dim=1)).clamp_min(0)
-    impact = (earlier[:, 1] - later[:, 1]).clamp_min(0) * (earlier[:, 1] > 0)
+    same = _same_shot(cut, 2, 2)
+    turn = (later - earlier).norm(dim=1) * same
+    stop = (earlier.norm(dim=1) - later.norm(dim=1)).clamp_min(0) * same
+    impact = (earlier[:, 1] - later[:, 1]).clamp_min(0) * (earlier[:, 1] > 0) * same
     signed = [_root(x) * 3, _root(y) * 3]
     sizes = [speed, y.clamp_min(0), (-y).clamp_min(0), turn, stop, impact]
     return [*signed, *(size.sqrt() * 3 for size in sizes)]
@@ -194,6 +204,13 @@ def _cuts(change: shake.Change) -> Tensor:
     new = (1 - alike) * (everywhere > 0.4)
     around = _windowed(new, 3, 3, "mean") - new / 7
     return (new > 0.4) & (new > 2.5 * around) & (new >= _windowed(new, 2, 2, "max"))
+
+
+def _same_shot(cut: Tensor, back: int, ahead: int) -> Tensor:
+    """[g] 1 where pictures k-back .. k+ahead belong to one shot, else 0: what is compared across a cut is
+    no event.
+    """
+    return 1 - _windowed(F.pad(cut.float(), (1, 0)), back, ahead, "max")
 
 
 def _bridge_cuts(values: Tensor, cut: Tensor) -> Tensor:

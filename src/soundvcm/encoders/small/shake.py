@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FIT_ROUNDS = 3
+LEVELS = ((2, 3), (2, 2), (1, 2))  # coarse to fine: points averaged, rounds of the robust fit
 CELLS = 8
+BLUR = 0.15  # share of an edge that resampling a shifted picture may leave behind
 TEXTURE = 0.012  # mean gradient (luma a pixel) from which a cell says something about a shift
 EXPLAINED = (0.2, 0.4)  # share of cells that must agree before a shift is believed: none, fully
 
@@ -26,8 +27,8 @@ class Change:
         before: [f-1, 32, 32] picture k-1, moved half of the shift towards its successor.
         after: [f-1, 32, 32] picture k, moved half of the shift back.
         moved: [f-1, 32, 32] signed luma difference after taking out shift and light.
-        shift: [f-1, 2] shift of the whole picture in x (right) and y (down), in shares of the picture's width.
-        light: [f-1] change of the light, luma.
+        shift: [f-1, 2] shift of the whole picture in x (right) and y (down), in shares of the picture's
+        width. light: [f-1] change of the light, luma.
     """
 
     before: Tensor
@@ -43,16 +44,20 @@ def separate(small: Tensor) -> Change:
     count, side = before.shape[0], small.shape[-1]
     shift = torch.zeros(count, 2)
     light = torch.zeros(count)
-    for factor in (2, 1, 1):
+    for factor, rounds in LEVELS:
         first, second = (F.avg_pool2d(part[:, None], factor)[:, 0] for part in (before, after))
         half = shift * 0.5 / factor
-        step, light = _fit(_moved(first, half), _moved(second, -half))
+        step, light = _fit(_moved(first, half), _moved(second, -half), rounds)
         shift = shift + step.clamp(-2, 2) * factor
     half = shift * 0.5
     held_before, held_after = _moved(before, half), _moved(after, -half)
     plain = after - before - light[:, None, None]
     held = held_after - held_before - light[:, None, None]
-    trust = _trust(before, plain, held)
+    gx, gy = gradients((held_before + held_after) / 2)
+    texture = gx.abs() + gy.abs()
+    slack = BLUR * texture * shift.norm(dim=1).clamp_max(1)[:, None, None]
+    held = held.sign() * (held.abs() - slack).clamp_min(0)
+    trust = _trust(texture, plain, held)
     part = trust[:, None, None]
     held_before, held_after = torch.lerp(before, held_before, part), torch.lerp(after, held_after, part)
     return Change(
@@ -66,7 +71,7 @@ def gradients(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return (wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]) / 2, (wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]) / 2
 
 
-def _fit(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+def _fit(before: Tensor, after: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
     """Robust fit of after - before = -gx * x - gy * y + o; ([f, 2] shift in pixels, [f] light)."""
     gx, gy = gradients((before + after) / 2)
     change = (after - before).flatten(1)
@@ -74,16 +79,19 @@ def _fit(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     weight = torch.ones_like(change)
     ridge = torch.diag(torch.tensor([1e-4, 1e-4, 1e-6])) * change.shape[1]
     answer = torch.zeros(len(change), 3)
-    for _ in range(FIT_ROUNDS):
+    for _ in range(rounds):
         products = torch.matmul(rows * weight[:, None], rows.transpose(1, 2))
         answer = torch.linalg.solve(products[:, :3, :3] + ridge, products[:, :3, 3])
         error = (torch.matmul(answer[:, None], rows[:, :3])[:, 0] - change).abs()
-        weight = 1 / (1 + (error / (error.mean(1, keepdim=True) + 0.004)) ** 2) ** 2
+        odd = error / (error.mean(1, keepdim=True) + 0.004)
+        weight = (odd * odd + 1).square().reciprocal()
     return answer[:, :2], answer[:, 2]
 
 
 def _moved(pictures: Tensor, shift: Tensor) -> Tensor:
-    """Pictures sampled at x - shift (content moves by +shift), [f, h, w], shift [f, 2] in pixels; edge repeated."""
+    """Pictures sampled at x - shift (content moves by +shift), [f, h, w], shift [f, 2] in pixels; edge
+    repeated.
+    """
     count, height, width = pictures.shape
     size = torch.tensor([width, height], dtype=torch.float32)
     theta = torch.eye(2, 3).repeat(count, 1, 1)
@@ -92,14 +100,12 @@ def _moved(pictures: Tensor, shift: Tensor) -> Tensor:
     return F.grid_sample(pictures[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
 
 
-def _trust(before: Tensor, plain: Tensor, held: Tensor) -> Tensor:
-    """[f] in 0..1: do cells all over the picture agree on the shift? One object on a plain ground must not."""
-    gx, gy = gradients(before)
-    cell = before.shape[-1] // CELLS
-    texture, loose, tight = (
-        F.avg_pool2d(value[:, None], cell).flatten(1)
-        for value in ((gx.abs() + gy.abs()), plain.abs(), held.abs())
+def _trust(texture: Tensor, plain: Tensor, held: Tensor) -> Tensor:
+    """[f] in 0..1: do cells all over agree on the shift? One object on a plain ground must not count."""
+    cell = texture.shape[-1] // CELLS
+    some, loose, tight = (
+        F.avg_pool2d(value[:, None], cell).flatten(1) for value in (texture, plain.abs(), held.abs())
     )
-    agree = (texture > TEXTURE) & (loose > 0.004) & (tight < 0.6 * loose)
+    agree = (some > TEXTURE) & (loose > 0.004) & (tight < 0.6 * loose)
     low, high = EXPLAINED
     return ((agree.float().mean(1) - low) / (high - low)).clamp(0, 1)

@@ -1,7 +1,8 @@
-"""Text to word pieces: BERT's uncased tokenizer in plain Python (lower-casing, accents off, greedy longest match).
+"""Text to word pieces: BERT's uncased tokenizer in plain Python (lower-casing, accents off, greedy longest
+match).
 
-Knows a vocabulary and nothing of vectors; needs no `tokenizers` package. The rules are those published with BERT
-(google-research/bert, tokenization): split at blanks and punctuation, CJK characters stand alone.
+Knows a vocabulary and nothing of vectors; needs no `tokenizers` package. The rules are those published
+with BERT (google-research/bert, tokenization): split at blanks and punctuation, CJK characters stand alone.
 """
 
 from __future__ import annotations
