@@ -1,6 +1,7 @@
 """Front door of the encoders: pictures, motion and words => tokens; each is loaded when first asked for.
 
-`tiny`: PictureEncoder (semantic), MotionEncoder (sync), WordsEncoder (text); pictures and words share one space.
+`tiny`: PictureEncoder (semantic), MotionEncoder (sync), WordsEncoder (text); pictures and words share one
+space. The paper's: ClipPictureEncoder (semantic), SynchformerEncoder (sync), ClipTextEncoder (text).
 """
 
 from __future__ import annotations
@@ -11,30 +12,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from soundvcm.encoders.base import TextEncoder, VideoEncoder
     from soundvcm.encoders.cache import FeatureCache
+    from soundvcm.encoders.clip import ClipPictureEncoder, ClipTextEncoder, clip_encoders
     from soundvcm.encoders.small.motion import COLUMNS as MOTION_COLUMNS
     from soundvcm.encoders.small.motion import MotionEncoder, motion_level
     from soundvcm.encoders.small.pictures import PictureEncoder
     from soundvcm.encoders.small.words import WordsEncoder
+    from soundvcm.encoders.synchformer import SynchformerEncoder, synchformer_encoder
 
 __all__ = [
     "MOTION_COLUMNS",
+    "ClipPictureEncoder",
+    "ClipTextEncoder",
     "FeatureCache",
     "MotionEncoder",
     "PictureEncoder",
+    "SynchformerEncoder",
     "TextEncoder",
     "VideoEncoder",
     "WordsEncoder",
+    "clip_encoders",
     "motion_level",
+    "synchformer_encoder",
 ]
 
 _HOMES = {
+    "ClipPictureEncoder": "clip",
+    "ClipTextEncoder": "clip",
     "FeatureCache": "cache",
     "MotionEncoder": "small.motion",
     "PictureEncoder": "small.pictures",
+    "SynchformerEncoder": "synchformer",
     "TextEncoder": "base",
     "VideoEncoder": "base",
     "WordsEncoder": "small.words",
+    "clip_encoders": "clip",
     "motion_level": "small.motion",
+    "synchformer_encoder": "synchformer",
 }
 
 

@@ -35,8 +35,7 @@ def content_key(encoder_name: str, frames: Tensor) -> str:
 class FeatureCache:
     """Features by content: a few clips in memory, all of them in an optional folder.
 
-    Several threads and processes may share one folder; a file that is damaged or of another picture is computed
-    anew.
+    Several threads and processes may share one folder; a damaged file or one of other pictures is made anew.
 
     Args:
         folder: where features are kept between runs; None keeps them in memory only.

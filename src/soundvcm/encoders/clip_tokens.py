@@ -1,7 +1,7 @@
 """CLIP's tokenizer: text => 77 numbers (byte pairs, lower case, end marks), equal to open_clip's.
 
-The 48,894 merges come with the package. `tokenizers` and `ftfy` come with the extra "paper" and are imported at the
-first use. Knows no network.
+The 48,894 merges come with the package. `tokenizers` and `ftfy` come with the extra "paper" and are imported
+at the first use. Knows no network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 
 
 def tokenize(texts: list[str]) -> Tensor:
-    """Texts => int64 [b, 77]: start, tokens, end, zeros; a longer text is cut and still ends with the end mark.
+    """Texts => int64 [b, 77]: start, tokens, end, zeros; a longer text is cut and still ends with the end
+    mark.
 
     Raises:
         MissingExtraError: if the extra "paper" is not installed.
@@ -48,7 +49,7 @@ def is_cut(text: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """The text as it is split: broken encodings repaired, HTML entities resolved, blanks joined, lower case."""
+    """The text before it is split: encoding repaired, HTML entities resolved, blanks joined, lower case."""
     ftfy = _extra("ftfy")
     repaired = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(repaired.split()).lower()
