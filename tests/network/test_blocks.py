@@ -50,9 +50,9 @@ def test_a_fused_block_is_two_gated_residuals() -> None:
 
 def test_kernels_of_the_blocks_are_options() -> None:
     stream = loud(small_config(ffn_kernel=1, out_kernel=5)).joint[0]
-    assert stream.latent.out.weight.shape == (16, 16, 5)
-    assert stream.latent.ffn.w1.weight.shape == (48, 16, 1)
-    assert stream.semantic.ffn.w2.weight.shape == (16, 48, 1)
+    assert stream.latent.out.weight.shape == (16, 5, 16)
+    assert stream.latent.ffn.w1.weight.shape == (48, 1, 16)
+    assert stream.semantic.ffn.w2.weight.shape == (16, 1, 48)
     assert stream.text.out.weight.shape == (16, 16)
 
 

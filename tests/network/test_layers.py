@@ -6,20 +6,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from soundvcm.network.layers import GatedMLP, InputProjection, TimeConv, modulated
+from soundvcm.network.layers import ConvMLP, GatedMLP, InputProjection, TimeConv, modulated, windows
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 7])
 def test_convolution_over_time_on_channel_last_rows(kernel: int) -> None:
     torch.manual_seed(0)
     layer, x = TimeConv(3, 5, kernel), torch.randn(2, 9, 3)
-    assert layer.weight.shape == (5, 3, kernel)
-    padded = F.pad(x, (0, 0, kernel // 2, kernel // 2))
-    expected = torch.stack(
-        [torch.einsum("bkc,ock->bo", padded[:, i : i + kernel], layer.weight) + layer.bias for i in range(9)],
-        dim=1,
-    )
-    torch.testing.assert_close(layer(x), expected)
+    assert layer.weight.shape == (5, kernel, 3)
+    plain = F.conv1d(x.transpose(1, 2), layer.weight.transpose(1, 2), layer.bias, padding=kernel // 2)
+    torch.testing.assert_close(layer(x), plain.transpose(1, 2))
+    bound = (3 * kernel) ** -0.5
+    assert 0.5 * bound < float(layer.weight.detach().abs().max()) <= bound
 
 
 def test_gated_mlp_is_swiglu_without_biases() -> None:
@@ -29,7 +27,19 @@ def test_gated_mlp_is_swiglu_without_biases() -> None:
     expected = (gate * torch.sigmoid(gate) * (x @ mlp.w3.weight.T)) @ mlp.w2.weight.T
     torch.testing.assert_close(mlp(x), expected)
     assert not [name for name, _ in mlp.named_parameters() if "bias" in name]
-    assert GatedMLP(4, 8, kernel=3).w2.weight.shape == (4, 8, 3)
+
+
+def test_conv_mlp_is_the_same_with_convolutions() -> None:
+    torch.manual_seed(0)
+    mlp, x = ConvMLP(4, 8, 3), torch.randn(2, 6, 4)
+    torch.testing.assert_close(mlp(x), mlp.w2(F.silu(mlp.w1(x)) * mlp.w3(x)))
+    assert mlp.w2.weight.shape == (4, 3, 8) and mlp.w2.bias is None
+
+
+def test_windows_hold_the_neighbours() -> None:
+    x = torch.arange(1.0, 5).view(1, 4, 1)
+    assert windows(x, 3)[0].tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 0]]
+    assert windows(x, 1) is x
 
 
 @pytest.mark.parametrize(("name", "function"), [("selu", F.selu), ("silu", F.silu), ("none", lambda x: x)])

@@ -161,7 +161,7 @@ def test_guidance_is_asked_for_and_refused() -> None:
         loud(plain)(noisy, t, s, given, scale)
     with pytest.raises(OptionError, match="give guidance"):
         loud(told)(noisy, t, s, given)
-    network = loud(told)
+    network = loud(told).requires_grad_(False)
     one, other = network(noisy, t, s, given, scale), network(noisy, t, s, given, scale * 2)
     assert float((one - other).abs().amax(dim=(1, 2)).min()) > 1e-4
     fresh = VelocityNetwork(told)

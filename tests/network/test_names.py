@@ -47,6 +47,13 @@ def test_rows_of_qkv_are_put_in_order() -> None:
     assert bias[2, 0, :3].tolist() == [2, 5, 8]  # v keeps its order
 
 
+def test_taps_of_convolutions_are_put_before_their_channels() -> None:
+    state, own = tiny1_state(), network()
+    own.load_reference(state)
+    assert own.final.conv.weight.shape == (6, 7, 128)
+    assert torch.equal(own.final.conv.weight[2, 5], state["final_layer.conv.weight"][2, :, 5])
+
+
 def test_what_does_not_fit_is_said_in_one_line_and_nothing_changes() -> None:
     state, own = tiny1_state(), network()
     before = {key: value.clone() for key, value in own.state_dict().items()}
@@ -82,7 +89,7 @@ def test_a_network_on_meta_takes_the_tensors_themselves() -> None:
     state = tiny1_state()
     own.load_reference(state)
     assert not any(value.is_meta for value in own.state_dict().values())
-    assert own.final.conv.weight.data_ptr() == state["final_layer.conv.weight"].data_ptr()
+    assert own.time.first.inner.weight.data_ptr() == state["t_embed.mlp.0.weight"].data_ptr()
     assert own.final.conv.weight.requires_grad
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.network.config import NetworkConfig
-from soundvcm.network.layers import GatedMLP, TimeConv, modulated
+from soundvcm.network.layers import ConvMLP, GatedMLP, TimeConv, modulated
 from soundvcm.network.rotary import Rotation, rotate
 
 #: The reference's RMSNorm takes float32's machine epsilon whatever the number format (reference A3).
@@ -86,7 +86,8 @@ class Stream(nn.Module):
         self.attention = Attention(dim, config.heads)
         if not pre_only:
             self.out = TimeConv(dim, dim, config.out_kernel) if conv else nn.Linear(dim, dim)
-            self.ffn = GatedMLP(dim, config.mlp_hidden, config.ffn_kernel if conv else None)
+            inner = config.mlp_hidden
+            self.ffn = ConvMLP(dim, inner, config.ffn_kernel) if conv else GatedMLP(dim, inner)
 
     def open(self, x: Tensor, condition: Tensor, by: Rotation | None) -> Opened:
         """Modulate x [b n d] by condition ([b n d] or [b 1 d], after SiLU) and project it for attention."""

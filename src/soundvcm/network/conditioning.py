@@ -6,8 +6,9 @@ Owns what "absent" looks like; knows nothing of noisy latents or times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,9 +71,8 @@ class Encoded:
                 raise ShapeError(f"batches encoded for different lengths ({name}) cannot be joined")
         return parts[0]._with(lambda name: torch.cat([getattr(part, name) for part in parts]))
 
-    def _with(self, make: object) -> Encoded:
-        assert callable(make)
-        values = {}
+    def _with(self, make: Callable[[str], Tensor]) -> Encoded:
+        values: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             values[field.name] = make(field.name) if isinstance(value, Tensor) else value

@@ -1,7 +1,8 @@
 """The reference's names and orders of weights, translated both ways; the errors that say what does not fit.
 
 The reference interleaves queries, keys and values row by row and rotates neighbouring channels; we keep each
-contiguous (reference A3, F). Works on names, shapes and tensors; builds no network.
+contiguous, and keep convolutions as [out, kernel, in] (reference A3, F). Works on names, shapes and tensors;
+builds no network.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ def from_reference(
     missing = [name for name in names if name not in given]
     unexpected = [name for name in given if name not in names]
     shapes = [
-        f"{name} {tuple(given[name].shape)} instead of {tuple(own[ours].shape)}"
+        f"{name} {tuple(given[name].shape)} instead of {shape}"
         for name, ours in names.items()
-        if name in given and given[name].shape != own[ours].shape
+        if name in given and tuple(given[name].shape) != (shape := _reference_shape(own[ours], ours))
     ]
     _refuse(missing, unexpected, shapes)
     return {ours: _reordered(theirs, given[theirs], config, back=False) for theirs, ours in names.items()}
@@ -124,8 +125,19 @@ def _refuse(missing: list[str], unexpected: list[str], shapes: list[str]) -> Non
         raise WeightsError("these weights belong to another network: " + "; ".join(said))
 
 
+def _is_convolution(name: str, value: Tensor) -> bool:
+    return value.dim() == 3 and name.endswith(".weight")
+
+
+def _reference_shape(value: Tensor, name: str) -> tuple[int, ...]:
+    shape = tuple(value.shape)
+    return (shape[0], shape[2], shape[1]) if _is_convolution(name, value) else shape
+
+
 def _reordered(name: str, value: Tensor, config: NetworkConfig, *, back: bool) -> Tensor:
-    """Rows of qkv and channels of the head norms, from the reference's order to ours (or back)."""
+    """Taps of convolutions, rows of qkv, channels of head norms: to our order (or back)."""
+    if _is_convolution(name, value):
+        return value.transpose(1, 2).contiguous()
     width = config.hidden // config.heads
     halves = torch.cat([torch.arange(0, width, 2), torch.arange(1, width, 2)])
     if name.endswith(("q_norm.weight", "k_norm.weight")):
