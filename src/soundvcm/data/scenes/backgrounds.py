@@ -115,7 +115,7 @@ def _planks(rng: np.random.Generator, xs: Field, ys: Field) -> Field:
     wide = rng.uniform(0.1, 0.22)
     board = np.floor(xs / wide)
     grain = value_noise(rng, xs * 5 + board * 3.7, ys + board, 4, 3)
-    return (0.25 + 0.6 * grain - 0.3 * (xs / wide - board < 0.06)).astype(np.float32)
+    return np.asarray(0.25 + 0.6 * grain - 0.3 * (xs / wide - board < 0.06), np.float32)
 
 
 def _stripes(rng: np.random.Generator, xs: Field, ys: Field) -> Field:

@@ -5,10 +5,10 @@ Every stroke touches at its event's own time, wherever that lies between two pic
 
 from __future__ import annotations
 
-from math import cos, sin
+from math import cos, pi, sin
 
 from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import NEVER, Rhythm, bouncing, effort, fading, raised, ringing, smooth
+from soundvcm.data.scenes.motion import NEVER, Rhythm, bouncing, effort, fading, raised, ringing
 from soundvcm.data.scenes.stage import MATERIALS, STEEL, WOOD, Actor, Generator, mix, shade
 
 
@@ -78,22 +78,20 @@ class Roller(Actor):
     def draw(self, canvas: Canvas, t: float) -> None:
         """The wall that was hit shakes, the roller runs on."""
         m = self.beats.at(t)
-        shake = 0.25 * self.r * ringing(m, 12.0, 0.08)
+        shake, bright = 0.5 * self.r * ringing(m, 12.0, 0.08), fading(m, 0.07)
         side = 1.0 if m.number % 2 == 0 else -1.0
         for wall in (-1.0, 1.0):
             x = self.x + wall * (self.reach + self.r + 0.02) + (shake if wall == side else 0.0)
-            canvas.box(x, self.y - 1.6 * self.r, 0.025, 1.6 * self.r, self.wall)
+            color = mix(self.wall, (1, 1, 1), 0.8 * bright) if wall == side else self.wall
+            canvas.box(x, self.y - 1.6 * self.r, 0.025, 1.6 * self.r, color)
         if m.since == NEVER:
             share = max(0.0, 1.0 - m.until / 0.7)
         elif m.until == NEVER:
             share = 0.4 * (1.0 - 1.0 / (1.0 + 3.0 * m.since))
         else:
-            # leaves fast, waits in the middle when the pause is long, arrives fast
-            share = (
-                m.since / m.gap
-                if m.gap < 1.4
-                else 0.5 * smooth(m.since / 0.7) + 0.5 * max(0.0, 1 - m.until / 0.5)
-            )
+            # fastest at the walls, slow in the middle, all the slower the longer the pause
+            share = m.since / m.gap
+            share += (0.6 if m.gap < 1.4 else 0.95) * sin(2 * pi * share) / (2 * pi)
         x = self.x + side * self.reach * (1.0 - 2.0 * share)
         if self.round:
             turn = x / self.r
