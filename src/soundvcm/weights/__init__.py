@@ -15,15 +15,17 @@ from soundvcm.weights.fitting import fit
 from soundvcm.weights.folder import (
     Check,
     asset_path,
+    check_presence,
     digest,
     home_folder,
     import_dir,
     locate,
+    place,
     verify,
     weights_folder,
 )
 from soundvcm.weights.licences import OUTPUT_SENTENCE, Licence, licences
-from soundvcm.weights.table import notice, part, parts
+from soundvcm.weights.table import notice, part, parts, system_parts, systems
 
 __all__ = [
     "OUTPUT_SENTENCE",
@@ -32,6 +34,7 @@ __all__ = [
     "Part",
     "Source",
     "asset_path",
+    "check_presence",
     "digest",
     "fetch",
     "fit",
@@ -43,8 +46,12 @@ __all__ = [
     "notice",
     "part",
     "parts",
+    "place",
+    "place",
     "read",
     "save",
+    "system_parts",
+    "systems",
     "verify",
     "weights_folder",
 ]

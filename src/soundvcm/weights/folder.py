@@ -78,6 +78,14 @@ def find(row: Part) -> Path | None:
     return None
 
 
+def check_presence(row: Part) -> Literal["present", "missing", "damaged"]:
+    """Whether the file of a row is here with the right size; reads nothing."""
+    path = find(row)
+    if path is None:
+        return "missing"
+    return "damaged" if row.bytes is not None and path.stat().st_size != row.bytes else "present"
+
+
 def locate(name: str) -> Path:
     """Path of a known file that is present with the right size. Never touches the network.
 

@@ -196,6 +196,25 @@ def part(name: str) -> Part:
     raise WeightsError(f"no weights are known as {name!r}{nearest(name, [row.name for row in parts()])}")
 
 
+def systems() -> tuple[str, ...]:
+    """Names of the networks in the table that make a whole system with their codec and encoders."""
+    return tuple(row.name for row in _MMAUDIO if not row.name.endswith("_ckpt"))
+
+
+def system_parts(name: str) -> tuple[Part, ...]:
+    """Every file a system needs: its network, VAE, vocoder and encoders.
+
+    Raises:
+        WeightsError: if no system has that name.
+    """
+    if name not in systems():
+        raise WeightsError(f"no system has weights under {name!r}{nearest(name, systems())}")
+    mode = "16k" if "_16k" in name else "44k"
+    return tuple(
+        part(file) for file in (name, f"vae_{mode}", f"bigvgan_{mode}", "synchformer", "clip_vith14_378")
+    )
+
+
 def notice(row: Part) -> str | None:
     """The line to show before a download and once at use, None where nothing restricts the use."""
     if not row.non_commercial:
