@@ -214,7 +214,7 @@ def _make(path: Path, clips: Clips) -> None:
     elif name == "longaudio":
         write_video(path, moving, 100, 25, sounds=[(tone(7), 48_000, "aac")])
     elif name == "twoaudio":
-        write_video(path, moving, 100, 25, sounds=[(tone(4), 44_100, "aac"), (tone(4, pitch=880), 44_100, "aac")])
+        write_video(path, moving, 100, 25, sounds=[(tone(4, 44_100), 44_100, "aac"), (tone(4, 44_100, 880), 44_100, "aac")])
     elif name == "flacaudio":
         write_video(path, moving, 50, 25, sounds=[(tone(2), 48_000, "flac")])
     elif name == "fast":

@@ -16,6 +16,7 @@ from soundvcm.media.source import open_media, source_name, video_streams
 
 _LONGEST_HOLD = Fraction(1, 4)
 _KEEP_POINTS = 4096
+_LONGEST_REORDER = 64
 
 
 class CannotCopyError(MediaError):
@@ -30,24 +31,22 @@ class PacketPlan:
         stream: index of the stream in the file.
         time_base: seconds of a tick.
         origin: ticks of the first picture of the file.
-        first: (dts, pts) of the first packet to copy.
+        first: timestamp (ticks) at which the first packet to copy is shown.
         count: packets to copy.
         lead: seconds the first packet lies before the asked start (copies begin at a key picture).
         seconds: length of the copied pictures from the asked start on, the last one's hold included.
         hold: seconds for which the last picture is held to fill the range.
-        guessed_pts: packets name no time of showing; that of decoding is the same in this stream.
         messages: one line each.
     """
 
     stream: int
     time_base: Fraction
     origin: int
-    first: tuple[int, int]
+    first: int
     count: int
     lead: Fraction
     seconds: Fraction
     hold: Fraction = Fraction(0)
-    guessed_pts: bool = False
     messages: list[str] = field(default_factory=list)
 
 
@@ -69,14 +68,44 @@ def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | Non
         if start > 0:
             container.seek(origin + int(start / base), stream=stream, backward=True)
         scan = _Scan(stream, base, origin, start, None if seconds is None else start + seconds)
-        for packet in container.demux(stream):
-            if packet.dts is None and packet.pts is None:
-                if packet.size:
-                    raise CannotCopyError("its packets carry no timestamps")
-                continue
-            if not scan.take(packet):
+        for packet, pts, dts in _timed(container, stream):
+            if not scan.take(packet, pts, dts):
                 break
         return scan.plan()
+
+
+def _timed(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
+    """(packet, pts, dts) in ticks, in decoding order, with what the container leaves out filled in.
+
+    Matroska has no decoding times and FFmpeg cannot tell those of the first packets: they are counted back from the
+    first known one. AVI has no showing times: they equal those of decoding if no picture is shown out of order.
+
+    Raises:
+        CannotCopyError: if a time cannot be told.
+    """
+    waiting: list[Any] = []
+    ordered = not stream.codec_context.has_b_frames
+    for packet in container.demux(stream):
+        if packet.size == 0:
+            continue
+        if packet.pts is None and packet.dts is None:
+            raise CannotCopyError("its packets carry no timestamps")
+        if packet.dts is None:
+            waiting.append(packet)
+            if len(waiting) > _LONGEST_REORDER:
+                raise CannotCopyError("its packets carry no times of decoding")
+            continue
+        if packet.pts is None and not ordered:
+            raise CannotCopyError("its packets do not say when they are shown")
+        step = max(1, packet.duration or 1)
+        for back, early in zip(range(len(waiting), 0, -1), waiting, strict=True):
+            yield early, early.pts, packet.dts - back * step
+        waiting = []
+        yield packet, packet.dts if packet.pts is None else packet.pts, packet.dts
+    for early in waiting:  # a file of so few packets that no time of decoding was found
+        if not ordered and len(waiting) > 1:
+            raise CannotCopyError("its packets carry no times of decoding")
+        yield early, early.pts, early.pts
 
 
 class _Scan:
@@ -89,25 +118,18 @@ class _Scan:
         self.clock = FrameClock(base, rates)
         self.clock.place(origin, None)
         self.stream, self.base, self.origin, self.start, self.end = stream, base, origin, start, end
-        self.guess = not stream.codec_context.has_b_frames
-        self.guessed = False
-        self.first: tuple[int, int] | None = None
+        self.first: int | None = None
         self.count, self.last_dts = 0, -(1 << 62)
         self.top, self.top_duration = -(1 << 62), 0
         self.points: list[tuple[int, int, int]] = []  # (packets, top pts, its duration)
 
-    def take(self, packet: Any) -> bool:
+    def take(self, packet: Any, pts: int, dts: int) -> bool:
         """Count one packet; False when the range is complete."""
-        pts, dts = packet.pts, packet.dts if packet.dts is not None else packet.pts
-        if pts is None:
-            if not self.guess:
-                raise CannotCopyError("its packets do not say when they are shown")
-            pts, self.guessed = dts, True
         if self.first is None or (packet.is_keyframe and self.time(pts) <= self.start):
             if not packet.is_keyframe:
                 return True
             if self.first is None or self.start > 0:
-                self.first, self.count, self.points = (dts, pts), 0, []
+                self.first, self.count, self.points = pts, 0, []
                 self.last_dts = self.top = -(1 << 62)
         if dts <= self.last_dts or dts > pts:
             raise CannotCopyError("its timestamps do not run forward")
@@ -132,13 +154,13 @@ class _Scan:
     def plan(self) -> PacketPlan:
         if self.first is None or not self.points:
             raise CannotCopyError("no packet begins with a whole picture")
-        lead = max(Fraction(0), self.start - self.time(self.first[1]))
+        lead = max(Fraction(0), self.start - self.time(self.first))
         whole = (self.count, self.top, self.top_duration)
         point, hold, messages = whole, Fraction(0), []
         if self.end is not None:
             point, hold = self._cut(self.end, whole)
         seconds = self.until(point) + hold - self.start
-        if hold:
+        if hold > 0:
             messages.append(
                 f"the last picture is held {float(hold):.3f} s longer: the cut falls between packets"
             )
@@ -153,7 +175,6 @@ class _Scan:
             lead,
             seconds,
             hold,
-            self.guessed,
             messages,
         )
 
@@ -213,12 +234,8 @@ class CopiedPictures:
         if start > 0:
             self._container.seek(plan.origin + int(start / base), stream=self._stream, backward=True)
         left, begun = plan.count, False
-        for packet in self._container.demux(self._stream):
-            dts = packet.dts if packet.dts is not None else packet.pts
-            if dts is None:
-                continue
-            pts = packet.pts if packet.pts is not None else dts
-            begun = begun or (dts, pts) == plan.first
+        for packet, pts, dts in _timed(self._container, self._stream):
+            begun = begun or (packet.is_keyframe and pts == plan.first)
             if not begun:
                 continue
             left -= 1
