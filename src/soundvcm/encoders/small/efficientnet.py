@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: pictures [b, 3, 224, 224] in -1..1 => logits of the 1000 ImageNet labels.
 
-Tan and Le 2019 (arXiv 1905.11946) in TensorFlow's "lite" form: ReLU6, no squeeze-and-excitation; batch norms are
-folded into the convolutions when the weights are built. Knows no file, no label and no space of words.
+Tan and Le 2019 (arXiv 1905.11946) in TensorFlow's "lite" form: ReLU6, no squeeze-and-excitation; batch norms
+are folded into the convolutions when the weights are built. Knows no file, no label and no space of words.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Repeated pictures: a 10 fps source shown at 25/s moves in jumps; here each jump is spread over the held
-pictures.
+"""Repeated pictures: a 10 fps source shown at 25/s moves in jumps; each jump is spread over the held ones.
 
 Knows repeats of pictures only, exact and recompressed ones. A scene that truly rests (longer than the
 source's own spacing) stays at rest.

@@ -1,7 +1,6 @@
-"""Motion as a measurement: small pictures at 25/s => one row of 48 numbers a picture; nothing here is
-learned.
+"""Motion as a measurement: small pictures at 25/s => 48 numbers a picture; nothing here is learned.
 
-What a foley artist watches: how much moves and where, which way, when it starts, stops or turns, flashes, cuts.
+What a foley artist watches: how much moves and where, which way, when it starts, stops, turns; light; cuts.
 Camera shake and light are taken out first (`shake`), repeated pictures of slower sources are bridged
 (`holds`). Knows no files and no weights. The columns are named in `COLUMNS`.
 """
@@ -210,7 +209,8 @@ def _same_shot(cut: Tensor, back: int, ahead: int) -> Tensor:
     """[g] 1 where pictures k-back .. k+ahead belong to one shot, else 0: what is compared across a cut is
     no event.
     """
-    return 1 - _windowed(F.pad(cut.float(), (1, 0)), back, ahead, "max")
+    near = _windowed(F.pad(cut.float(), (1, 0)), back, ahead, "max")
+    return torch.ones_like(near) - near
 
 
 def _bridge_cuts(values: Tensor, cut: Tensor) -> Tensor:

@@ -57,7 +57,8 @@ class PictureEncoder:
             raise WeightsError(
                 f"{weights}: {len(self.labels)} names and {len(self.meanings)} meanings for {LABELS} labels"
             )
-        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval().requires_grad_(False)
         self.dim = int(self.meanings.shape[1])
 
     def to(self, device: torch.device | str) -> PictureEncoder:
@@ -90,8 +91,8 @@ class PictureEncoder:
         seen = frames[::EVERY]
         first, where = distinct(seen)
         device = next(self.network.parameters()).device
-        parts = [
-            self.network(channels_first(seen[index].to(device))).softmax(1).cpu()
-            for index in first.split(BATCH)
-        ]
+        parts = []
+        for start in range(0, len(first), BATCH):
+            pictures = channels_first(seen[first[start : start + BATCH]].to(device))
+            parts.append(self.network(pictures).softmax(1).cpu())
         return torch.cat(parts)[where]
