@@ -1,5 +1,6 @@
 """One table of licences; nothing is shipped without a row (case 44)."""
 
+import importlib.util
 from pathlib import Path
 
 import soundvcm
@@ -7,6 +8,7 @@ from soundvcm import weights
 from soundvcm.weights import asset_path
 
 ASSETS = Path(soundvcm.__file__).parent / "assets"
+ROOT = Path(__file__).resolve().parents[2]
 NOTICES = ("LICENSE", "NOTICE", "README", "CREDITS")
 
 
@@ -55,3 +57,16 @@ def test_table_covers_code_encoders_codecs_metrics_and_data():
     assert all(row.licence and row.may and row.link.startswith("https://") for row in rows)
     assert next(row for row in rows if "ImageBind" in row.name).non_commercial
     assert "non-commercial" in weights.OUTPUT_SENTENCE
+
+
+def test_the_page_is_written_from_the_tables():
+    """WEIGHTS.md says what `soundvcm licenses` says."""
+    spec = importlib.util.spec_from_file_location("page", ROOT / "scripts" / "write_weights_page.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "WEIGHTS.md").read_text(encoding="utf-8") == module.page(), (
+        "run: python scripts/write_weights_page.py"
+    )
+    for row in weights.licences():
+        assert row.licence in module.page() and row.link in module.page()
