@@ -13,7 +13,19 @@ import numpy as np
 
 FAST = {"preset": "ultrafast"}
 LOSSLESS = {"preset": "ultrafast", "qp": "0"}
-RATES = {"1": 1, "8": 8, "10": 10, "12": 12, "15": 15, "16": 16, "24": 24, "25": 25, "30": 30, "50": 50, "60": 60}
+RATES = {
+    "1": 1,
+    "8": 8,
+    "10": 10,
+    "12": 12,
+    "15": 15,
+    "16": 16,
+    "24": 24,
+    "25": 25,
+    "30": 30,
+    "50": 50,
+    "60": 60,
+}
 FILM = {"23976": (Fraction(24000, 1001), 192), "2997": (Fraction(30000, 1001), 240)}
 RAMP = [*range(60), *range(60, 120, 3)]
 
@@ -39,7 +51,9 @@ def red_over_blue(index: int) -> np.ndarray[Any, Any]:
     return picture
 
 
-def tone(seconds: float, rate: int = 48_000, pitch: float = 440.0, level: float = 0.25) -> np.ndarray[Any, Any]:
+def tone(
+    seconds: float, rate: int = 48_000, pitch: float = 440.0, level: float = 0.25
+) -> np.ndarray[Any, Any]:
     return (level * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
@@ -214,7 +228,13 @@ def _make(path: Path, clips: Clips) -> None:
     elif name == "longaudio":
         write_video(path, moving, 100, 25, sounds=[(tone(7), 48_000, "aac")])
     elif name == "twoaudio":
-        write_video(path, moving, 100, 25, sounds=[(tone(4, 44_100), 44_100, "aac"), (tone(4, 44_100, 880), 44_100, "aac")])
+        write_video(
+            path,
+            moving,
+            100,
+            25,
+            sounds=[(tone(4, 44_100), 44_100, "aac"), (tone(4, 44_100, 880), 44_100, "aac")],
+        )
     elif name == "flacaudio":
         write_video(path, moving, 50, 25, sounds=[(tone(2), 48_000, "flac")])
     elif name == "fast":

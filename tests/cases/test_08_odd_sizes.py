@@ -73,7 +73,9 @@ def test_cover_keeps_the_centre(odd: Path) -> None:
         assert read_frames(path, spec).frames["sync"].float().mean() > 245
 
 
-def test_no_empty_file_is_left_when_writing_fails(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_empty_file_is_left_when_writing_fails(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from soundvcm.errors import MediaError
     from soundvcm.media import encode_sound
 

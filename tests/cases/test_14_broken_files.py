@@ -63,7 +63,9 @@ def test_a_cut_file_is_used_as_far_as_it_goes(clips: Clips, tmp_path: Path) -> N
     assert Fraction(3, 2) < footage.seconds < Fraction(3)
     assert footage.frames["sync"].shape[0] == footage.seconds * 25
     assert len(footage.warnings) == 1
-    assert "claims 4.000 s" in footage.warnings[0] and f"{float(footage.seconds):.3f} s" in footage.warnings[0]
+    assert (
+        "claims 4.000 s" in footage.warnings[0] and f"{float(footage.seconds):.3f} s" in footage.warnings[0]
+    )
     samples = round(footage.seconds * 16_000)
     wave = np.zeros(samples, np.float32)
     report = mux(path, wave, 16_000, tmp_path / "out.mkv", seconds=footage.seconds)
@@ -77,7 +79,9 @@ def test_a_range_before_the_damage_needs_no_warning(clips: Clips) -> None:
     assert footage.seconds == 1 and footage.warnings == []
 
 
-def test_ffmpeg_says_nothing_on_the_terminal(broken: dict[str, Path], clips: Clips, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ffmpeg_says_nothing_on_the_terminal(
+    broken: dict[str, Path], clips: Clips, capfd: pytest.CaptureFixture[str]
+) -> None:
     for path in (broken["noise.mp4"], clips("trunc_fast.mp4"), broken["trunc_nomoov.mp4"]):
         try:
             read_frames(path, SPECS)

@@ -55,7 +55,7 @@ def test_mix_is_limited_only_where_it_would_clip(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", moving, 50, 25, sounds=[(tone(2, level=0.7), 48_000, "flac")])
     old, rate = read_sound(source)
     new = tone(2, rate, level=0.6)
-    new[: rate] = 0
+    new[:rate] = 0
     report = mux(source, new, rate, tmp_path / "out.mkv", existing="mix")
     wave = decoded_sound(report.path)[0][0]
     assert np.abs(wave).max() <= 1
@@ -98,7 +98,9 @@ def test_keep_encodes_what_the_container_cannot_hold(clips: Clips, tmp_path: Pat
 
 
 def test_nothing_there_is_said(clips: Clips, tmp_path: Path) -> None:
-    report = mux(clips("short25.mp4"), np.zeros(16_000, np.float32), 16_000, tmp_path / "o.mp4", existing="keep")
+    report = mux(
+        clips("short25.mp4"), np.zeros(16_000, np.float32), 16_000, tmp_path / "o.mp4", existing="keep"
+    )
     assert "no sound there to keep" in report.messages
     with pytest.raises(OptionError, match="replace, mix or keep"):
         mux(clips("short25.mp4"), NEW, 48_000, tmp_path / "p.mp4", existing="both")

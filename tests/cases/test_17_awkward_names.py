@@ -15,11 +15,21 @@ from soundvcm.errors import MediaError
 from soundvcm.media import folder_outputs, mux, output_paths, read_frames, save_sound
 from soundvcm.records import FrameSpec
 
-NAMES = ["影片 ünïcødé #1 & 'q'.mp4", "-dash.mp4", "my clip.v2.final.mp4", "a:b.mp4", "50%d.mp4", "new\nline.mp4", "x?y*.mp4"]
+NAMES = [
+    "影片 ünïcødé #1 & 'q'.mp4",
+    "-dash.mp4",
+    "my clip.v2.final.mp4",
+    "a:b.mp4",
+    "50%d.mp4",
+    "new\nline.mp4",
+    "x?y*.mp4",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_is_read_and_written(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_any_name_is_read_and_written(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (tmp_path / name).write_bytes(clips("short25.mp4").read_bytes())
     monkeypatch.chdir(tmp_path)  # so that "-dash.mp4" begins with its dash
     specs = {"any": FrameSpec(25, 8, 8)}  # type: ignore[arg-type]
@@ -50,7 +60,10 @@ def test_in_any_locale(clips: Clips, tmp_path: Path, locale: str) -> None:
     (tmp_path / NAMES[0]).write_bytes(clips("short25.mp4").read_bytes())
     code = "import sys; from soundvcm.media import probe; print(probe(sys.argv[1])['samples'])"
     done = subprocess.run(
-        [sys.executable, "-c", code, NAMES[0]], cwd=tmp_path, env={**os.environ, "LC_ALL": locale}, capture_output=True
+        [sys.executable, "-c", code, NAMES[0]],
+        cwd=tmp_path,
+        env={**os.environ, "LC_ALL": locale},
+        capture_output=True,
     )
     assert done.stdout.strip() == b"16000", done.stderr
 
@@ -91,7 +104,10 @@ def test_the_input_is_never_overwritten(clips: Clips, tmp_path: Path) -> None:
 
 
 def test_takes_and_files_have_their_names(tmp_path: Path) -> None:
-    assert [path.name for path in output_paths("a.b.mov", takes=2)] == ["a.b.sound-take1.mov", "a.b.sound-take2.mov"]
+    assert [path.name for path in output_paths("a.b.mov", takes=2)] == [
+        "a.b.sound-take1.mov",
+        "a.b.sound-take2.mov",
+    ]
     assert output_paths("clip.avi") == [Path("clip.sound.mp4")]
     assert output_paths("clip.avi", "there/x.webm") == [Path("there/x.webm")]
     assert output_paths("clip.avi", "there/x") == [Path("there/x.mp4")]

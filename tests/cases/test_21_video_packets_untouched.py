@@ -28,7 +28,9 @@ def test_b_pictures_and_ten_bits(tmp_path: Path) -> None:
         tmp_path / "in.mp4", moving, 124, 25, b_frames=3, options={"preset": "medium"}, pix_fmt="yuv420p10le"
     )
     report = mux(source, SILENCE, 16_000, tmp_path / "out.mp4")
-    assert packet_md5(report.path) == packet_md5(source) and shown_times(report.path) == [k / Fraction(25) for k in range(124)]
+    assert packet_md5(report.path) == packet_md5(source) and shown_times(report.path) == [
+        k / Fraction(25) for k in range(124)
+    ]
 
 
 def test_hevc_keeps_the_tag_apple_wants(tmp_path: Path) -> None:
@@ -48,7 +50,9 @@ def test_hevc_keeps_the_tag_apple_wants(tmp_path: Path) -> None:
      ("libvpx-vp9", "yuva420p", ".webm", ".webm"), ("libvpx-vp9", "yuv420p", ".webm", ".mp4"),
      ("libvpx", "yuv420p", ".webm", ".webm")],
 )  # fmt: skip
-def test_a_container_that_can_hold_them(tmp_path: Path, codec: str, pix_fmt: str, suffix: str, home: str) -> None:
+def test_a_container_that_can_hold_them(
+    tmp_path: Path, codec: str, pix_fmt: str, suffix: str, home: str
+) -> None:
     source = write_video(tmp_path / f"in{suffix}", moving, 10, 25, codec=codec, pix_fmt=pix_fmt)
     report = mux(source, SILENCE[:6400], 16_000, tmp_path / "out.mp4")
     assert report.path == tmp_path / f"out{home}" and report.copied
@@ -62,12 +66,20 @@ def test_a_container_that_can_hold_them(tmp_path: Path, codec: str, pix_fmt: str
 
 @pytest.mark.parametrize("b_frames", [0, 3])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_the_first_seconds_are_copied_and_the_length_is_told(tmp_path: Path, b_frames: int, suffix: str) -> None:
+def test_the_first_seconds_are_copied_and_the_length_is_told(
+    tmp_path: Path, b_frames: int, suffix: str
+) -> None:
     how = {"preset": "medium"} if b_frames else None
     source = write_video(tmp_path / f"in{suffix}", moving, 100, 25, b_frames=b_frames, options=how)
     for count in (30, 50, 51, 52, 53):
         seconds = Fraction(count, 25)
-        report = mux(source, np.zeros(round(seconds * 16_000), np.float32), 16_000, tmp_path / f"out{suffix}", seconds=seconds)
+        report = mux(
+            source,
+            np.zeros(round(seconds * 16_000), np.float32),
+            16_000,
+            tmp_path / f"out{suffix}",
+            seconds=seconds,
+        )
         assert report.copied
         assert report.seconds == report.picture_seconds == seconds, report
         times = shown_times(report.path)
@@ -96,7 +108,9 @@ def test_a_later_start_in_matroska_leads_in(tmp_path: Path) -> None:
     report = mux(source, wave, 16_000, tmp_path / "out.mkv", start="1.2", seconds=2)
     assert report.copied and report.picture_lead == Fraction(2, 5)
     _, _, begin = decoded_sound(report.path)
-    assert begin == report.picture_lead  # the sound begins at the asked start, the pictures at the key picture before
+    assert (
+        begin == report.picture_lead
+    )  # the sound begins at the asked start, the pictures at the key picture before
 
 
 def test_an_exact_cut_encodes_and_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Case 18: a ten-minute file (here shortened: what counts is that neither time nor memory grows with it)."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import decoded_sound, luma_ramp, moving, packet_md5, write_video
+
+from soundvcm.errors import OptionError
+from soundvcm.media import MuxWriter, read_frames, reader, window_plan, windows
+from soundvcm.records import FrameSpec
+
+SPECS = {"semantic": FrameSpec(Fraction(8), 8, 8), "sync": FrameSpec(Fraction(25), None, None)}
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    numbers = [k % 200 for k in range(60 * 25)]
+    return write_video(
+        path, luma_ramp(numbers), len(numbers), 25, options={"qp": "0", "preset": "ultrafast", "g": "50"}
+    )
+
+
+class Counting(reader.FrameClock):
+    placed = 0
+
+    def place(self, pts: int | None, duration: int | None) -> tuple[Fraction, Fraction] | None:
+        Counting.placed += 1
+        return super().place(pts, duration)
+
+
+def test_a_decoding_stops_at_the_end_of_the_range(long: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "FrameClock", Counting)
+    Counting.placed = 0
+    assert read_frames(long, SPECS, seconds=8).frames["sync"].shape[0] == 200
+    assert Counting.placed <= 202
+
+
+def test_c_a_later_start_gives_the_same_pictures_without_reading_up_to_it(
+    long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_frames(long, SPECS)
+    monkeypatch.setattr(reader, "FrameClock", Counting)
+    for start in (Fraction(30), Fraction(301, 10), Fraction(59), Fraction(1), Fraction(123, 7)):
+        Counting.placed = 0
+        part = read_frames(long, SPECS, start=start, seconds=1)
+        assert Counting.placed <= 80  # at most one group of 50 pictures and the second itself
+        assert part.times["sync"][0] == Fraction(int(start * 25), 25) and part.start == start
+        first = int(start * 25)
+        assert part.indices["sync"] == list(range(first, first + 25))
+        if start.denominator == 1:
+            assert (part.frames["sync"] == whole.frames["sync"][first : first + 25]).all()
+
+
+def test_windows_cover_everything_once_read(long: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_frames(long, SPECS)
+    monkeypatch.setattr(reader, "FrameClock", Counting)
+    Counting.placed = 0
+    parts = list(windows(long, SPECS, 8, 7))
+    assert Counting.placed <= 60 * 25
+    assert [(part.start, part.seconds) for part in parts] == window_plan(60, 8, 7)
+    for part in parts:
+        for role, spec in SPECS.items():
+            first = int(part.start * spec.rate)
+            assert (part.frames[role] == whole.frames[role][first : first + part.frames[role].shape[0]]).all()
+            assert part.frames[role].shape[0] == part.seconds * spec.rate
+
+
+def test_plans() -> None:
+    assert window_plan(8, 8, 7) == [(0, 8)] == window_plan("8.0005", 8, 7)[:1]
+    assert window_plan(9, 8, 7) == [(0, 8), (7, 2)]
+    assert len(window_plan(600, 8, 7)) == 86 and window_plan(600, 8, 7)[-1] == (595, 5)
+    assert window_plan("0.04", 8, 7) == [(0, Fraction(1, 25))]
+    for window, hop in ((8, 0), (8, 9), (8, -1)):
+        with pytest.raises(OptionError, match="hop"):
+            window_plan(10, window, hop)
+
+
+def test_b_a_film_is_written_in_blocks(long: Path, tmp_path: Path) -> None:
+    rate, block = 16_000, 16_000 * 7
+    wave = (0.3 * np.sin(np.arange(60 * rate) / 9)).astype(np.float32)
+    with MuxWriter(long, tmp_path / "out.mkv", rate) as writer:
+        for at in range(0, len(wave), block):
+            writer.append(wave[at : at + block])
+        report = writer.finish()
+    assert report.seconds == 60 and report.copied and packet_md5(report.path) == packet_md5(long)
+    found, _, begin = decoded_sound(report.path)
+    assert begin == 0 and found.shape == (1, 960_000)
+    assert np.abs(found[0] - wave).max() <= 1 / 32_768
+
+
+def test_an_unfinished_film_leaves_nothing(long: Path, tmp_path: Path) -> None:
+    old = tmp_path / "out.mkv"
+    old.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), MuxWriter(long, old, 16_000) as writer:
+        writer.append(np.zeros(160_000, np.float32))
+        raise ZeroDivisionError
+    assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
+
+
+MEMORY = """
+import resource, sys
+from fractions import Fraction
+import numpy as np
+from soundvcm.media import MuxWriter, windows
+from soundvcm.records import FrameSpec
+specs = {"semantic": FrameSpec(Fraction(8), 224, 224), "sync": FrameSpec(Fraction(25), 64, 64)}
+with MuxWriter(sys.argv[1], sys.argv[2], 16000) as writer:
+    for part in windows(sys.argv[1], specs, 8, 8):
+        writer.append(np.zeros(int(part.seconds * 16000), np.float32))
+    writer.finish()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_b_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    peaks = {}
+    for seconds in (60, 600):
+        path = write_video(tmp_path / f"{seconds}.mp4", moving, seconds * 25, 25)
+        command = [sys.executable, "-c", MEMORY, str(path), str(tmp_path / "out.mp4")]
+        peaks[seconds] = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert peaks[600] < 1.1 * peaks[60], peaks
+
+
+def test_memory_of_this_process_is_sane() -> None:
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2_000_000  # kB
