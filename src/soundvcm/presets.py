@@ -68,7 +68,7 @@ def tiny_network() -> NetworkConfig:
     from soundvcm.network import NetworkConfig
 
     return NetworkConfig(
-        latent_dim=24,
+        latent_dim=40,
         semantic_dim=192,
         sync_dim=48,
         text_dim=192,

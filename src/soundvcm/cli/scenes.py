@@ -46,10 +46,10 @@ def scene_store(
 
 def codec_name(codec: Path | None) -> str:
     """What the store remembers of the codec: its hash."""
-    from soundvcm import weights
+    from soundvcm.weights import digest, locate
 
-    path = codec or weights.locate("tiny_codec")
-    return f"neural-{weights.digest(path)[:12]}"
+    path = codec or locate("tiny_codec")
+    return f"neural-{digest(path)[:12]}"
 
 
 def plan_words(plan: FoleyPlan) -> str:

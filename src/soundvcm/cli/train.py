@@ -96,7 +96,8 @@ def train_tiny_codec(bank: Path, folder: Path, overrides: tuple[str, ...], expor
     if export is not None:
         facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
         facts |= {"data": "bank/ (CC0, CC-BY, MIT and own sounds; see CREDITS.md)", "command": command_line()}
-        weights.save(export, codec.state_dict(), facts)
+        halves = {name: value.half() for name, value in codec.state_dict().items()}
+        weights.save(export, halves, facts)
         say(f"wrote {export}")
     return 0
 

@@ -1,10 +1,10 @@
-"""The embedded codec: 16 kHz sound <-> 31.25 latents a second, in about five million parameters.
+"""The embedded codec: 16 kHz sound <-> 31.25 latents a second, in about six million parameters.
 
-wave => log-mel => ConvNeXt encoder => moments
-latents => ConvNeXt decoder => complex spectrum => inverse STFT => wave
-The decoder ends in an inverse short-time Fourier transform (as Vocos does, arXiv 2306.00814), so that all
-learned layers run at frame rate and 8 s decode in tens of milliseconds on two CPU cores. Knows nothing of
-pictures, text or training.
+wave => log-mel => principal components + ConvNeXt correction => moments
+latents => mel + ConvNeXt correction => magnitudes => phases by fast Griffin-Lim => wave
+Both halves start as a linear codec of the mel spectrum (the principal components of the training sounds) and
+learn what that misses; phases are found by iteration (`phases`), because a network small enough to train on a
+CPU finds magnitudes well and phases badly (docs/decisions.md). Knows nothing of pictures, text or training.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from soundvcm.codec.phases import find_phases
+from soundvcm.codec.spectra import LogMel, bins_from_mel
 from soundvcm.config import Config
 from soundvcm.records import Moments
 from soundvcm.shapes import check_shape
+
+FLOOR = 0.01  # magnitudes are predicted as log(magnitude + FLOOR)
 
 
 class NeuralCodecConfig(Config):
@@ -34,19 +38,21 @@ class NeuralCodecConfig(Config):
         fast_width: channels of the decoder's fast stage (hop / 2).
         encoder_blocks: ConvNeXt blocks of the encoder at latent rate.
         decoder_blocks: ConvNeXt blocks of the decoder at latent rate, mel rate and twice the mel rate.
-        head_fft: length of the inverse transform at the end (samples).
+        head_fft: window of the magnitudes (samples).
+        iterations: rounds of fast Griffin-Lim.
     """
 
     kind: Literal["neural"] = "neural"
     sample_rate: int = 16_000
     hop: int = 256
-    mels: int = 96
-    dim: int = 24
+    mels: int = 128
+    dim: int = 40
     width: int = 256
-    fast_width: int = 192
+    fast_width: int = 256
     encoder_blocks: int = 4
-    decoder_blocks: tuple[int, int, int] = (3, 3, 4)
+    decoder_blocks: tuple[int, int, int] = (2, 3, 4)
     head_fft: int = 512
+    iterations: int = 16
 
 
 class ConvNeXt(nn.Module):
@@ -68,73 +74,62 @@ class ConvNeXt(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Log-mel [b, m, 2n] -> moments [b, 2c, n]."""
+    """Log-mel [b, m, 2n] -> mean and log-variance [b, n, 2c]: linear components plus a learned correction."""
 
     def __init__(self, config: NeuralCodecConfig) -> None:
         super().__init__()
         width = config.width
+        self.components = nn.Conv1d(config.mels, config.dim, 2, stride=2)
         self.stem = nn.Conv1d(config.mels, width, 7, padding=3)
         self.first = ConvNeXt(width)
         self.halve = nn.Conv1d(width, width, 2, stride=2)
         self.blocks = nn.Sequential(*(ConvNeXt(width) for _ in range(config.encoder_blocks)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.out = nn.Linear(width, 2 * config.dim)
+        nn.init.zeros_(self.out.weight)
+        with torch.no_grad():
+            self.out.bias.copy_(torch.cat([torch.zeros(config.dim), torch.full((config.dim,), -4.6)]))
 
     def forward(self, mel: Tensor) -> Tensor:
-        """[b, m, 2n] -> [b, n, 2c] (mean and log-variance)."""
+        """[b, m, 2n] -> [b, n, 2c]."""
         h = self.blocks(self.halve(self.first(self.stem(mel))))
-        moments: Tensor = self.out(self.norm(h.transpose(1, 2)))
-        return moments
+        linear = self.components(mel).transpose(1, 2)
+        correction: Tensor = self.out(self.norm(h.transpose(1, 2)))
+        return correction + F.pad(linear, (0, linear.shape[2]))
 
 
 class Decoder(nn.Module):
-    """Latents [b, n, c] -> complex spectrum at four frames a latent -> wave [b, n * 2 * hop]."""
+    """Latents [b, n, c] -> log magnitudes [b, bins, 4n]: linear mel over the bins, plus a correction."""
+
+    spread: Tensor
 
     def __init__(self, config: NeuralCodecConfig) -> None:
         super().__init__()
         slow, middle, fast = config.decoder_blocks
         width, bins = config.width, config.head_fft // 2 + 1
-        self.hop, self.fft = config.hop // 2, config.head_fft
+        self.mel = nn.ConvTranspose1d(config.dim, config.mels, 2, stride=2)
         self.stem = nn.Conv1d(config.dim, width, 7, padding=3)
         self.slow = nn.Sequential(*(ConvNeXt(width) for _ in range(slow)))
         self.up = nn.ConvTranspose1d(width, width, 2, stride=2)
+        self.join = nn.Conv1d(config.mels, width, 1)
         self.middle = nn.Sequential(*(ConvNeXt(width) for _ in range(middle)))
         self.up_fast = nn.ConvTranspose1d(width, config.fast_width, 2, stride=2)
         self.fast = nn.Sequential(*(ConvNeXt(config.fast_width) for _ in range(fast)))
         self.norm = nn.LayerNorm(config.fast_width, eps=1e-6)
-        self.head = nn.Linear(config.fast_width, 3 * bins)
-        self.register_buffer("window", torch.hann_window(self.fft), persistent=False)
-
-    def spectrum(self, latents: Tensor) -> Tensor:
-        """[b, n, c] -> complex [b, 4n, bins]; size from its own channel, phase as a direction."""
-        h = self.up(self.slow(self.stem(latents.transpose(1, 2))))
-        h = self.fast(self.up_fast(self.middle(h)))
-        magnitude, real, imaginary = self.head(self.norm(h.transpose(1, 2))).float().chunk(3, dim=-1)
-        length = torch.sqrt(real.square() + imaginary.square() + 1e-8)
-        size = torch.exp(magnitude.clamp(max=6.0))
-        return torch.complex(size * real / length, size * imaginary / length)
+        self.head = nn.Linear(config.fast_width, bins)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.register_buffer("spread", bins_from_mel(config.mels, bins, config.sample_rate), persistent=False)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """[b, n, c] -> [b, n * 2 * hop]."""
-        frames = torch.fft.irfft(self.spectrum(latents), n=self.fft, dim=-1) * self.window
-        return overlap_add(frames, self.window.square(), self.hop)
-
-
-def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
-    """Sum windowed frames [b, t, fft] at steps of `hop`, divide by the summed weight, keep t * hop samples.
-
-    The first frame is centred at hop / 2, so that frame k describes the samples k * hop ... (k + 1) * hop.
-    """
-    batch, count, fft = frames.shape
-    length = (count - 1) * hop + fft
-
-    def add(values: Tensor) -> Tensor:
-        summed = F.fold(values.transpose(1, 2), (1, length), (1, fft), stride=(1, hop))
-        return summed.reshape(values.shape[0], length)
-
-    cut = (fft - hop) // 2
-    envelope = add(weight.expand(1, count, fft)).clamp_min(1e-4)
-    return (add(frames) / envelope)[:, cut : cut + count * hop]
+        """[b, n, c] -> log(magnitude + FLOOR), float32 [b, bins, 4n]."""
+        x = latents.transpose(1, 2)
+        mel = self.mel(x)
+        h = self.middle(self.up(self.slow(self.stem(x))) + self.join(mel))
+        h = self.fast(self.up_fast(h))
+        correction = self.head(self.norm(h.transpose(1, 2))).transpose(1, 2)
+        finer = F.interpolate(LogMel.undo(mel.float()), scale_factor=2, mode="linear")
+        return torch.matmul(self.spread, finer) + correction.float()
 
 
 class NeuralCodec(nn.Module):
@@ -145,7 +140,7 @@ class NeuralCodec(nn.Module):
         self.config = config or NeuralCodecConfig()
         self.encoder = Encoder(self.config)
         self.decoder = Decoder(self.config)
-        self.mel = LogMel(self.config)
+        self.mel = LogMel(self.config.mels, self.config.hop, self.config.sample_rate)
 
     @property
     def sample_rate(self) -> int:
@@ -174,46 +169,34 @@ class NeuralCodec(nn.Module):
         mean, log_variance = self.encoder(self.mel(F.pad(wave, (0, short)))).chunk(2, dim=-1)
         return Moments(mean, torch.exp(0.5 * log_variance.clamp(-14.0, 6.0)))
 
+    def magnitudes(self, latents: Tensor) -> Tensor:
+        """[b, n, c] -> magnitudes [b, bins, 4n] of windows of `head_fft` samples, hop / 2 apart."""
+        log_magnitudes: Tensor = self.decoder(latents)
+        return (torch.exp(log_magnitudes.clamp(max=8.0)) - FLOOR).clamp_min(0.0)
+
     def decode(self, latents: Tensor) -> Tensor:
-        """[b, n, c] -> wave [b, n * latent_hop]."""
+        """[b, n, c] -> wave [b, n * latent_hop]; the same latents give the same wave."""
         check_shape("latents", latents, f"b n {self.dim}")
-        wave: Tensor = self.decoder(latents)
-        return wave
+        config = self.config
+        return find_phases(self.magnitudes(latents), config.head_fft, config.hop // 2, config.iterations)
 
-
-class LogMel(nn.Module):
-    """Wave [b, s] -> standardised natural-log mel [b, m, s / hop]; triangles on the HTK mel scale."""
-
-    def __init__(self, config: NeuralCodecConfig) -> None:
-        super().__init__()
-        self.hop, self.fft = config.hop, 4 * config.hop
-        filters = mel_triangles(config.mels, self.fft // 2 + 1, config.sample_rate)
-        self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("window", torch.hann_window(self.fft), persistent=False)
-
-    def forward(self, wave: Tensor) -> Tensor:
-        """[b, s] -> [b, m, s // hop]; log floor 1e-4, then (x + 4) / 3 to be of order one."""
-        side = (self.fft - self.hop) // 2
-        padded = F.pad(wave[:, None], (side, side), mode="reflect" if wave.shape[1] > side else "constant")[
-            :, 0
-        ]
-        spectrum = torch.stft(
-            padded, self.fft, self.hop, window=self.window, center=False, return_complex=True
-        )
-        mel = torch.matmul(self.filters, spectrum.abs())
-        return (torch.log(mel.clamp_min(1e-4)) + 4.0) / 3.0
-
-
-def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
-    """Triangular filters [m, bins] from 0 Hz to the Nyquist frequency, HTK mel scale, each summing to one."""
-    nyquist = sample_rate / 2
-    top = 2595.0 * torch.log10(torch.tensor(1.0 + nyquist / 700.0, dtype=torch.float64))
-    edges = 700.0 * (10.0 ** (torch.linspace(0.0, float(top), mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
-    hertz = torch.linspace(0.0, nyquist, bins, dtype=torch.float64)
-    rise = (hertz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    fall = (edges[2:, None] - hertz) / (edges[2:] - edges[1:-1])[:, None]
-    # Narrow low bands may fall between two bins: give each at least its nearest bin.
-    triangles = torch.minimum(rise, fall).clamp_min(0.0)
-    nearest = (edges[1:-1, None] - hertz).abs().argmin(dim=1)
-    triangles[torch.arange(mels), nearest] = triangles[torch.arange(mels), nearest].clamp_min(0.05)
-    return (triangles / triangles.sum(dim=1, keepdim=True)).float()
+    @torch.no_grad()
+    def start_linear(self, waves: Tensor) -> None:
+        """Set the linear halves to the principal components of the sounds [b, s], unit variance each."""
+        mel = self.mel(waves)
+        pairs = mel.unfold(2, 2, 2).permute(0, 2, 1, 3).reshape(-1, 2 * self.config.mels)
+        pairs = pairs[pairs.amax(dim=1) > pairs.min() + 0.3]  # silence teaches nothing
+        centre = pairs.mean(dim=0)
+        values, vectors = torch.linalg.eigh(torch.cov((pairs - centre).T.double()))
+        vectors = vectors[:, -self.dim :].flip(1).float()
+        scale = values[-self.dim :].flip(0).clamp_min(1e-6).sqrt().float()
+        rows = (vectors / scale).T.reshape(self.dim, self.config.mels, 2)
+        self.encoder.components.weight.copy_(rows)
+        bias = self.encoder.components.bias
+        assert bias is not None
+        bias.copy_(-(centre @ vectors) / scale)
+        self.decoder.mel.weight.copy_((vectors * scale).T.reshape(self.dim, self.config.mels, 2))
+        # One bias a band: the mean of both halves of a pair.
+        offset = self.decoder.mel.bias
+        assert offset is not None
+        offset.copy_(centre.reshape(self.config.mels, 2).mean(dim=1))

@@ -1,0 +1,89 @@
+"""Spectra of the embedded codec: short-time transforms on whole hops, HTK mel bands, their way back to bins.
+
+Frame k describes the samples k * hop ... (k + 1) * hop. Knows waves and spectra only.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def frames_of(wave: Tensor, fft: int, hop: int, window: Tensor) -> Tensor:
+    """Complex spectrum [b, bins, s / hop] of a wave [b, s]; the ends are reflected."""
+    side = (fft - hop) // 2
+    mode = "reflect" if wave.shape[1] > side else "constant"
+    padded = F.pad(wave[:, None], (side, side), mode=mode)[:, 0]
+    return torch.stft(padded, fft, hop, window=window, center=False, return_complex=True)
+
+
+def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
+    """Sum windowed frames [b, t, fft] at steps of `hop`, divide by the summed weight, keep t * hop."""
+    batch, count, fft = frames.shape
+    length = (count - 1) * hop + fft
+
+    def add(values: Tensor) -> Tensor:
+        summed = F.fold(values.transpose(1, 2), (1, length), (1, fft), stride=(1, hop))
+        return summed.reshape(values.shape[0], length)
+
+    cut = (fft - hop) // 2
+    envelope = add(weight.expand(1, count, fft)).clamp_min(1e-4)
+    return (add(frames) / envelope)[:, cut : cut + count * hop]
+
+
+def mel_edges(mels: int, sample_rate: int) -> Tensor:
+    """[m + 2] edges (Hz) of triangular bands between 0 Hz and the Nyquist frequency, HTK mel scale."""
+    top = 2595.0 * torch.log10(torch.tensor(1.0 + sample_rate / 1400.0, dtype=torch.float64))
+    return 700.0 * (10.0 ** (torch.linspace(0.0, float(top), mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
+
+
+def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
+    """Triangular filters [m, bins] on the HTK mel scale, each summing to one."""
+    edges = mel_edges(mels, sample_rate)
+    hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64)
+    rise = (hertz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - hertz) / (edges[2:] - edges[1:-1])[:, None]
+    triangles = torch.minimum(rise, fall).clamp_min(0.0)
+    # Narrow low bands may fall between two bins: give each at least its nearest bin.
+    nearest = (edges[1:-1, None] - hertz).abs().argmin(dim=1)
+    rows = torch.arange(mels)
+    triangles[rows, nearest] = triangles[rows, nearest].clamp_min(0.05)
+    return (triangles / triangles.sum(dim=1, keepdim=True)).float()
+
+
+def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
+    """[bins, m] weights that interpolate log-mel values, linearly in frequency, at each bin."""
+    centres = mel_edges(mels, sample_rate)[1:-1]
+    hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64).clamp(centres[0], centres[-1])
+    right = torch.searchsorted(centres, hertz).clamp(1, mels - 1)
+    part = (hertz - centres[right - 1]) / (centres[right] - centres[right - 1])
+    weights = torch.zeros(bins, mels, dtype=torch.float64)
+    rows = torch.arange(bins)
+    weights[rows, right - 1] = 1.0 - part
+    weights[rows, right] = part
+    return weights.float()
+
+
+class LogMel(nn.Module):
+    """Wave [b, s] -> standardised natural-log mel [b, m, s / hop], windows of four hops."""
+
+    filters: Tensor
+    window: Tensor
+
+    def __init__(self, mels: int, hop: int, sample_rate: int) -> None:
+        super().__init__()
+        self.hop, self.fft = hop, 4 * hop
+        filters = mel_triangles(mels, self.fft // 2 + 1, sample_rate)
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("window", torch.hann_window(self.fft), persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """[b, s] -> [b, m, s // hop]; log floor 1e-4, then (x + 4) / 3 to be of order one."""
+        mel = torch.matmul(self.filters, frames_of(wave, self.fft, self.hop, self.window).abs())
+        return (torch.log(mel.clamp_min(1e-4)) + 4.0) / 3.0
+
+    @staticmethod
+    def undo(mel: Tensor) -> Tensor:
+        """Standardised mel -> log magnitude of windows half as long (a tone is half as strong in them)."""
+        return mel * 3.0 - 4.0 - 0.6931

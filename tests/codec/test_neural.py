@@ -1,0 +1,141 @@
+"""The embedded codec: whole hops, exact repeats, a linear start that already works, phases that converge."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig
+from soundvcm.codec.phases import find_phases
+from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
+from soundvcm.errors import ShapeError
+
+SMALL = NeuralCodecConfig(
+    dim=24, width=32, fast_width=32, mels=64, encoder_blocks=1, decoder_blocks=(1, 1, 1), iterations=8
+)
+
+
+def tones(rows: int, samples: int, seed: int = 0) -> torch.Tensor:
+    """Decaying tones over quiet noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / 16_000
+    waves = []
+    for _ in range(rows):
+        wave = 0.002 * rng.standard_normal(samples)
+        for _ in range(3):
+            start, pitch = rng.uniform(0, 0.6), rng.uniform(150, 3000)
+            after = np.clip(time - start, 0, None)
+            wave += 0.3 * (time >= start) * np.exp(-6 * after) * np.sin(2 * math.pi * pitch * after)
+        waves.append(wave)
+    return torch.from_numpy(np.stack(waves).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def linear() -> NeuralCodec:
+    torch.manual_seed(0)
+    codec = NeuralCodec(SMALL).eval()
+    codec.start_linear(tones(48, 16_384))
+    return codec.requires_grad_(False)
+
+
+def log_spectrum(wave: torch.Tensor) -> torch.Tensor:
+    return torch.log(frames_of(wave, 512, 128, torch.hann_window(512)).abs() + 0.05)
+
+
+def test_it_is_an_audio_codec(linear: NeuralCodec) -> None:
+    assert isinstance(linear, AudioCodec)
+    assert linear.latent_rate == 31.25 and linear.latent_hop == 512 and linear.dim == 24
+
+
+@pytest.mark.parametrize(("samples", "latents"), [(640, 2), (8320, 17), (16_000, 32), (16_384, 32)])
+def test_lengths(linear: NeuralCodec, samples: int, latents: int) -> None:
+    moments = linear.encode(tones(2, samples))
+    assert moments.mean.shape == moments.std.shape == (2, latents, 24)
+    assert linear.decode(moments.mean).shape == (2, latents * 512)
+    assert bool((moments.std > 0).all())
+
+
+def test_shapes_are_checked(linear: NeuralCodec) -> None:
+    with pytest.raises(ShapeError, match="wave"):
+        linear.encode(torch.zeros(100))
+    with pytest.raises(ShapeError, match="latents"):
+        linear.decode(torch.zeros(1, 4, 23))
+
+
+def test_the_linear_start_beats_an_untrained_one_and_is_standard(linear: NeuralCodec) -> None:
+    waves = tones(6, 16_384, seed=9)
+    latents = linear.encode(waves).mean
+    started = (log_spectrum(linear.decode(latents)) - log_spectrum(waves)).abs().mean()
+    torch.manual_seed(1)
+    fresh = NeuralCodec(SMALL).eval()
+    with torch.inference_mode():
+        lost = (log_spectrum(fresh.decode(fresh.encode(waves).mean)) - log_spectrum(waves)).abs().mean()
+    assert float(started) < 0.5 * float(lost)
+    seen = linear.encode(tones(48, 16_384)).mean.reshape(-1, 24)
+    assert 0.3 < float(seen.std(dim=0).median()) < 2.0
+
+
+def test_a_click_stays_where_it_is(linear: NeuralCodec) -> None:
+    wave = torch.zeros(1, 16_384)
+    wave[0, 8000:8040] = 0.8
+    copy = linear.decode(linear.encode(wave).mean)[0]
+    energy = copy.square().unfold(0, 256, 64).sum(dim=1)
+    assert abs(int(energy.argmax()) * 64 + 128 - 8020) < 400
+
+
+def test_same_latents_same_wave_and_a_longer_sound_begins_alike(linear: NeuralCodec) -> None:
+    latents = linear.encode(tones(1, 32_768)).mean
+    assert torch.equal(linear.decode(latents), linear.decode(latents))
+    both = linear.decode(latents.repeat(2, 1, 1))
+    assert torch.allclose(both[0], both[1])
+
+
+def test_silence_is_silent() -> None:
+    assert float(find_phases(torch.zeros(1, 257, 40), 512, 128, 4).abs().max()) == 0.0
+
+
+def test_overlap_add_inverts_the_transform() -> None:
+    wave, window = tones(2, 8192), torch.hann_window(512)
+    spectrum = frames_of(wave, 512, 128, window)
+    frames = torch.fft.irfft(spectrum.transpose(1, 2), n=512) * window
+    inside = slice(256, -256)
+    assert torch.allclose(overlap_add(frames, window.square(), 128)[:, inside], wave[:, inside], atol=1e-5)
+
+
+def test_phases_come_closer_with_every_round() -> None:
+    wave, window = tones(2, 16_384), torch.hann_window(512)
+    size = frames_of(wave, 512, 128, window).abs()
+
+    def miss(rounds: int) -> float:
+        made = frames_of(find_phases(size, 512, 128, rounds), 512, 128, window).abs()
+        return float((made - size).norm() / size.norm())
+
+    assert miss(0) > 2 * miss(8) and miss(32) < miss(8) < 0.25
+
+
+def test_bands() -> None:
+    triangles = mel_triangles(128, 513, 16_000)
+    assert torch.allclose(triangles.sum(dim=1), torch.ones(128)) and bool((triangles >= 0).all())
+    assert bool((triangles.argmax(dim=1).diff() >= 0).all())
+    spread = bins_from_mel(128, 257, 16_000)
+    assert torch.allclose(spread.sum(dim=1), torch.ones(257), atol=1e-6) and bool((spread >= 0).all())
+
+
+def test_log_mel_and_its_undoing() -> None:
+    wave = 0.5 * torch.sin(2 * math.pi * 1000 * torch.arange(16_384) / 16_000)[None]
+    mel = LogMel(64, 256, 16_000)(wave)
+    assert mel.shape == (1, 64, 64)
+    assert torch.allclose(LogMel.undo(mel), torch.log(torch.exp(3 * mel - 4) / 2), atol=1e-3)
+
+
+def test_gradients_reach_both_halves() -> None:
+    torch.manual_seed(0)
+    codec = NeuralCodec(SMALL)
+    codec.start_linear(tones(16, 8192))
+    moments = codec.encode(tones(2, 8192))
+    codec.magnitudes(moments.mean).mean().backward()
+    assert codec.encoder.out.weight.grad is not None and codec.decoder.head.weight.grad is not None
+    assert float(codec.decoder.mel.weight.grad.abs().sum()) > 0

@@ -1,0 +1,102 @@
+"""Training the embedded codec: it learns, resumes to the same numbers, leaves whole files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from soundvcm.codec import NeuralCodecConfig
+from soundvcm.training.codec import CodecRun, CodecTrainingConfig, train_codec
+from soundvcm.training.codec_losses import MagnitudeLoss
+
+SMALL = CodecTrainingConfig(
+    codec=NeuralCodecConfig(
+        dim=8, width=16, fast_width=16, mels=32, encoder_blocks=1, decoder_blocks=(1, 1, 1), iterations=2
+    ),
+    steps=12,
+    batch=2,
+    seconds=0.256,
+    save_every=6,
+    log_every=3,
+    bf16=False,
+)
+
+
+class Tones:
+    """Stand-in for `Snippets`: a batch is a function of the step."""
+
+    def batch(self, step: int, rows: int, samples: int) -> torch.Tensor:
+        rng = np.random.default_rng(step)
+        pitch = rng.uniform(200, 2000, (rows, 1))
+        wave = 0.4 * np.sin(2 * np.pi * pitch * np.arange(samples) / 16_000)
+        return torch.from_numpy(wave.astype(np.float32))
+
+
+def test_stopping_and_resuming_changes_nothing(tmp_path: Path) -> None:
+    straight = train_codec(SMALL, Tones(), tmp_path / "a")
+    halfway = CodecRun(SMALL, Tones())
+    train_codec(SMALL.change({"steps": 6}), Tones(), tmp_path / "b")
+    # The schedule follows the share of the steps, so the first half is made with the real number of steps.
+    for _ in range(6):
+        halfway.advance()
+    flat = halfway.tensors()
+    again = CodecRun(SMALL, Tones())
+    again.restore({name: value.clone() for name, value in flat.items()}, 6)
+    for _ in range(6):
+        halfway.advance()
+        again.advance()
+    for name, value in halfway.average.items():
+        assert torch.equal(value, again.average[name]), name
+        assert torch.equal(value, straight.state_dict()[name]), name
+
+
+def test_same_command_again_goes_on(tmp_path: Path) -> None:
+    seen: list[int] = []
+    train_codec(SMALL, Tones(), tmp_path, lambda step, terms: seen.append(step))
+    train_codec(SMALL, Tones(), tmp_path, lambda step, terms: seen.append(step))
+    assert seen == [3, 6, 9, 12]
+    assert json.loads((tmp_path / "state.json").read_text()) == {"step": 12}
+    assert not list(tmp_path.glob("*.part"))
+    assert "decoder.head.weight" in load_file(tmp_path / "codec.safetensors")
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
+
+
+def test_it_learns() -> None:
+    run = CodecRun(SMALL.change({"steps": 60, "rate": 3e-3}), Tones())
+    losses = [run.advance()["log"] for _ in range(60)]
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+
+
+def test_loss_is_zero_for_the_truth_only() -> None:
+    from soundvcm.codec.spectra import frames_of
+
+    loss = MagnitudeLoss(SMALL.codec)
+    wave = Tones().batch(0, 2, 4096)
+    size = frames_of(wave, 512, 128, torch.hann_window(512)).abs()
+    assert all(float(term) == 0 for term in loss(size, wave).values())
+    assert all(float(term) > 0 for term in loss(1.5 * size, wave).values())
+
+
+def test_a_bad_step_changes_nothing() -> None:
+    class Broken(Tones):
+        def batch(self, step: int, rows: int, samples: int) -> torch.Tensor:
+            wave = super().batch(step, rows, samples)
+            return wave * float("nan") if step == 2 else wave
+
+    run = CodecRun(SMALL, Broken())
+    run.advance()
+    run.advance()
+    before = {name: value.clone() for name, value in run.codec.state_dict().items()}
+    assert not np.isfinite(run.advance()["norm"])
+    assert all(torch.equal(value, before[name]) for name, value in run.codec.state_dict().items())
+    assert np.isfinite(run.advance()["log"])
+
+
+def test_unknown_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="did you mean 'steps'"):
+        SMALL.change({"step": 3})
