@@ -78,7 +78,7 @@ def tiny_network() -> NetworkConfig:
         fused_blocks=4,
         text_tokens=1,
         segment_tokens=0,
-        sync_ratio=0.8,
+        mlp_ratio=3.0,
         mlp_multiple=64,
         in_kernel=3,
         in_mlp_kernel=3,
@@ -86,7 +86,9 @@ def tiny_network() -> NetworkConfig:
         out_kernel=3,
         final_kernel=3,
         patch=2,
+        sync_to_modulation=False,
         sync_to_input=True,
+        sync_ratio=0.8,
         learned_empty_text=True,
     )
 

@@ -1,0 +1,167 @@
+"""How good the embedded model is: moments, kinds and manner of its sounds on drawn scenes; the codec alone.
+
+    python benchmarks/tiny_quality.py [--scenes 200] [--bank bank] [--json FILE]
+
+Test scenes use sounds, seeds and backgrounds that training never saw. Ceiling: the scenes' own sound, also
+through the codec. Floor: made sounds paired with other scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from soundvcm import runtime, sampler
+from soundvcm.codec.phases import find_phases
+from soundvcm.codec.spectra import frames_of, mel_triangles
+from soundvcm.data.bank import Bank, load_bank
+from soundvcm.data.foley import imagined_features
+from soundvcm.evaluation.foley import KindListener, SceneSet, embedding, embeddings, onset_score, scene_set
+from soundvcm.evaluation.metrics import frechet_distance
+from soundvcm.pipeline import Pipeline
+from soundvcm.presets import load
+from soundvcm.records import Conditions
+
+BATCH = 10
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the network may be told of every scene."""
+
+    motion: Tensor
+    named: Tensor
+    drawn: Tensor
+    text: Tensor
+
+    def conditions(self, told: str) -> Conditions:
+        """Motion and, by `told`: "text", "label" (a photograph of it), "drawing", "all" or "motion" alone."""
+        yes = torch.ones(len(self.motion), dtype=torch.bool)
+        pictured = told in ("label", "drawing", "all")
+        semantic = self.drawn if told == "drawing" else self.named
+        written = told in ("text", "all")
+        return Conditions(semantic, self.motion, self.text, yes & pictured, yes, yes & written)
+
+
+def features_of(pipeline: Pipeline, scenes: SceneSet) -> Features:
+    """Encode every scene once, with the pipeline's own encoders."""
+    rows: dict[str, list[Tensor]] = {"motion": [], "named": [], "drawn": [], "text": []}
+    for scene in scenes.scenes:
+        seconds = round(scene.seconds)
+        rng = np.random.default_rng(scene.seed)
+        rows["motion"].append(pipeline.sync.encode(torch.from_numpy(scene.sampled(25, 64))))
+        rows["named"].append(imagined_features(scene.labels, pipeline.text, seconds, rng))
+        drawn = pipeline.semantic.encode(torch.from_numpy(scene.pictures(224, 4.0)))
+        rows["drawn"].append(drawn[(torch.arange(seconds) * len(drawn)) // seconds])
+        rows["text"].append(pipeline.text.encode([scene.captions[0]])[0])
+    return Features(**{name: torch.stack(values) for name, values in rows.items()})
+
+
+@torch.inference_mode()
+def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -> tuple[Tensor, float]:
+    """Waves [k, samples] for all scenes and milliseconds a clip of network and codec, in batches."""
+    count = -(-samples // pipeline.codec.latent_hop)
+    waves = []
+    began = time.perf_counter()
+    for first in range(0, conditions.batch, BATCH):
+        rows = conditions.rows(slice(first, first + BATCH))
+        noise = runtime.seeded_noise(
+            [1000 + first + k for k in range(rows.batch)], (count, pipeline.codec.dim)
+        )
+        field = pipeline.network.given(rows, count)
+        latents = sampler.sample_mean(field, noise, sampler.uniform_times(steps))
+        waves.append(pipeline.codec.decode(pipeline.network.unstandardise(latents))[:, :samples])
+    milliseconds = 1000 * (time.perf_counter() - began) / conditions.batch
+    return torch.cat(waves), milliseconds
+
+
+def score(scenes: SceneSet, waves: Tensor, listener: KindListener, real: Tensor) -> dict[str, float]:
+    """All scores of one set of waves."""
+    events, kinds = scenes.with_events, scenes.of_one_kind
+    row = onset_score([scenes.scenes[k] for k in events], waves[events])
+    shuffled = [events[(i + 1) % len(events)] for i in range(len(events))]
+    row["f1_shuffled"] = onset_score([scenes.scenes[k] for k in events], waves[shuffled])["f1"]
+    row["kind"] = listener.accuracy([scenes.scenes[k] for k in kinds], waves[kinds])
+    row["kind_top3"] = listener.accuracy([scenes.scenes[k] for k in kinds], waves[kinds], best=3)
+    row["fd"] = frechet_distance(real, embeddings(waves))
+    return row
+
+
+@torch.inference_mode()
+def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
+    """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands."""
+    rows: dict[str, list[float]] = {"codec": [], "griffin_lim_80": [], "griffin_lim_128": []}
+    for kind in sorted(bank.kinds):
+        for clip in bank.clips(kind, "test")[:2]:
+            wave = torch.zeros(1, 32_768)
+            wave[0, 1600 : 1600 + len(clip.wave)] = torch.from_numpy(clip.wave)[: 32_768 - 1600]
+            truth = embedding(wave[0])
+            copies = {"codec": pipeline.codec.decode(pipeline.codec.encode(wave).mean)}
+            for mels in (80, 128):
+                copies[f"griffin_lim_{mels}"] = griffin_lim(wave, mels)
+            for name, copy in copies.items():
+                rows[name].append(float(torch.cosine_similarity(truth, embedding(copy[0]), dim=0)))
+    return {name: float(np.mean(values)) for name, values in rows.items()}
+
+
+def griffin_lim(wave: Tensor, mels: int, iterations: int = 32) -> Tensor:
+    """The usual way back from a mel spectrum: non-negative bins by multiplicative updates, then phases."""
+    fft, hop = 1024, 256
+    filters = mel_triangles(mels, fft // 2 + 1, 16_000)
+    mel = filters @ frames_of(wave, fft, hop, torch.hann_window(fft)).abs()
+    bins = (torch.linalg.pinv(filters) @ mel).clamp_min(1e-6)
+    for _ in range(30):
+        bins = bins * ((filters.T @ mel) / (filters.T @ (filters @ bins) + 1e-9))
+    return find_phases(bins, fft, hop, iterations)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--bank", type=Path, default=Path("bank"))
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    bank = load_bank(options.bank)
+    pipeline = load("tiny", device="cpu")
+    scenes = scene_set(bank, options.scenes)
+    listener = KindListener(bank)
+    real = embeddings(scenes.waves)
+    with torch.inference_mode():
+        copies = torch.cat(
+            [pipeline.codec.decode(pipeline.codec.encode(wave[None]).mean) for wave in scenes.waves]
+        )
+    table = {
+        "real test sounds": score(scenes, scenes.waves, listener, real),
+        "through the codec": score(scenes, copies[:, : scenes.waves.shape[1]], listener, real),
+    }
+    features = features_of(pipeline, scenes)
+    for told in ("text", "label", "drawing", "motion", "all"):
+        for steps in (1, 4) if told in ("text", "all") else (1,):
+            waves, cost = make(pipeline, features.conditions(told), scenes.waves.shape[1], steps)
+            table[f"{told}, {steps} step"] = {**score(scenes, waves, listener, real), "ms": cost}
+    codec = codec_scores(pipeline, bank)
+    report = {"scenes": options.scenes, "events": len(scenes.with_events), "kinds": len(scenes.of_one_kind)}
+    report |= {"table": table, "codec_cosine": codec, "machine": runtime.describe_machine()}
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1))
+    print(
+        f"{options.scenes} test scenes, {report['events']} of events, {report['kinds']} of one kind of sound"
+    )
+    names = ["f1", "precision", "recall", "offset_ms", "f1_shuffled", "kind", "kind_top3", "fd", "ms"]
+    print(f"{'':<20}" + "".join(f"{name:>12}" for name in names))
+    for label, row in table.items():
+        print(f"{label:<20}" + "".join(f"{row.get(name, float('nan')):>12.3f}" for name in names))
+    print(
+        "YAMNet cosine to the original: " + ", ".join(f"{name} {value:.3f}" for name, value in codec.items())
+    )
+
+
+if __name__ == "__main__":
+    main()
