@@ -71,22 +71,22 @@ METHODS: dict[str, dict[str, Any]] = {
 class World:
     """The mixture: samples, the exact guided velocity, and its flow by Runge-Kutta in float64.
 
-    The class means lie on a circle in the first two channels; all channels have the same width.
+    A row holds several points ("latents"), each of its own class: the mean square of a row then averages over
+    many numbers, as it does for sound, and the adaptive weight acts on rows rather than on single points.
     """
 
-    def __init__(self, channels: int = 2) -> None:
+    def __init__(self) -> None:
         angle = torch.arange(CLASSES, dtype=torch.float64) * (2 * math.pi / CLASSES)
-        circle = RADIUS * torch.stack([angle.cos(), angle.sin()], 1)
-        self.means = nn.functional.pad(circle, (0, channels - 2))
+        self.means = RADIUS * torch.stack([angle.cos(), angle.sin()], 1)
 
-    def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Data [b, 1, c] float32 and class [b]."""
-        label = torch.randint(CLASSES, (batch,), generator=generator)
-        noise = torch.randn(batch, self.means.shape[1], generator=generator)
-        return (self.means[label] + WIDTH * noise).float()[:, None], label
+    def sample(self, rows: int, latents: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Data [b, n, 2] float32 and class [b, n]."""
+        label = torch.randint(CLASSES, (rows, latents), generator=generator)
+        noise = torch.randn(rows, latents, 2, generator=generator)
+        return (self.means[label] + WIDTH * noise).float(), label
 
     def velocities(self, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        """Every class's velocity [b, k, c] and their posterior weights [b, k] at x [b, c] (docs/paper.md)."""
+        """Every class's velocity [b, k, 2] and their posterior weights [b, k] at x [b, 2] (docs/paper.md)."""
         variance = t**2 + (1 - t) ** 2 * WIDTH**2
         away = x[:, None] - (1 - t) * self.means
         weights = torch.softmax(-0.5 * away.square().sum(2) / variance, 1)
@@ -99,8 +99,8 @@ class World:
         return SCALE * wanted + (1 - SCALE) * (weights[..., None] * each).sum(1) if acts else wanted
 
     def flow(self, noise: Tensor, label: Tensor, steps: int = 400) -> Tensor:
-        """End points [b, 1, c] of the guided flow from t = 1 to 0, by fourth-order Runge-Kutta."""
-        x = noise[:, 0].double()
+        """End points [b, 1, 2] of the guided flow from t = 1 to 0, by fourth-order Runge-Kutta."""
+        x, label = noise[:, 0].double(), label[:, 0]
         for start, end, acts in ((1.0, UNTIL, False), (UNTIL, 0.0, True)):
             h = (end - start) / steps
             for number in range(steps):
@@ -116,22 +116,22 @@ class World:
 class TwoTimeMLP(nn.Module):
     """Three hidden layers: (x, t, t - s, class or nothing, guidance) => mean velocity."""
 
-    def __init__(self, hidden: int = 256, channels: int = 2) -> None:
+    def __init__(self, hidden: int = 256) -> None:
         super().__init__()
-        width = channels + 2 * 7 + CLASSES + 1 + 1
+        width = 2 + 2 * 7 + CLASSES + 1 + 1
         sizes = (width, hidden, hidden, hidden)
         layers = [nn.Sequential(nn.Linear(i, o), nn.SiLU()) for i, o in zip(sizes, sizes[1:], strict=False)]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden, channels))
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden, 2))
 
     def forward(
         self, x: Tensor, t: Tensor, s: Tensor, conditions: Conditions, guidance: Tensor | None = None
     ) -> Tensor:
-        """[b, 1, c]."""
+        """[b, n, 2]; each point by itself."""
         waves = [f for time in (t, t - s) for f in (time, *_waves(time))]
-        label = conditions.text[:, 0] * conditions.has_text[:, None]
         scale = torch.zeros_like(t) if guidance is None else guidance.log()
-        parts = [x[:, 0], torch.stack(waves, 1), label, ~conditions.has_text[:, None], scale[:, None]]
-        return self.layers(torch.cat([part.to(x.dtype) for part in parts], 1))[:, None]
+        known = conditions.has_text.to(x.dtype)
+        row = torch.stack([*waves, 1 - known, scale], 1)[:, None].expand(-1, x.shape[1], -1)
+        return self.layers(torch.cat([x, row, conditions.text * known[:, None, None]], 2))
 
 
 def _waves(time: Tensor) -> list[Tensor]:
@@ -139,9 +139,9 @@ def _waves(time: Tensor) -> list[Tensor]:
 
 
 def conditions_of(label: Tensor) -> Conditions:
-    """The class as a text token; no pictures."""
+    """The classes [b, n] as text tokens; no pictures."""
     batch, none = len(label), torch.zeros(len(label), 1, 1)
-    text = nn.functional.one_hot(label, CLASSES).float()[:, None]
+    text = nn.functional.one_hot(label, CLASSES).float()
     return Conditions.of(semantic=none, sync=none, text=text, has_video=torch.zeros(batch, dtype=torch.bool))
 
 
@@ -160,13 +160,13 @@ class Counted:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: a number of steps, or of CPU seconds."""
+    """How long to train, in steps or CPU seconds, on `batch` points a step, `latents` of them in a row."""
 
     steps: int
     seconds: float | None
     batch: int
     hidden: int = 256
-    channels: int = 2
+    latents: int = 16
 
 
 @dataclass
@@ -220,11 +220,11 @@ def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor,
     """Train one method from one seed and measure it."""
     settings = settings_of(name)
     torch.manual_seed(seed)
-    network = TwoTimeMLP(budget.hidden, budget.channels)
+    network = TwoTimeMLP(budget.hidden)
     generator = torch.Generator().manual_seed(seed)
 
     def fresh(draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        data, label = world.sample(budget.batch, draws)
+        data, label = world.sample(budget.batch // budget.latents, budget.latents, draws)
         return data, label, None
 
     if settings["kind"] == "reflow":
@@ -252,14 +252,14 @@ def _reflow_chain(
     shares = [train(network, {"kind": "flow_matching"}, part(0.5), fresh, generator)]
     teacher = copy.deepcopy(network)
     began, pairs = time.process_time(), 16384
-    noise = torch.randn(pairs, 1, budget.channels, generator=generator)
-    _, label = world.sample(pairs, generator)
+    noise = torch.randn(pairs, 1, 2, generator=generator)
+    _, label = world.sample(pairs, 1, generator)
     samples = follow(teacher, {"kind": "flow_matching"}, noise, label, 25)
     recording = time.process_time() - began
 
     def recorded(draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        index = torch.randint(pairs, (budget.batch,), generator=draws)
-        return samples[index], label[index], noise[index]
+        index = torch.randint(pairs, (budget.batch // budget.latents, budget.latents), generator=draws)
+        return samples[index][:, :, 0], label[index][:, :, 0], noise[index][:, :, 0]
 
     shares.append(train(network, {"kind": "reflow"}, part(0.25), recorded, generator))
     shares.append(train(network, {"kind": "distill"}, part(0.25), recorded, generator))
@@ -270,7 +270,7 @@ def _reflow_chain(
 
 @torch.no_grad()
 def follow(network: TwoTimeMLP, settings: dict[str, Any], noise: Tensor, label: Tensor, count: int) -> Tensor:
-    """End points [b, 1, c] after `count` steps, the way the method is meant to be sampled."""
+    """End points [b, 1, 2] after `count` steps, the way the method is meant to be sampled."""
     conditions, times = conditions_of(label), uniform_times(count)
     if settings["kind"] == "flow_matching":
 
@@ -296,8 +296,8 @@ def end_point_error(
 def make_truth(world: World, rows: int = 2048) -> tuple[Tensor, Tensor, Tensor]:
     """Noise, class and true end points; the integration is checked against half the steps."""
     generator = torch.Generator().manual_seed(2026)
-    noise = torch.randn(rows, 1, world.means.shape[1], generator=generator)
-    label = torch.randint(CLASSES, (rows,), generator=generator)
+    noise = torch.randn(rows, 1, 2, generator=generator)
+    label = torch.randint(CLASSES, (rows, 1), generator=generator)
     ends = world.flow(noise, label)
     error = float((ends - world.flow(noise, label, steps=200)).abs().max())
     if error > 1e-6:
@@ -358,15 +358,17 @@ def main(arguments: list[str] | None = None) -> dict[str, list[Result]]:
         "--seconds", type=float, help="train each for this many CPU seconds instead of --steps"
     )
     parser.add_argument("--only", nargs="*", default=["*"], help="names of methods, * and ? allowed")
-    parser.add_argument("--channels", type=int, default=2, help="class means lie in the first two")
+    parser.add_argument("--latents", type=int, default=16, help="points in a row; --batch counts points")
     parser.add_argument("--plot", type=Path, help="write a picture here (needs matplotlib)")
     parser.add_argument("--json", type=Path, help="write all numbers here")
     given = parser.parse_args(arguments)
     names = [name for name in METHODS if any(fnmatch(name, pattern) for pattern in given.only)]
     if not names:
         parser.error(f"no method is called {given.only}; there are: {'; '.join(METHODS)}")
-    world = World(given.channels)
-    budget = Budget(given.steps, given.seconds, given.batch, given.hidden, given.channels)
+    if not 1 <= given.latents <= given.batch:
+        parser.error("--latents lies between 1 and --batch")
+    world = World()
+    budget = Budget(given.steps, given.seconds, given.batch, given.hidden, given.latents)
     results: dict[str, list[Result]] = {name: [] for name in names}
     with threads(1):
         truth = make_truth(world)
