@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from inspect import signature
 from typing import Any
 
 import torch
@@ -46,9 +47,11 @@ class Team:
         from torch.nn.parallel import DistributedDataParallel
 
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(
-            network, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        # Buffers are constants here; newer PyTorch has another name for "do not send them at every pass".
+        known = signature(DistributedDataParallel.__init__).parameters
+        name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        options: dict[str, Any] = {name: False, "gradient_as_bucket_view": True}
+        return DistributedDataParallel(network, device_ids=ids, **options)
 
     def without_sync(self, module: nn.Module) -> AbstractContextManager[Any]:
         """Backward passes inside only add up locally (all but the last accumulated pass)."""
@@ -101,7 +104,7 @@ def team(device: torch.device) -> Iterator[Team]:
     try:
         yield Team(rank, size, device)
     except (RuntimeError, dist.DistError) as error:
-        if not _is_lost_peer(error):
+        if not is_lost_peer(error):
             raise
         raise TrainingError(
             f"process {rank} of {size} lost another one ({str(error).splitlines()[0][:120]}); the last"
@@ -113,7 +116,8 @@ def team(device: torch.device) -> Iterator[Team]:
             dist.destroy_process_group()
 
 
-def _is_lost_peer(error: BaseException) -> bool:
+def is_lost_peer(error: BaseException) -> bool:
+    """The error says that another process is gone, rather than that this one did something wrong."""
     text = f"{type(error).__name__} {error}".lower()
     signs = (
         "connection closed",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,11 +164,8 @@ class Loop:
                 )
             if place == 0 and config.norm_steps and step % config.norm_steps == 0:
                 self._watch_halves(terms)
-            if place < last:
-                with self.team.without_sync(self.u):
-                    (terms.loss * (share * self.team.size)).backward()
-            else:
-                (terms.loss * (share * self.team.size)).backward()
+            with self.team.without_sync(self.u) if place < last else nullcontext():
+                torch.autograd.backward(terms.loss * (share * self.team.size))
             loss += terms.loss.detach() * share
             self.recent.watch = dict(terms.watch)
         self._finish_step(loss, rate)

@@ -72,7 +72,8 @@ def export(
     if bad:
         raise NonFiniteError(f"{bad!r} is not finite in {dtype}; nothing written")
     config = saved.facts["config"]
-    record = {key: saved.facts[key] for key in ("data", "command", "package") if key in saved.facts}
+    kept = ("data", "command", "package")
+    record: dict[str, Any] = {key: saved.facts[key] for key in kept if key in saved.facts}
     record |= {"format": FORMAT, "dtype": dtype, "config": config["network"], "training": config}
     record |= {"seed": config["loop"]["seed"]} | facts | dict(about)
     header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in record.items()}

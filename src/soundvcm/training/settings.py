@@ -127,7 +127,7 @@ class TrainingConfig(Config):
         loop: optimizer, schedule, precision, what is saved when.
     """
 
-    network: NetworkConfig = pydantic.Field(default_factory=NetworkConfig)
+    network: NetworkConfig = pydantic.Field(default_factory=lambda: NetworkConfig.build({}))
     objective: ObjectiveConfig = pydantic.Field(default_factory=VelocityConsistencyConfig)
     data: MixtureConfig = pydantic.Field(default_factory=MixtureConfig)
     loop: LoopConfig = pydantic.Field(default_factory=LoopConfig)

@@ -7,7 +7,7 @@ as functions; writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,7 @@ def validation_loss(
     return found | {name: mse[mask].mean().item() for name, mask in parts.items() if bool(mask.any())}
 
 
-def half_norms(terms: LossTerms, parameters: list[Tensor]) -> dict[str, float]:
+def half_norms(terms: LossTerms, parameters: Sequence[Tensor]) -> dict[str, float]:
     """Gradient norms of the two halves of a loss, before their sum is taken; keeps the graph.
 
     How strongly velocity rows and consistency rows pull, which the loss value itself hides (p = 1).

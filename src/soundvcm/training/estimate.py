@@ -1,0 +1,160 @@
+"""What a run will cost, before it is started: parameters, passes, FLOPs, memory and hours. Trains nothing.
+
+Counted, not guessed: the network is run without memory (torch's "meta" device) and the objective on a
+stand-in. Only
+the share of a GPU's peak that is reached is an assumption, and an argument. Knows front doors only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from soundvcm.network import NetworkConfig, VelocityNetwork
+from soundvcm.objectives import build
+from soundvcm.records import Conditions
+from soundvcm.timeline import Timeline
+from soundvcm.training.settings import TrainingConfig
+
+#: dense bf16 peak of an H100 SXM, FLOP a second (NVIDIA's data sheet)
+H100_PEAK = 989e12
+#: what the paper's "4 H100, about 30 hours" amounts to with 4.4 forward passes a row (reference C20)
+PAPER_SHARE = 0.11
+
+
+def estimate(
+    config: TrainingConfig,
+    *,
+    seconds: float = 8.0,
+    gpus: int = 4,
+    peak: float = H100_PEAK,
+    share: float = PAPER_SHARE,
+) -> dict[str, Any]:
+    """Cost of a run.
+
+    Args:
+        config: of the run.
+        seconds: length of a clip, where the configuration does not crop.
+        gpus: how many.
+        peak: FLOP a second of one of them.
+        share: of the peak that is reached.
+
+    Returns:
+        "parameters"; "passes_per_row" (in forward passes, a backward being two; look-ahead and guidance
+        included);
+        "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, on the leading process),
+        "activations_gib" of one pass; "checkpoint_mb" and "export_mb"; "rows_per_second", "hours" on such
+        GPUs; and
+        the assumptions.
+    """
+    lengths = config.data.crop_seconds or (seconds,)
+    flops, saved, count = 0.0, 0, 0
+    for length in lengths:
+        one_pass, kept, count = _network_cost(config.network, length)
+        flops += one_pass / len(lengths)
+        saved = max(saved, kept)
+    passes = passes_per_row(config)
+    loop = config.loop
+    per_pass = -(-loop.rows // (gpus * loop.accumulate))
+    bytes_each = 2 if loop.precision == "bf16" else 4
+    widths = len(loop.sigma_rels)
+    row = passes * flops
+    speed = gpus * peak * share / row
+    hours = loop.steps * loop.rows / speed / 3600 if loop.steps else None
+    if loop.max_minutes is not None:
+        hours = min(hours, loop.max_minutes / 60) if hours is not None else loop.max_minutes / 60
+    return {
+        "parameters": count,
+        "passes_per_row": round(passes, 2),
+        "gflop_per_row": round(row / 1e9, 1),
+        "state_gib": round(4 * count * (4 + widths) / 2**30, 2),
+        "activations_gib": round(saved * bytes_each * per_pass / 2**30, 2),
+        "checkpoint_mb": round(4 * count * (3 + widths) / 1e6),
+        "export_mb": round(4 * count / 1e6),
+        "rows_per_second": round(speed, 1),
+        "hours": None if hours is None else round(hours, 1),
+        "assumed": {"gpus": gpus, "peak_tflops": peak / 1e12, "share_of_peak": share},
+    }
+
+
+def passes_per_row(config: TrainingConfig, *, rows: int = 256) -> float:
+    """Forward passes a row costs under the objective, counted on a stand-in network; the backward pass
+    counts 2.
+
+    Averaged over the whole run (a warm start needs fewer). A forward-mode derivative counts as one call.
+    """
+    stand_in = _Counter()
+    objective = build(config.objective)
+    dims = config.network
+    conditions = _conditions(dims, rows, 1, 1, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    for progress in (0.05, 0.25, 0.5, 0.75, 0.95):
+        terms = objective(
+            stand_in.with_gradient,
+            stand_in.without,
+            torch.randn(rows, 2, dims.latent_dim, generator=generator),
+            conditions,
+            noise=torch.randn(rows, 2, dims.latent_dim, generator=generator),
+            progress=progress,
+            generator=generator,
+        )
+        del terms
+    return (3 * stand_in.rows_with_gradient + stand_in.rows_without) / (5 * rows)
+
+
+class _Counter:
+    """A network that only counts the rows it is asked for."""
+
+    def __init__(self) -> None:
+        self.rows_with_gradient = self.rows_without = 0
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def with_gradient(
+        self, noisy: Tensor, t: Tensor, s: Tensor, conditions: Conditions, guidance: Tensor | None = None
+    ) -> Tensor:
+        self.rows_with_gradient += len(noisy)
+        return noisy * self.scale
+
+    def without(
+        self, noisy: Tensor, t: Tensor, s: Tensor, conditions: Conditions, guidance: Tensor | None = None
+    ) -> Tensor:
+        self.rows_without += len(noisy)
+        return noisy * self.scale
+
+
+def _network_cost(config: NetworkConfig, seconds: float) -> tuple[float, int, int]:
+    """FLOPs of a forward pass of one row, numbers kept for its backward pass, parameters."""
+    line = Timeline(seconds)  # type: ignore[arg-type]
+    device = torch.device("meta")
+    with device:
+        network = VelocityNetwork(config)
+    sync = line.sync_tokens if config.segment_tokens else line.sync_frames
+    conditions = _conditions(config, 1, line.semantic_frames, sync, device)
+    noisy = torch.zeros(1, line.latents, config.latent_dim, device=device)
+    time = torch.zeros(1, device=device)
+    guidance = torch.ones(1, device=device) if config.guidance_input != "none" else None
+    kept: dict[int, int] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        kept[id(value)] = value.numel()
+        return value
+
+    weights = {id(value) for value in network.parameters()}
+    counter = FlopCounterMode(display=False)
+    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        network(noisy, time, time, conditions, guidance)
+    numbers = sum(size for key, size in kept.items() if key not in weights)
+    return float(counter.get_total_flops()), numbers, sum(value.numel() for value in network.parameters())
+
+
+def _conditions(
+    config: NetworkConfig, rows: int, semantic: int, sync: int, device: torch.device
+) -> Conditions:
+    return Conditions.of(
+        semantic=torch.zeros(rows, semantic, config.semantic_dim, device=device),
+        sync=torch.zeros(rows, sync, config.sync_dim, device=device),
+        text=torch.zeros(rows, config.text_tokens, config.text_dim, device=device),
+    )
