@@ -102,9 +102,11 @@ def lasting(wave: np.ndarray, at_most: int = 6) -> list[np.ndarray]:
 
 def levelled(wave: np.ndarray) -> np.ndarray:
     """RMS 0.1; peaks above 0.95 are rounded off; 10 ms of fade at both ends."""
-    out = wave * (LASTING_RMS / np.sqrt(np.mean(wave**2)))
-    loud = np.abs(out) > 0.7
-    out[loud] = np.sign(out[loud]) * (0.7 + 0.25 * np.tanh((np.abs(out[loud]) - 0.7) / 0.25))
+    out = wave
+    for _ in range(4):  # rounding peaks off lowers the level, so that sparse sounds need a few turns
+        out = out * (LASTING_RMS / np.sqrt(np.mean(out**2)))
+        loud = np.abs(out) > 0.7
+        out[loud] = np.sign(out[loud]) * (0.7 + 0.25 * np.tanh((np.abs(out[loud]) - 0.7) / 0.25))
     ramp = np.linspace(0, 1, round(0.01 * RATE))
     out[: len(ramp)] *= ramp
     out[len(out) - len(ramp) :] *= ramp[::-1]

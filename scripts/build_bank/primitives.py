@@ -7,6 +7,7 @@ All at 16 kHz, mono, float64, from a numpy Generator only. Knows nothing of kind
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy import signal
@@ -35,15 +36,18 @@ def time_axis(n: int) -> Wave:
     return np.arange(n) / RATE
 
 
+@lru_cache(maxsize=512)
+def _butterworth(low: float, high: float, order: int) -> Wave:
+    if low <= 0:
+        return signal.butter(order, min(high, 7900), "low", fs=RATE, output="sos")
+    if high >= RATE / 2:
+        return signal.butter(order, low, "high", fs=RATE, output="sos")
+    return signal.butter(order, (low, high), "band", fs=RATE, output="sos")
+
+
 def band(wave: Wave, low: float, high: float, order: int = 2) -> Wave:
     """Butterworth band-pass; a low of 0 makes it a low-pass, a high of 8000 and more a high-pass."""
-    if low <= 0:
-        sos = signal.butter(order, min(high, 7900), "low", fs=RATE, output="sos")
-    elif high >= RATE / 2:
-        sos = signal.butter(order, low, "high", fs=RATE, output="sos")
-    else:
-        sos = signal.butter(order, (low, high), "band", fs=RATE, output="sos")
-    return signal.sosfilt(sos, wave)
+    return signal.sosfilt(_butterworth(float(low), float(high), order), wave)
 
 
 def fade(n: int, t60: float, attack: float = 0.0005) -> Wave:
@@ -72,6 +76,28 @@ def add(target: Wave, grain: Wave, at: int, gain: float = 1.0) -> None:
 def times(rng: np.random.Generator, seconds: float, per_second: float) -> np.ndarray:
     """Sample positions of a Poisson process."""
     return rng.integers(0, count(seconds), size=rng.poisson(seconds * per_second))
+
+
+def unit(wave: Wave) -> Wave:
+    """The wave at an RMS of 1."""
+    return wave / (np.sqrt(np.mean(wave**2)) + 1e-9)
+
+
+def length(rng: np.random.Generator) -> float:
+    """Seconds of a lasting sound: 4.5 to 6."""
+    return float(rng.uniform(4.5, 6.0))
+
+
+def echoing(rng: np.random.Generator, wave: Wave, t60: float, wet: float) -> Wave:
+    """The wave with the reverberation of a room added, `wet` times its own energy's root; at least t60 / 2
+    longer.
+    """
+    n = count(t60)
+    response = rng.normal(size=n) * fade(n, t60, 0.004)
+    response = band(response, 100, 5000, 1)
+    response *= wet / np.sqrt(np.sum(response**2))
+    response[0] += 1
+    return signal.fftconvolve(wave, response)[: len(wave) + n // 2]
 
 
 def contact(rng: np.random.Generator, n: int, milliseconds: float) -> Wave:
@@ -124,7 +150,7 @@ def bubble(rng: np.random.Generator, frequency: float, rise: float = 0.1) -> Wav
     """An air bubble in water (Minnaert): a decaying sine whose damping grows with pitch and whose pitch
     rises.
     """
-    damping = 0.13 * frequency**0.5 + 0.0072 * frequency**1.0 + 4
+    damping = 0.043 * frequency + 0.0014 * frequency**1.5
     n = count(min(0.25, 6 / damping))
     t = time_axis(n)
     phase = 2 * np.pi * frequency * (t + 0.5 * rise * damping * t * t)
