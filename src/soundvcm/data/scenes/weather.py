@@ -40,15 +40,14 @@ class Rain(Actor):
         turn = np.floor(self.phase[:n] + self.rate[:n] * t)
         x = (self.x0[:n] + 0.37 * turn) % (1.4 * self.stage.aspect) - 0.2 * self.stage.aspect
         y = -0.1 + 1.15 * fallen
-        canvas.strokes(
-            x + self.slant * y, y, x + self.slant * (y + self.long), y + self.long, self.color, 0.75
-        )
+        top, low_x = x + self.slant * y, x + self.slant * (y + self.long)
+        canvas.strokes(top, y, low_x, y + self.long, self.color, 0.75, 0.006)
         low = fallen > 0.82
         if low.any():
             w = 0.25 * (fallen[low] - 0.8)
             sx = x[low] + self.slant * 0.9
             sy = 0.86 + 0.12 * self.phase[:n][low]
-            canvas.strokes(sx - w, sy, sx + w, sy, self.color, 0.5)
+            canvas.strokes(sx - w, sy, sx + w, sy, self.color, 0.5, 0.006)
 
 
 class Grass(Actor):
