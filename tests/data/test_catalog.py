@@ -1,0 +1,142 @@
+"""Catalogs: case 35's table, published tables, and refusals in words."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from soundvcm.data.catalog import from_audiocaps, from_clotho, from_folder, from_vggsound, read_catalog
+from soundvcm.errors import StoreError
+
+
+def touch(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"")
+
+
+def test_the_table_of_case_35(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "--0PQM4-hqg_000000.mp4",
+        "a.b.c_000010.mp4",
+        "q.mp4",
+        "zh.mp4",
+        "none.mp4",
+        "norow.mp4",
+        "notes.md",
+    )
+    lines = [
+        "id\tcaption",
+        "--0PQM4-hqg_000000\train",
+        "a.b.c_000010\tplain",
+        'q\the said "boo", twice',
+        "zh\t雨打在铁皮屋顶上",
+        "none\t",
+        "q\tanother caption of the same sound",
+        "nofile\tgone",
+    ]
+    table = tmp_path / "table.tsv"
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n")
+    catalog = read_catalog(table)
+    rows = {row.id: row for row in catalog.rows}
+    assert list(rows) == ["--0PQM4-hqg_000000", "a.b.c_000010", "q", "zh", "none"]
+    assert all(row.file.stem == name for name, row in rows.items()), "paired by id"
+    assert rows["q"].captions == ('he said "boo", twice', "another caption of the same sound")
+    assert rows["zh"].captions == ("雨打在铁皮屋顶上",) and rows["none"].captions == ()
+    assert catalog.without_file == ("nofile",) and [file.name for file in catalog.without_row] == [
+        "norow.mp4"
+    ]
+    assert catalog.report() == "7 lines, 6 files: 5 clips paired, 1 without file, 1 files without row"
+
+
+def test_json_lines_and_windows(tmp_path: Path) -> None:
+    touch(tmp_path / "m", "x.wav")
+    rows = [
+        {"id": "x0", "file": "x.wav", "start": 0, "seconds": "2.5", "captions": ["a", "b"], "split": "val"},
+        {"id": "x1", "file": "x.wav", "start": "8", "captions": "c"},
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    first, second = read_catalog(tmp_path / "t.jsonl", tmp_path / "m").rows
+    assert first.seconds == Fraction(5, 2) and first.captions == ("a", "b") and first.split == "val"
+    assert second.start == 8 and second.seconds == 8 and second.captions == ("c",) and second.split == "train"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\tcaption\nx\ty", "first line names the columns"),
+        ("id\tcapton\nx\ty", "unknown column 'capton' .did you mean 'captions'"),
+        ("id\tcaption\n\ty", "line 2: no id"),
+        ("id\tstart\nx\tsoon", r"line 2 \(x\): not a duration"),
+        ("id\tcaption\nx\ty\tz", "line 2: 3 cells, the header has 2"),
+        ("id\tstart\nx\t0\nx\t8", r"id 'x' stands for two clips .*from 0 s.*from 8 s"),
+    ],
+)
+def test_tables_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.tsv").write_text(text)
+    with pytest.raises(StoreError, match=message):
+        read_catalog(tmp_path / "t.tsv")
+    (tmp_path / "t.jsonl").write_text("[1]")
+    with pytest.raises(StoreError, match="line 1: not a JSON object"):
+        read_catalog(tmp_path / "t.jsonl")
+    (tmp_path / "l.tsv").write_bytes(b"id\xff")
+    with pytest.raises(StoreError, match="cannot be read as UTF-8"):
+        read_catalog(tmp_path / "l.tsv")
+
+
+def test_a_plain_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "glass_breaks.mp4", "b.wav", "sub.mov")
+    (tmp_path / "b.txt").write_text("a bird sings\nbirdsong\n\n")
+    catalog = from_folder(tmp_path, val_every=3)
+    found = {row.id: (row.captions, row.split) for row in catalog.rows}
+    assert found == {
+        "b": (("a bird sings", "birdsong"), "train"),
+        "glass_breaks": (("glass breaks",), "train"),
+        "sub": (("sub",), "val"),
+    }
+
+
+def test_vggsound(tmp_path: Path) -> None:
+    touch(tmp_path / "v", "--0PQM4-hqg_000030.mp4", "---g-f_I2yQ_000001.mp4")
+    table = tmp_path / "vggsound.csv"
+    table.write_text(
+        '--0PQM4-hqg,30,"waterfall burbling, loud",train\n---g-f_I2yQ,1,people marching,test\nx,5,y,train\n'
+    )
+    catalog = from_vggsound(table, tmp_path / "v")
+    first, second = catalog.rows
+    assert first.id == "--0PQM4-hqg_000030" and first.captions == ("waterfall burbling, loud",)
+    assert first.start == 0 and first.seconds == 8 and (first.split, second.split) == ("train", "test")
+    assert catalog.without_file == ("x_000005",)
+    table.write_text("a,b\n")
+    with pytest.raises(StoreError, match="row 1: 2 cells, the published table has 4"):
+        from_vggsound(table, tmp_path / "v")
+
+
+def test_audiocaps_and_clotho(tmp_path: Path) -> None:
+    touch(tmp_path / "a", "yt_000030.wav")
+    table = tmp_path / "a.csv"
+    table.write_text('audiocap_id,youtube_id,start_time,caption\n1,yt,30,"A, b"\n2,yt,30,C\n')
+    (row,) = from_audiocaps(table, tmp_path / "a", split="val").rows
+    assert row.id == "yt_000030" and row.captions == ("A, b", "C") and row.split == "val"
+    touch(tmp_path / "c", "long sound.wav", "short.wav")
+    table.write_text(
+        "file_name,caption_1,caption_2,caption_3,caption_4,caption_5\n"
+        "long sound.wav,1,2,3,4,5\nshort.wav,a,b,c,d,e\n"
+    )
+    rows = from_clotho(
+        table, tmp_path / "c", lambda file: Fraction(251, 10) if "long" in file.name else Fraction(3)
+    ).rows
+    assert [(row.id, row.start) for row in rows] == [
+        ("long sound_0", 0),
+        ("long sound_1", 8),
+        ("long sound_2", 16),
+        ("short_0", 0),
+    ]
+    assert all(len(row.captions) == 5 for row in rows)
+    table.write_text("wrong,header\n")
+    with pytest.raises(StoreError, match="'file_name' in the published table"):
+        from_clotho(table, tmp_path / "c", lambda file: Fraction(8))
