@@ -12,7 +12,7 @@ from fractions import Fraction
 
 DEFAULT_DURATION = Fraction(1, 25)
 _LATE_IN_A_ROW = 3
-_JUMP_BACK = Fraction(1)
+_JUMP_BACK = 5  # pictures
 _JUMP_AHEAD = Fraction(10)
 _LONGEST_HOLD = Fraction(3600)
 
@@ -144,7 +144,7 @@ class FrameClock:
 
     def _is_late(self, time: Fraction) -> bool:
         assert self.last is not None
-        if self.last - time > _JUMP_BACK or self._late_now >= _LATE_IN_A_ROW:
+        if self.last - time > _JUMP_BACK * self.last_duration or self._late_now >= _LATE_IN_A_ROW:
             return False
         self._late_now += 1
         self.late += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from soundvcm.errors import MediaError
@@ -56,7 +56,8 @@ def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
             raise
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _sync(path: Path) -> None:
