@@ -84,7 +84,9 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = PRO
     """
     count = check_shape("logits", logits, "n k")["n"]
     if splits < 1 or count < splits:
-        raise InputError(f"{count} items cannot be split into {splits} parts: use splits={max(1, count)} or fewer")
+        raise InputError(
+            f"{count} items cannot be split into {splits} parts: use splits={max(1, count)} or fewer"
+        )
     chances = _finite(logits, "made").softmax(1)
     if seed is not None:
         chances = chances[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
@@ -164,7 +166,9 @@ def _finite(rows: Tensor, name: str) -> Tensor:
     wide = rows.detach().cpu().double()
     bad = (~torch.isfinite(wide).all(1)).nonzero()[:, 0]
     if len(bad):
-        raise InputError(f"{name}: item {int(bad[0])} is not finite ({len(bad)} of {len(wide)}); encode it again")
+        raise InputError(
+            f"{name}: item {int(bad[0])} is not finite ({len(bad)} of {len(wide)}); encode it again"
+        )
     return wide
 
 

@@ -46,7 +46,9 @@ class Yamnet:
             self.head = tensors["fc.weight"].float(), tensors["fc.bias"].float()
             self.classes = bytes(tensors["classes"].numpy()).decode("utf-8").split("\n")
         except (KeyError, RuntimeError, ValueError) as error:
-            raise WeightsError(f"{weights} is not YAMNet ({str(error).splitlines()[0]}): reinstall soundvcm") from None
+            raise WeightsError(
+                f"{weights} is not YAMNet ({str(error).splitlines()[0]}): reinstall soundvcm"
+            ) from None
 
     @torch.inference_mode()
     def listen(self, wave: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,7 +59,9 @@ class Yamnet:
         Raises:
             InputError: unless the wave is finite, one-dimensional and not empty.
         """
-        embeddings = torch.cat([self.network(part[:, None]).mean((2, 3)) for part in self.patches(wave).split(BATCH)])
+        embeddings = torch.cat(
+            [self.network(part[:, None]).mean((2, 3)) for part in self.patches(wave).split(BATCH)]
+        )
         return F.linear(embeddings, *self.head).sigmoid(), embeddings
 
     def scores(self, wave: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from soundvcm.records import FrameSpec
 SIDE = 64
 GRID = 4
 NOISE = 0.008  # luma differences below this are sensor and codec noise
+FLASH = 0.03  # change of the light (luma) from which a flash is assumed
 MOVING = 0.03  # luma difference from which a point counts as moving
 
 COLUMNS = (
@@ -188,7 +189,8 @@ def _velocity(change: shake.Change) -> Tensor:
     flow = torch.stack([xy * yt - (yy + ridge) * xt, xy * xt - (xx + ridge) * yt], 1) / det[:, None]
     flow = (flow / before.shape[-1]).clamp(-0.2, 0.2)
     weight = (moved.abs() - NOISE).clamp_min(0)[:, None]
-    return (flow * weight).flatten(2).sum(2) / (weight.flatten(2).sum(2) + 0.2)
+    steady = 1 / (1 + (change.light / FLASH) ** 2)  # in a flash edges appear and vanish, which is no movement
+    return (flow * weight).flatten(2).sum(2) / (weight.flatten(2).sum(2) + 0.2) * steady[:, None]
 
 
 def _cuts(change: shake.Change) -> Tensor:

@@ -1,0 +1,128 @@
+"""Pictures: right values of the network, one space with words, repeats encoded once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from soundvcm.encoders import PictureEncoder, VideoEncoder, WordsEncoder
+from soundvcm.encoders.small.efficientnet import EfficientNetLite0
+from soundvcm.errors import InputError, WeightsError
+from soundvcm.weights import save
+
+
+@pytest.fixture(scope="module")
+def pictures() -> PictureEncoder:
+    return PictureEncoder()
+
+
+def ramp() -> Tensor:
+    """[2, 3, 224, 224] in -1..1: two smooth patterns known by formula."""
+    at = torch.arange(224) / 224
+    one = torch.stack(
+        [at[:, None] * at, (at[:, None] - at).abs(), torch.sin(9 * at[:, None] + 5 * at).square()]
+    )
+    return torch.stack([one, 1 - one.flip(1)]) * 2 - 1
+
+
+def frames(count: int) -> Tensor:
+    """[count, 224, 224, 3] uint8, every one different."""
+    base = ((ramp()[0].permute(1, 2, 0) + 1) * 100).byte()
+    return torch.stack([base.roll(7 * k, 1) for k in range(count)])
+
+
+def test_it_is_a_video_encoder(pictures: PictureEncoder) -> None:
+    assert isinstance(pictures, VideoEncoder)
+    spec = pictures.frame_spec
+    assert (spec.rate, spec.height, spec.width, spec.fit) == (Fraction(8), 224, 224, "stretch")
+    assert pictures.dim == WordsEncoder().dim == 192
+    assert len(set(pictures.labels)) > 990
+
+
+def test_the_shape_is_lite0() -> None:
+    network = EfficientNetLite0()
+    assert (
+        sum(p.numel() for p in network.parameters()) == 4_631_000
+    )  # 4.65 M before the batch norms were folded
+
+
+@torch.inference_mode()
+def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
+    """Values of PyPI efficientnet_lite_pytorch in float32; float16 weights leave 0.5 % (float32 ones 1e-6)."""
+    found = pictures.network(ramp())
+    assert found.topk(1).indices.flatten().tolist() == [885, 885]
+    expected = torch.tensor(
+        [
+            [0.2846, -0.1724, -0.5214, 0.761, -1.7956, -1.3545, -1.3881, -0.6518],
+            [-0.3326, -0.0153, -0.5096, 0.538, -1.6552, -1.7387, -1.2543, -0.2315],
+        ]
+    )
+    assert (found[:, ::125] - expected).norm() / expected.norm() < 0.02
+    assert torch.allclose(found.amax(1), torch.tensor([8.1717, 6.6724]), rtol=0.01)
+
+
+def test_one_token_in_eight_pictures(pictures: PictureEncoder) -> None:
+    for count, tokens in ((1, 1), (8, 1), (9, 2)):
+        found = pictures.encode(frames(count))
+        assert found.shape == (tokens, 192) and found.dtype == torch.float32
+        assert torch.allclose(found.norm(dim=1), torch.ones(tokens), atol=1e-5)
+
+
+def test_the_same_picture_the_same_token(pictures: PictureEncoder) -> None:
+    found = pictures.encode(torch.cat([frames(9), frames(9)[:1].expand(7, -1, -1, -1), frames(1)]))
+    assert torch.allclose(found[2], found[0], atol=1e-6) and not torch.allclose(found[1], found[0])
+
+
+def test_repeats_are_encoded_once(pictures: PictureEncoder) -> None:
+    still = frames(1).expand(64, -1, -1, -1)
+    with mock.patch.object(pictures, "network", wraps=pictures.network) as network:
+        network.parameters = pictures.network.parameters
+        found = pictures.encode(still)
+    assert found.shape == (8, 192) and torch.equal(found[0], found[7])
+    assert [call.args[0].shape[0] for call in network.call_args_list] == [1]
+
+
+def test_tokens_are_words_of_what_is_seen(pictures: PictureEncoder) -> None:
+    """A token is the average of its labels' meanings, by probability, over the ten likeliest."""
+    seen = frames(1)
+    token = pictures.encode(seen)[0]
+    labels = pictures.top_labels(seen, 10)
+    assert labels == sorted(labels, key=lambda pair: -pair[1])
+    expected = sum(p * pictures.meanings[pictures.labels.index(label)] for label, p in labels)
+    assert torch.allclose(token, expected / expected.norm(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("label", "prompt", "other"),
+    [
+        ("beagle", "a dog barking", "birds singing"),
+        ("brambling", "birds singing", "a dog barking"),
+        ("ambulance", "a car driving by", "birds singing"),
+        ("acoustic guitar", "a guitar playing", "a train passing"),
+        ("steam locomotive", "a train passing", "a guitar playing"),
+    ],
+)
+def test_labels_lie_near_the_sounds_they_make(
+    pictures: PictureEncoder, label: str, prompt: str, other: str
+) -> None:
+    row = next(k for k, name in enumerate(pictures.labels) if name.lower() == label)
+    near, far = WordsEncoder().encode([prompt, other])[:, 0] @ pictures.meanings[row]
+    assert near > far + 0.2
+
+
+def test_wrong_input_and_wrong_files(pictures: PictureEncoder, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="uint8"):
+        pictures.encode(frames(1).float())
+    with pytest.raises(InputError, match="h=224"):
+        pictures.encode(frames(1)[:, :100])
+    other = tmp_path / "other.safetensors"
+    save(other, {"table": torch.zeros(2, 3)}, {"licence": "MIT"})
+    with pytest.raises(WeightsError, match="not a picture encoder"):
+        PictureEncoder(other)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        PictureEncoder(tmp_path / "none.safetensors")
