@@ -12,7 +12,7 @@ from parity.case import Case, Check
 from parity.network import DTYPES, build
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
-from soundvcm.sampler import Guided, guided, integrate, sample_mean, uniform_times
+from soundvcm.sampler import Field, Guided, guided, integrate, sample_mean, uniform_times
 
 
 def inputs(case: Case, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -30,6 +30,17 @@ def field(network: VelocityNetwork, n: int, wanted: Conditions, absent: Conditio
     return guided(network, network.encode(wanted, n), network.encode(absent, n), scale)
 
 
+def recorded(u: Guided, seen: list[Tensor]) -> Field:
+    """The same field, writing down each state it is asked for and each velocity it answers."""
+
+    def field(noisy: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        velocity = u(noisy, t, s)
+        seen.extend([noisy, velocity])
+        return velocity
+
+    return field
+
+
 def run(case: Case) -> Iterator[Check]:
     """All 26 states, first and last velocity, and the variants of guidance and of the number of steps."""
     stored = case.arrays()
@@ -42,17 +53,12 @@ def run(case: Case) -> Iterator[Check]:
         wanted = Conditions.of(semantic=given["clip"], sync=given["sync"], text=given["text"])
         other = Conditions.of(semantic=given["clip"], sync=given["sync"], text=given["negtext"])
         main = field(network, n, wanted, wanted.empty(), scale)
-        x, states, velocities = noise, [noise], []
-        times = uniform_times(steps)
-        for pair in zip(times, times[1:], strict=False):
-            t = torch.full((noise.shape[0],), pair[0], dtype=torch.float64)
-            velocities.append(-main(x, t, t))
-            x = integrate(main, x, pair)
-            states.append(x)
-        yield Check(f"states {label}", torch.stack(states), stored["states"], limit)
-        yield Check(f"velocity_first {label}", velocities[0], stored["velocity_first"], limit)
-        yield Check(f"velocity_last {label}", velocities[-1], stored["velocity_last"], limit)
-        final = integrate(main, noise, times)
+        seen: list[Tensor] = []
+        final = integrate(recorded(main, seen), noise, uniform_times(steps))
+        states = torch.stack([*seen[0::2], final])
+        yield Check(f"states {label}", states, stored["states"], limit)
+        yield Check(f"velocity_first {label}", -seen[1], stored["velocity_first"], limit)
+        yield Check(f"velocity_last {label}", -seen[-1], stored["velocity_last"], limit)
         yield Check(f"final {label}", final, stored["final"], limit)
         raw = network.unstandardise(final)
         yield Check(f"final_unnormalized {label}", raw, stored["final_unnormalized"], limit)
