@@ -47,7 +47,7 @@ def clip(
     *, ball: bool = True, shake: float = 0.0, source_rate: float = 25.0, cut_at: float | None = None,
     flash_at: float | None = None, plain: bool = False, pictures: int = 100, seed: int = 3,
 ) -> Tensor:  # fmt: skip
-    """uint8 [pictures, 64, 64, 3] as shown at 25/s (source pictures held); times in seconds, shake in pixels."""
+    """uint8 [pictures, 64, 64, 3] as shown at 25/s (source pictures held); times in s, shake in pixels."""
     generator = torch.Generator().manual_seed(seed + 100)
     ground = torch.full((3, 96, 96), 0.4) if plain else texture(seed)
     other = texture(seed + 1)

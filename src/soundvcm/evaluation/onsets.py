@@ -19,11 +19,12 @@ FRAME_SECONDS = 0.032
 HOP_SECONDS = 0.005
 BANDS = 32
 LOWEST_HZ = 60.0
-QUIET = 0.003  # spectral magnitude (full-scale sine: 1) at which log compression bends
+QUIET = 0.004  # spectral magnitude, in shares of the peak, at which log compression bends
+SILENT = 0.003  # peaks below this (-50 dBFS) are not turned up
 AROUND_SECONDS = 0.1  # median of the flux around, for the threshold
 APART_SECONDS = 0.05  # onsets closer than this are one
 SHARE = 0.12  # of the clip's strongest rise that an onset must exceed
-FLOOR = 0.3  # mean rise in log magnitude that steady noise reaches by chance
+FLOOR = 0.35  # mean rise in log magnitude that steady noise reaches by chance
 AHEAD_SECONDS = (
     0.006  # an analysis window sees a sound this long before its own centre (measured on clicks and bursts)
 )
@@ -89,6 +90,7 @@ def onset_strength(wave: ArrayLike, sample_rate: int) -> Floats:
         raise InputError("onsets are sought in one finite mono wave [samples]")
     if not len(signal):
         return np.zeros(0)
+    signal = signal / max(float(np.abs(signal).max()), SILENT)
     size = 2 * round(FRAME_SECONDS * sample_rate / 2)
     hop = HOP_SECONDS * sample_rate
     starts = np.round(np.arange(int(len(signal) / hop) + 1) * hop).astype(int)
@@ -138,7 +140,8 @@ def energy(wave: ArrayLike, sample_rate: int, rate: float = 25.0) -> Floats:
     count = int(len(signal) * rate / sample_rate + 1e-9)
     edges = np.round(np.arange(count + 1) * sample_rate / rate).astype(int)
     sums = np.concatenate([[0.0], np.cumsum(signal**2)])
-    return np.sqrt(np.maximum(0, sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(1, edges[1:] - edges[:-1]))
+    power = np.maximum(0, sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(1, edges[1:] - edges[:-1])
+    return np.asarray(np.sqrt(power))
 
 
 def motion_correlation(wave: ArrayLike, sample_rate: int, motion: ArrayLike, rate: float = 25.0) -> float:
@@ -153,7 +156,7 @@ def motion_correlation(wave: ArrayLike, sample_rate: int, motion: ArrayLike, rat
     curves = [_smooth(np.sqrt(np.maximum(0, curve[:count]))) for curve in (loud, moving)]
     if min(curve.std() for curve in curves) < 1e-9:
         return float("nan")
-    return float(np.corrcoef(*curves)[0, 1])
+    return float(np.corrcoef(curves[0], curves[1])[0, 1])
 
 
 def _in_bands(magnitude: Floats, sample_rate: int, size: int) -> Floats:

@@ -59,9 +59,9 @@ class Yamnet:
         Raises:
             InputError: unless the wave is finite, one-dimensional and not empty.
         """
-        embeddings = torch.cat(
-            [self.network(part[:, None]).mean((2, 3)) for part in self.patches(wave).split(BATCH)]
-        )
+        patches = self.patches(wave)[:, None]
+        parts = [self.network(patches[at : at + BATCH]).mean((2, 3)) for at in range(0, len(patches), BATCH)]
+        embeddings = torch.cat(parts)
         return F.linear(embeddings, *self.head).sigmoid(), embeddings
 
     def scores(self, wave: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Yamnet:
         more = max(0, ceil((len(wave) - PATCH_SAMPLES) / hop))
         filled = F.pad(wave.float().cpu(), (0, PATCH_SAMPLES + more * hop - len(wave)))
         frames = filled.unfold(0, WINDOW, HOP) * self.window
-        mel = (torch.fft.rfft(frames, FFT).abs() @ self.mel + 0.001).log()
+        mel: Tensor = (torch.fft.rfft(frames, FFT).abs() @ self.mel + 0.001).log()
         return mel.unfold(0, PATCH_FRAMES, PATCH_HOP).transpose(1, 2).contiguous()
 
 

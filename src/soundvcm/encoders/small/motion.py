@@ -204,7 +204,8 @@ def _cuts(change: shake.Change) -> Tensor:
     everywhere = ((after - before).abs() > 0.04).float().mean(1)
     new = (1 - alike) * (everywhere > 0.4)
     around = _windowed(new, 3, 3, "mean") - new / 7
-    return (new > 0.4) & (new > 2.5 * around) & (new >= _windowed(new, 2, 2, "max"))
+    found: Tensor = (new > 0.4) & (new > 2.5 * around) & (new >= _windowed(new, 2, 2, "max"))
+    return found
 
 
 def _same_shot(cut: Tensor, back: int, ahead: int) -> Tensor:
@@ -212,7 +213,7 @@ def _same_shot(cut: Tensor, back: int, ahead: int) -> Tensor:
     no event.
     """
     near = _windowed(F.pad(cut.float(), (1, 0)), back, ahead, "max")
-    return torch.ones_like(near) - near
+    return torch.ones_like(near).sub(near)
 
 
 def _bridge_cuts(values: Tensor, cut: Tensor) -> Tensor:
