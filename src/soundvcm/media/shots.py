@@ -13,8 +13,8 @@ from torch import Tensor
 from soundvcm.shapes import check_shape
 
 _GRID = 12
-_FLOOR = 0.08
-_TIMES = 4.0
+_FLOOR = 0.06
+_TIMES = 2.5
 _AROUND = 6
 
 

@@ -1,0 +1,124 @@
+"""Reading 8 s of video: our reader against the bare PyAV loop and the ffmpeg command, time and peak memory.
+
+    python benchmarks/decode.py [--folder DIR] [--repeat 3]
+
+Makes 1080p30, 4K60 and a ten-minute file once, then runs every reader in its own process. CPU seconds count all
+threads and are what to compare on a shared machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+FILES = {
+    "1080p30, 8 s": ("hd.mp4", 1920, 1080, 30, 8, 0),
+    "4K60, 8 s": ("uhd.mp4", 3840, 2160, 60, 8, 0),
+    "600 s, first 8 s": ("long.mp4", 320, 240, 25, 600, 0),
+    "600 s, 8 s from 300": ("long.mp4", 320, 240, 25, 600, 300),
+}
+READERS = ("bare", "ours", "ffmpeg")
+
+
+def make(path: Path, width: int, height: int, rate: int, seconds: int) -> None:
+    grid = np.add.outer(np.arange(height), np.arange(2 * width)).astype(np.uint8)
+    texture = grid ^ np.random.default_rng(0).integers(0, 32, grid.shape, dtype=np.uint8)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "28"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frame = av.VideoFrame(width, height, "yuv420p")
+        for k in range(rate * seconds):
+            left = (4 * k) % width
+            planes = [texture[:, left : left + width], texture[: height // 2, left : left + width // 2]]
+            for plane, values in zip(frame.planes, [*planes, planes[1]], strict=True):
+                rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+                rows[:, : plane.width] = values
+            frame.pts, frame.time_base = k, Fraction(1, rate)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def bare(path: str, start: int) -> None:
+    """Decode only: what nobody can do faster."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = min(8, os.cpu_count() or 1)
+        if start:
+            container.seek(int(start / stream.time_base), stream=stream)
+        for frame in container.decode(stream):
+            if frame.pts * stream.time_base >= start + 8:
+                break
+
+
+def ours(path: str, start: int) -> None:
+    """The pictures of both encoders of the embedded system."""
+    from soundvcm.media import read_frames
+    from soundvcm.records import FrameSpec
+
+    specs = {"semantic": FrameSpec(Fraction(8), 224, 224), "sync": FrameSpec(Fraction(25), 64, 64)}
+    footage = read_frames(path, specs, start=start, seconds=8)
+    assert {role: len(frames) for role, frames in footage.frames.items()} == {"semantic": 64, "sync": 200}
+
+
+def ffmpeg(path: str, start: int) -> None:
+    """The same pictures by two filters of the ffmpeg command."""
+    graph = "split[a][b];[a]fps=8,scale=224:224:flags=bicubic[s];[b]fps=25,scale=64:64:flags=bicubic[y]"
+    raw = ["-pix_fmt", "rgb24", "-f", "rawvideo", os.devnull]
+    command = ["ffmpeg", "-v", "error", "-y", "-ss", str(start), "-t", "8", "-i", path, "-filter_complex", graph]
+    subprocess.run([*command, "-map", "[s]", *raw, "-map", "[y]", *raw], check=True)
+
+
+def measure(reader: str, path: Path, start: int) -> tuple[float, float, float]:
+    """(wall s, CPU s, peak MB) of one run in its own process, less the start of Python and its imports."""
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import decode; decode.inside{(reader, str(path), start)!r}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    wall, cpu, peak = map(float, done.stdout.split())
+    return wall, cpu, peak
+
+
+def inside(reader: str, path: str, start: int) -> None:
+    if reader == "ours":
+        import soundvcm.media.footage  # noqa: F401
+    who = resource.RUSAGE_CHILDREN if reader == "ffmpeg" else resource.RUSAGE_SELF
+    before, began = resource.getrusage(who), time.perf_counter()
+    globals()[reader](path, start)
+    after = resource.getrusage(who)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(time.perf_counter() - began, cpu, after.ru_maxrss / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("bench_media"))
+    parser.add_argument("--repeat", type=int, default=3)
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    readers = [one for one in READERS if one != "ffmpeg" or shutil.which("ffmpeg")]
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, PyAV {av.__version__}; best of {chosen.repeat}")
+    print("| file | reader | wall s | CPU s | CPU / bare | peak MB |\n|---|---|---|---|---|---|")
+    for title, (name, width, height, rate, seconds, start) in FILES.items():
+        path = chosen.folder / name
+        if not path.exists():
+            make(path, width, height, rate, seconds)
+        base = None
+        for reader in readers:
+            runs = [measure(reader, path, start) for _ in range(chosen.repeat)]
+            wall, cpu, peak = min(r[0] for r in runs), min(r[1] for r in runs), max(r[2] for r in runs)
+            base = base or cpu
+            print(f"| {title} | {reader} | {wall:.2f} | {cpu:.2f} | {cpu / base:.2f} | {peak:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
