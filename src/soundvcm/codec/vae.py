@@ -138,7 +138,8 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, n] => [b, c, n // 2]."""
-        return self.conv2(F.avg_pool1d(self.conv1(x), 2))
+        out: Tensor = self.conv2(F.avg_pool1d(self.conv1(x), 2))
+        return out
 
 
 class Upsample(nn.Module):
@@ -150,7 +151,8 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, n] => [b, c, 2n]."""
-        return self.conv(x.repeat_interleave(2, dim=2))
+        out: Tensor = self.conv(x.repeat_interleave(2, dim=2))
+        return out
 
 
 class Level(nn.Module):
@@ -192,7 +194,8 @@ class Encoder(nn.Module):
         x = self.conv_in(mel)
         for level in self.down:
             x = level(x)
-        return self.conv_out(mp_silu(self.mid(x))) * (1 + self.learnable_gain)
+        out: Tensor = self.conv_out(mp_silu(self.mid(x))) * (1 + self.learnable_gain)
+        return out
 
 
 class Decoder(nn.Module):
@@ -220,7 +223,8 @@ class Decoder(nn.Module):
         """Levels and last convolution, all local; [b, 4 width, n] => [b, bins, 2n]."""
         for level in reversed(self.up):
             x = level(x)
-        return self.conv_out(mp_silu(x)) * (1 + self.learnable_gain)
+        out: Tensor = self.conv_out(mp_silu(x)) * (1 + self.learnable_gain)
+        return out
 
 
 class MelVae(nn.Module):
@@ -257,4 +261,5 @@ class MelVae(nn.Module):
     def decode_mel(self, latents: Tensor, chunk: int | None = None) -> Tensor:
         """Latents [b, n, c] => log-mel [b, bins, 2n]; the same result whatever the chunk (in latents)."""
         check_shape("latents", latents, "b n c", c=self.config.dim)
-        return self.decoder(latents.transpose(1, 2), chunk) * self.data_std + self.data_mean
+        out: Tensor = self.decoder(latents.transpose(1, 2), chunk) * self.data_std + self.data_mean
+        return out

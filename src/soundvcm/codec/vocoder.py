@@ -91,7 +91,7 @@ class Vocoder(nn.Module):
         widths = [config.width >> step for step in range(len(config.rates) + 1)]
         self.conv_pre = nn.Conv1d(config.bins, widths[0], 7, padding=3)
         self.ups = nn.ModuleList(
-            nn.ModuleList([nn.ConvTranspose1d(widths[i], widths[i + 1], kernel, rate, (kernel - rate) // 2)])
+            nn.Sequential(nn.ConvTranspose1d(widths[i], widths[i + 1], kernel, rate, (kernel - rate) // 2))
             for i, (rate, kernel) in enumerate(zip(config.rates, config.kernels, strict=True))
         )
         self.resblocks = nn.ModuleList(AmpBlock(width, kernel) for width in widths[1:] for kernel in KERNELS)
@@ -110,15 +110,14 @@ class Vocoder(nn.Module):
         """[b, bins, f] => [b, f * hop]."""
         check_shape("mel", mel, "b m f", m=self.config.bins)
         x = self.conv_pre(mel)
-        for step, (up,) in enumerate(self.ups):
+        blocks = len(KERNELS)
+        for step, up in enumerate(self.ups):
             x = up(x)
-            blocks = self.resblocks[step * len(KERNELS) : (step + 1) * len(KERNELS)]
-            total = blocks[0](x)
-            for block in blocks[1:]:
-                total = total + block(x)
-            x = total / len(KERNELS)
+            parts = [block(x) for block in self.resblocks[step * blocks : (step + 1) * blocks]]
+            x = sum(parts[1:], start=parts[0]) / blocks
         wave = self.conv_post(self.activation_post(x))[:, 0]
-        return wave.tanh() if self.config.bounded == "tanh" else wave.clamp(-1.0, 1.0)
+        out: Tensor = wave.tanh() if self.config.bounded == "tanh" else wave.clamp(-1.0, 1.0)
+        return out
 
     @property
     def reach(self) -> int:

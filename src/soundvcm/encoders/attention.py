@@ -45,4 +45,4 @@ class PackedAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """[b, l, d] => [b, heads, l, d / heads]."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)

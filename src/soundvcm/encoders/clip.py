@@ -86,7 +86,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, causal: bool = False) -> Tensor:
         """[b, l, d] => [b, l, d]."""
         x = x + self.attn(self.ln_1(x), causal=causal)
-        return x + self.mlp(self.ln_2(x))
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
 
 
 class Blocks(nn.Module):
@@ -122,7 +123,8 @@ class PictureTower(nn.Module):
         patches = self.conv1(pictures).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(len(patches), 1, -1)
         x = self.ln_pre(torch.cat([first, patches], dim=1) + self.positional_embedding)
-        return self.ln_post(self.transformer(x)[:, 0]) @ self.proj
+        out: Tensor = self.ln_post(self.transformer(x)[:, 0]) @ self.proj
+        return out
 
 
 class TextTower(nn.Module):
@@ -139,7 +141,8 @@ class TextTower(nn.Module):
     def forward(self, numbers: Tensor) -> Tensor:
         """[b, 77] => [b, 77, text_width]."""
         x = self.token_embedding(numbers) + self.positional_embedding
-        return self.ln_final(self.transformer(x, causal=True))
+        out: Tensor = self.ln_final(self.transformer(x, causal=True))
+        return out
 
 
 _PICTURE_PREFIX = "visual."
@@ -187,7 +190,7 @@ class ClipPictureEncoder:
         """Frames uint8 [f, picture, picture, 3] => float32 [f, dim]."""
         check_frames(frames, self.config.picture, self.config.picture)
         first, where = distinct(frames)
-        tokens = [self._encode(frames[index]) for index in first.split(self.batch)]
+        tokens = [self._encode(frames[index]) for index in torch.split(first, self.batch)]
         return torch.cat(tokens)[where]
 
     @torch.inference_mode()

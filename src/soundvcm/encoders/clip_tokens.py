@@ -93,7 +93,7 @@ def _tokenizer() -> Tokenizer:
         end_of_word_suffix=_WORD_END,
         continuing_subword_prefix="",
     )
-    built = tokenizers.Tokenizer(model)
+    built: Tokenizer = tokenizers.Tokenizer(model)
     split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(_WORDS), behavior="removed", invert=True)
     as_bytes = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     built.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, as_bytes])

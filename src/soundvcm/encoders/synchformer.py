@@ -61,14 +61,13 @@ class DividedAttention(nn.Module):
         if along_time:
             rest = rest.transpose(2, 3)
         mixed = torch.cat([first, rest.flatten(2, 3)], dim=2)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, -1, width))
+        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, -1, width))
+        return out
 
     @staticmethod
     def _group(x: Tensor, along_time: bool) -> Tensor:
-        """[b, h, moments * places, e] => [b, h, places, moments, e] along time, else [..., moments, places,
-        e].
-        """
-        x = x.unflatten(2, (-1, PLACES))
+        """[b, h, moments * places, e] => [b, h, places, moments, e], or the axes the other way round."""
+        x = x.reshape(*x.shape[:2], -1, PLACES, x.shape[-1])
         return x.transpose(2, 3) if along_time else x
 
 
@@ -91,7 +90,8 @@ class Block(nn.Module):
         """[b, l, d] => [b, l, d]."""
         x = x + self.timeattn(self.norm3(x), along_time=True)
         x = x + self.attn(self.norm1(x), along_time=False)
-        return x + self.mlp(self.norm2(x))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
 
 
 class Pool(nn.Module):
@@ -112,7 +112,8 @@ class Pool(nn.Module):
         normed = self.norm1(torch.cat([first, x], dim=1))
         first = first + self.self_attn(normed, first_only=True)
         first = first + self.linear2(F.gelu(self.linear1(self.norm2(first))))
-        return first[:, 0]
+        out: Tensor = first[:, 0]
+        return out
 
 
 class _Patches(nn.Module):
@@ -160,7 +161,8 @@ class SyncTower(nn.Module):
             x = block(x)
         x = self.norm(x[:, 1:])
         moments = x.unflatten(1, (SEGMENT_TOKENS, PLACES)).flatten(0, 1)
-        return self.spatial_attn_agg(moments).unflatten(0, (batch, SEGMENT_TOKENS))
+        out: Tensor = self.spatial_attn_agg(moments).unflatten(0, (batch, SEGMENT_TOKENS))
+        return out
 
 
 def load_sync_tower(
@@ -225,7 +227,8 @@ class SynchformerEncoder:
     def _encode(self, segments: Tensor) -> Tensor:
         place = self.tower.cls_token
         pictures = segments.to(place.device).permute(0, 4, 3, 1, 2).float().div(127.5).sub(1)
-        return self.tower(pictures.to(place.dtype)).float().cpu()
+        out: Tensor = self.tower(pictures.to(place.dtype)).float().cpu()
+        return out
 
 
 def synchformer_encoder(

@@ -8,6 +8,7 @@ picture tower. Knows no sound files: it takes spectrograms that are already log-
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,11 +30,11 @@ HEAD_LAYERS, HEAD_HEADS = 3, 8
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Softmax attention over [b, l, d]."""
-    parts = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
+    query, key, value = (x.reshape(*x.shape[:2], heads, -1).transpose(1, 2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
-def _tree(**children: nn.Module) -> nn.Module:
+def _tree(**children: nn.Module) -> Any:
     """A module that only gives names to its children."""
     tree = nn.Module()
     for name, child in children.items():
@@ -49,9 +50,9 @@ class AudioLayer(nn.Module):
         inner = _tree(
             query=nn.Linear(width, width), key=nn.Linear(width, width), value=nn.Linear(width, width)
         )
-        self.attention = _tree(attention=inner, output=_tree(dense=nn.Linear(width, width)))
-        self.intermediate = _tree(dense=nn.Linear(width, 4 * width))
-        self.output = _tree(dense=nn.Linear(4 * width, width))
+        self.attention: Any = _tree(attention=inner, output=_tree(dense=nn.Linear(width, width)))
+        self.intermediate: Any = _tree(dense=nn.Linear(width, 4 * width))
+        self.output: Any = _tree(dense=nn.Linear(4 * width, width))
         self.layernorm_before = nn.LayerNorm(width, eps=AUDIO_EPSILON)
         self.layernorm_after = nn.LayerNorm(width, eps=AUDIO_EPSILON)
 
@@ -60,7 +61,8 @@ class AudioLayer(nn.Module):
         inner, normed = self.attention.attention, self.layernorm_before(x)
         mixed = _attend(inner.query(normed), inner.key(normed), inner.value(normed), AUDIO_HEADS)
         x = x + self.attention.output.dense(mixed)
-        return x + self.output.dense(F.gelu(self.intermediate.dense(self.layernorm_after(x))))
+        out: Tensor = x + self.output.dense(F.gelu(self.intermediate.dense(self.layernorm_after(x))))
+        return out
 
 
 class AudioTower(nn.Module):
@@ -76,7 +78,7 @@ class AudioTower(nn.Module):
             embeddings.register_parameter(name, nn.Parameter(torch.zeros(1, length, width)))
         layers = nn.ModuleList(AudioLayer(width) for _ in range(AUDIO_LAYERS))
         norm = nn.LayerNorm(width, eps=AUDIO_EPSILON)
-        self.ast = _tree(embeddings=embeddings, encoder=_tree(layer=layers), layernorm=norm)
+        self.ast: Any = _tree(embeddings=embeddings, encoder=_tree(layer=layers), layernorm=norm)
         self.freq_attn_agg = Pool(width, AUDIO_HEADS)
 
     def forward(self, spectra: Tensor) -> Tensor:
@@ -89,7 +91,8 @@ class AudioTower(nn.Module):
             x = layer(x)
         x = self.ast.layernorm(x)[:, 2:].unflatten(1, (MEL_PLACES, AUDIO_TOKENS))
         slots = x.transpose(1, 2).flatten(0, 1)  # [b * 6, 12, d]
-        return self.freq_attn_agg(slots).unflatten(0, (len(spectra), AUDIO_TOKENS))
+        out: Tensor = self.freq_attn_agg(slots).unflatten(0, (len(spectra), AUDIO_TOKENS))
+        return out
 
 
 class HeadBlock(nn.Module):
@@ -98,7 +101,9 @@ class HeadBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.ln1, self.ln2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attn = _tree(**{name: nn.Linear(width, width) for name in ("key", "query", "value", "proj")})
+        self.attn: Any = _tree(
+            **{name: nn.Linear(width, width) for name in ("key", "query", "value", "proj")}
+        )
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,7 +111,8 @@ class HeadBlock(nn.Module):
         normed, attn = self.ln1(x), self.attn
         mixed = _attend(attn.query(normed), attn.key(normed), attn.value(normed), HEAD_HEADS)
         x = x + attn.proj(mixed)
-        return x + self.mlp(self.ln2(x))
+        out: Tensor = x + self.mlp(self.ln2(x))
+        return out
 
 
 class OffsetHead(nn.Module):
@@ -118,7 +124,7 @@ class OffsetHead(nn.Module):
         self.OFF_tok = nn.Parameter(torch.zeros(1, 1, width))
         self.MOD_tok = nn.Parameter(torch.zeros(1, 1, width))
         self.vis_in_lnorm, self.aud_in_lnorm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.pos_emb_cfg = nn.Module()
+        self.pos_emb_cfg: Any = nn.Module()
         self.pos_emb_cfg.register_parameter("pos_emb", nn.Parameter(torch.zeros(1, length, width)))
         self.blocks = nn.ModuleList(HeadBlock(width) for _ in range(HEAD_LAYERS))
         self.ln_f = nn.LayerNorm(width)

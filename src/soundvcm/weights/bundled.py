@@ -121,4 +121,22 @@ BUNDLED: tuple[Part, ...] = (
         bytes=7_576_415,
         sha256="be3674323b92b63eabfed717b992d816c5daeb955a3229e45379ce3a594012c5",
     ),
+    Part(
+        name="tiny_codec",
+        file="tiny_codec.safetensors",
+        about="codec of `tiny`: sound to latents and back, trained here on the foley bank",
+        licence="MIT",
+        may="use it for anything, keep the notice",
+        link="https://opensource.org/license/mit",
+        bundled=True,
+    ),
+    Part(
+        name="tiny_network",
+        file="tiny_network.safetensors",
+        about="velocity network of `tiny`, trained here on drawn scenes",
+        licence="MIT",
+        may="use it for anything, keep the notice",
+        link="https://opensource.org/license/mit",
+        bundled=True,
+    ),
 )

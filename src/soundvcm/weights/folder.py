@@ -155,6 +155,9 @@ def verify(name: str, *, fresh: bool = True) -> Check:
     if path is None:
         return Check(row, "missing", place(row), missing_text(row))
     if row.bundled:
+        wrong = mismatch(row, path) if fresh else None  # pip checked it when it was installed
+        if wrong:
+            return Check(row, "damaged", path, f"{wrong}; reinstall soundvcm")
         return Check(row, "ok", path, "inside the package")
     if not fresh and stamped(path):
         return Check(row, "ok", path, "as verified before")
