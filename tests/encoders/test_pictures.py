@@ -53,7 +53,9 @@ def test_the_shape_is_lite0() -> None:
 
 @torch.inference_mode()
 def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
-    """Values of PyPI efficientnet_lite_pytorch in float32; float16 weights leave 0.5 % (float32 ones 1e-6)."""
+    """Values of PyPI efficientnet_lite_pytorch in float32; float16 weights leave 0.5 % (float32 ones
+    1e-6).
+    """
     found = pictures.network(ramp())
     assert found.topk(1).indices.flatten().tolist() == [885, 885]
     expected = torch.tensor(

@@ -1,4 +1,6 @@
-"""Words: the tokenizer's right values, retrieval on written paraphrases, and what the user is told (case 26)."""
+"""Words: the tokenizer's right values, retrieval on written paraphrases, and what the user is told (case
+26).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Onsets: found within 50 ms on sounds whose starts are known; matched as mir_eval matches; energy and motion."""
+"""Onsets: found within 50 ms on sounds whose starts are known; matched as mir_eval matches; energy and
+motion.
+"""
 
 from __future__ import annotations
 

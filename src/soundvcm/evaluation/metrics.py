@@ -1,4 +1,5 @@
-"""The numbers of the field as pure float64 functions of features: no files, no networks, no seeds hidden anywhere.
+"""The numbers of the field as pure float64 functions of features: no files, no networks, no seeds hidden
+anywhere.
 
 FD (Heusel 2017), IS (Salimans 2016), KID (Binkowski 2018), KL of class posteriors, cosine (IB, CLAP), DeSync
 (Synchformer), as the protocol of av-benchmark defines them. Units and counts are the caller's to print.
@@ -30,10 +31,12 @@ class Spread:
 
 
 def frechet_distance(truth: Tensor, made: Tensor) -> float:
-    """Squared Frechet (2-Wasserstein) distance of the Gaussians fitted to two sets [n, d] and [m, d], n and m >= 2.
+    """Squared Frechet (2-Wasserstein) distance of the Gaussians fitted to two sets [n, d] and [m, d], n
+    and m >= 2.
 
-    |mean difference|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2). With S = A^T A of the centred rows the last trace is
-    the nuclear norm of A1 A2^T: no matrix root, never complex or negative, exact for fewer rows than columns.
+    |mean difference|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2). With S = A^T A of the centred rows the last
+    trace is the nuclear norm of A1 A2^T: no matrix root, never complex or negative, exact for fewer rows
+    than columns.
 
     Raises:
         InputError: fewer than 2 rows, or a row that is not finite (its number is named).
@@ -52,7 +55,9 @@ def frechet_distance(truth: Tensor, made: Tensor) -> float:
 
 
 def few_samples(truth: Tensor, made: Tensor) -> str | None:
-    """What to say beside a Frechet distance whose sets are no larger than the features are wide, else None."""
+    """What to say beside a Frechet distance whose sets are no larger than the features are wide, else
+    None.
+    """
     count = min(len(truth), len(made))
     if count > truth.shape[1]:
         return None
@@ -60,7 +65,8 @@ def few_samples(truth: Tensor, made: Tensor) -> str | None:
 
 
 def kl_divergence(truth_logits: Tensor, made_logits: Tensor) -> float:
-    """Mean over items of KL(truth || made), softmax of logits [n, classes], in nats; the direction is part of it.
+    """Mean over items of KL(truth || made), softmax of logits [n, classes], in nats; the direction is part
+    of it.
 
     Raises:
         InputError: if nothing is given or an item is not finite.
@@ -103,7 +109,8 @@ def kernel_distance(
 ) -> Spread:
     """KID: unbiased squared MMD of features [n, d] and [m, d] under the kernel (x . y / d + 1)^3.
 
-    Mean over random subsets, which are as large as the smaller set allows; a slightly negative value means "no difference seen".
+    Mean over random subsets, which are as large as the smaller set allows; a slightly negative value means
+    "no difference seen".
 
     Raises:
         InputError: fewer than 2 rows or a row that is not finite.

@@ -1,4 +1,5 @@
-"""When sounds start, without any network: onset times, their agreement within 50 ms, and energy against motion.
+"""When sounds start, without any network: onset times, their agreement within 50 ms, and energy against
+motion.
 
 Spectral flux with log compression and an adaptive threshold (Dixon 2006, Boeck and Widmer 2013); matching as
 mir_eval defines onset F1: one to one, as many pairs as possible. Numpy only; knows no files and no pictures.
@@ -107,7 +108,8 @@ def onset_strength(wave: ArrayLike, sample_rate: int) -> Floats:
 def match_onsets(truth: ArrayLike, found: ArrayLike, tolerance: float = TOLERANCE_SECONDS) -> OnsetMatch:
     """Precision, recall and F1 of found onset times (s) against true ones: the largest one-to-one matching.
 
-    On a line the greedy walk in order of time is optimal: both lists increase, and every window is equally wide.
+    On a line the greedy walk in order of time is optimal: both lists increase, and every window is equally
+    wide.
 
     Raises:
         InputError: for times that are not finite.
@@ -135,7 +137,9 @@ def match_onsets(truth: ArrayLike, found: ArrayLike, tolerance: float = TOLERANC
 
 
 def energy(wave: ArrayLike, sample_rate: int, rate: float = 25.0) -> Floats:
-    """Loudness curve of a mono wave [s]: root mean square within each 1 / rate s, floor(seconds x rate) values."""
+    """Loudness curve of a mono wave [s]: root mean square within each 1 / rate s, floor(seconds x rate)
+    values.
+    """
     signal = np.asarray(wave, dtype=np.float64)
     count = int(len(signal) * rate / sample_rate + 1e-9)
     edges = np.round(np.arange(count + 1) * sample_rate / rate).astype(int)
@@ -147,7 +151,8 @@ def energy(wave: ArrayLike, sample_rate: int, rate: float = 25.0) -> Floats:
 def motion_correlation(wave: ArrayLike, sample_rate: int, motion: ArrayLike, rate: float = 25.0) -> float:
     """Correlation of the sound's energy with a motion curve [g] (at `rate` a second), -1 .. 1.
 
-    Nan if one of them is constant. Both are smoothed over 0.12 s and compressed by a square root, so that one loud moment does not decide alone.
+    Nan if one of them is constant. Both are smoothed over 0.12 s and compressed by a square root, so that
+    one loud moment does not decide alone.
     """
     loud, moving = energy(wave, sample_rate, rate), np.asarray(motion, dtype=np.float64).reshape(-1)
     count = min(len(loud), len(moving))
