@@ -1,10 +1,11 @@
 """The embedded codec: 16 kHz sound <-> 31.25 latents a second, in about six million parameters.
 
 wave => log-mel => principal components + ConvNeXt correction => moments
-latents => mel + ConvNeXt correction => magnitudes => phases by fast Griffin-Lim => wave
+latents => mel + ConvNeXt correction => magnitudes and their spread => phases by fast Griffin-Lim => wave
 Both halves start as a linear codec of the mel spectrum (the principal components of the training sounds) and
-learn what that misses; phases are found by iteration (`phases`), because a network small enough to train on a
-CPU finds magnitudes well and phases badly (docs/decisions.md). Knows nothing of pictures, text or training.
+learn what that misses. The decoder says how large each magnitude is and how sure that is; what is unsure
+(noise) is drawn, or rain would sound like an organ. Phases are found by iteration, because a network small
+enough to train on a CPU finds them badly (docs/decisions.md). Knows nothing of pictures, text or training.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundvcm.codec.phases import find_phases
+from soundvcm.codec.phases import find_phases, fixed_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel
 from soundvcm.config import Config
 from soundvcm.records import Moments
 from soundvcm.shapes import check_shape
 
 FLOOR = 0.01  # magnitudes are predicted as log(magnitude + FLOOR)
+SPREADS = (0.02, 0.9)  # least and greatest standard deviation of a log magnitude; that of pure noise is 0.64
 
 
 class NeuralCodecConfig(Config):
@@ -52,7 +54,7 @@ class NeuralCodecConfig(Config):
     encoder_blocks: int = 4
     decoder_blocks: tuple[int, int, int] = (2, 3, 4)
     head_fft: int = 512
-    iterations: int = 16
+    iterations: int = 8
 
 
 class ConvNeXt(nn.Module):
@@ -99,7 +101,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [b, n, c] -> log magnitudes [b, bins, 4n]: linear mel over the bins, plus a correction."""
+    """Latents [b, n, c] -> log magnitudes [b, bins, 4n] (linear mel plus a correction) and their spread."""
 
     spread: Tensor
 
@@ -117,19 +119,23 @@ class Decoder(nn.Module):
         self.fast = nn.Sequential(*(ConvNeXt(config.fast_width) for _ in range(fast)))
         self.norm = nn.LayerNorm(config.fast_width, eps=1e-6)
         self.head = nn.Linear(config.fast_width, bins)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.doubt = nn.Linear(config.fast_width, bins)
+        for layer in (self.head, self.doubt):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.register_buffer("spread", bins_from_mel(config.mels, bins, config.sample_rate), persistent=False)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """[b, n, c] -> log(magnitude + FLOOR), float32 [b, bins, 4n]."""
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """[b, n, c] -> log(magnitude + FLOOR) and its standard deviation, both float32 [b, bins, 4n]."""
         x = latents.transpose(1, 2)
         mel = self.mel(x)
         h = self.middle(self.up(self.slow(self.stem(x))) + self.join(mel))
         h = self.fast(self.up_fast(h))
-        correction = self.head(self.norm(h.transpose(1, 2))).transpose(1, 2)
+        h = self.norm(h.transpose(1, 2))
         finer = F.interpolate(LogMel.undo(mel.float()), scale_factor=2, mode="linear")
-        return torch.matmul(self.spread, finer) + correction.float()
+        size = torch.matmul(self.spread, finer) + self.head(h).transpose(1, 2).float()
+        low, high = SPREADS
+        return size, low + (high - low) * torch.sigmoid(self.doubt(h).transpose(1, 2).float() - 1.0)
 
 
 class NeuralCodec(nn.Module):
@@ -169,16 +175,18 @@ class NeuralCodec(nn.Module):
         mean, log_variance = self.encoder(self.mel(F.pad(wave, (0, short)))).chunk(2, dim=-1)
         return Moments(mean, torch.exp(0.5 * log_variance.clamp(-14.0, 6.0)))
 
-    def magnitudes(self, latents: Tensor) -> Tensor:
-        """[b, n, c] -> magnitudes [b, bins, 4n] of windows of `head_fft` samples, hop / 2 apart."""
-        log_magnitudes: Tensor = self.decoder(latents)
-        return (torch.exp(log_magnitudes.clamp(max=8.0)) - FLOOR).clamp_min(0.0)
+    def magnitudes(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """[b, n, c] -> magnitudes [b, bins, 4n] of windows hop / 2 apart, and the spread of their logs."""
+        size, spread = self.decoder(latents)
+        return (torch.exp(size.clamp(max=8.0)) - FLOOR).clamp_min(0.0), spread
 
     def decode(self, latents: Tensor) -> Tensor:
         """[b, n, c] -> wave [b, n * latent_hop]; the same latents give the same wave."""
         check_shape("latents", latents, f"b n {self.dim}")
         config = self.config
-        return find_phases(self.magnitudes(latents), config.head_fft, config.hop // 2, config.iterations)
+        size, spread = self.magnitudes(latents)
+        drawn = size * torch.exp(spread * fixed_noise(size))
+        return find_phases(drawn, config.head_fft, config.hop // 2, config.iterations)
 
     @torch.no_grad()
     def start_linear(self, waves: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Phases for given magnitudes: fast Griffin-Lim (Perraudin et al. 2013), from a fixed start.
+"""Phases for given magnitudes: fast Griffin-Lim (Perraudin et al. 2013), from a fixed start; fixed noise.
 
 The start is drawn from a fixed seed frame by frame, so that the same magnitudes give the same wave and a
 longer sound begins like a shorter one. Knows spectra only.
@@ -15,6 +15,12 @@ from soundvcm.codec.spectra import frames_of, overlap_add
 
 MOMENTUM = 0.99
 _SEED = 20130
+
+
+def fixed_noise(like: Tensor) -> Tensor:
+    """Standard normal numbers [bins, t], the same for every row [b, bins, t] and every call."""
+    generator = torch.Generator().manual_seed(_SEED + 1)
+    return torch.randn((like.shape[2], like.shape[1]), generator=generator).T.to(like.device)
 
 
 def find_phases(magnitudes: Tensor, fft: int, hop: int, iterations: int) -> Tensor:

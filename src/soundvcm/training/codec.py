@@ -29,6 +29,8 @@ class CodecTrainingConfig(Config):
     Attributes:
         codec: sizes of the codec.
         steps: optimizer steps in all.
+        decoder_from: share of the steps after which the encoder stays as it is and only the decoder learns,
+            from the averaged weights, with a rate that falls anew; latents made from then on stay valid.
         batch: rows of `seconds` a step.
         rate: AdamW learning rate, falling to a fiftieth on a cosine.
         kl_weight: weight of the divergence of the posterior from N(0, I), per latent value.
@@ -37,7 +39,8 @@ class CodecTrainingConfig(Config):
     """
 
     codec: NeuralCodecConfig = NeuralCodecConfig()
-    steps: int = 1500
+    steps: int = 2400
+    decoder_from: float = 0.625
     batch: int = 16
     seconds: float = 1.536
     rate: float = 1e-3
@@ -63,6 +66,29 @@ class CodecRun:
         )
         self.loss = MagnitudeLoss(config.codec)
 
+    @property
+    def turn(self) -> int:
+        """Step at which the encoder settles."""
+        return round(self.config.decoder_from * self.config.steps)
+
+    def _rate(self) -> float:
+        """Rising over 100 steps, then falling on a cosine; once for both halves, once for the decoder."""
+        settled = self.step >= self.turn
+        done = self.step - (self.turn if settled else 0)
+        span = max(1, self.config.steps - self.turn if settled else self.turn)
+        share = 0.02 + 0.49 * (1 + math.cos(math.pi * done / span))
+        return self.config.rate * min(1.0, (done + 1) / 100) * share * (0.5 if settled else 1.0)
+
+    def _settle(self) -> None:
+        """Go on from the averaged weights with a fixed encoder."""
+        self.codec.load_state_dict(self.average)
+        self.codec.encoder.requires_grad_(False)
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        learning = [value for value in self.codec.parameters() if value.requires_grad]
+        return torch.optim.AdamW(learning, self.config.rate, (0.9, 0.98), weight_decay=1e-3)
+
     def _waves(self, step: int) -> Tensor:
         samples = round(self.config.seconds * self.config.codec.sample_rate)
         return self.snippets.batch(step % 2**32, self.config.batch, samples)
@@ -70,19 +96,20 @@ class CodecRun:
     def advance(self) -> dict[str, float]:
         """One step; returns the loss terms."""
         config = self.config
-        warm = min(1.0, (self.step + 1) / 100)
-        rate = config.rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * self.step / config.steps)))
+        if self.step == self.turn:
+            self._settle()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate()
         wave = self._waves(self.step)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
             moments = self.codec.encode(wave)
             mean, std = moments.mean.float(), moments.std.float()
             made = self.codec.magnitudes(mean + std * torch.randn(mean.shape, generator=generator))
-        terms = self.loss(made, wave)
+        terms = self.loss(*made, wave)
         terms["kl"] = 0.5 * (mean.square() + std.square() - 1 - 2 * torch.log(std)).mean()
-        loss = terms["log"] + 0.5 * terms["bands"] + terms["root"] + config.kl_weight * terms["kl"]
+        loss = 0.3 * terms["doubt"] + terms["log"] + 0.5 * terms["bands"] + terms["root"]
+        loss = loss + config.kl_weight * terms["kl"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
@@ -114,6 +141,9 @@ class CodecRun:
 
         self.codec.load_state_dict(part("codec"))
         self.average = part("average")
+        if step > self.turn:
+            self.codec.encoder.requires_grad_(False)
+            self.optimizer = self._optimizer()
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer").items():
             index, field = name.split(".", 1)

@@ -1,4 +1,4 @@
-"""What the embedded codec is trained by: differences of magnitudes, as a listener weighs them.
+"""What the embedded codec is trained by: how likely and how far off its magnitudes are.
 
 Knows magnitudes and waves only.
 """
@@ -16,7 +16,7 @@ QUIET = 0.05  # what is below this magnitude (about -65 dB of a full tone) is le
 
 
 class MagnitudeLoss(nn.Module):
-    """Three mean absolute differences: of log magnitudes, of log mel bands, of roots (loud partials)."""
+    """Likelihood of the log magnitudes, and differences of log mel bands and of roots (loud partials)."""
 
     window: Tensor
     filters: Tensor
@@ -28,13 +28,18 @@ class MagnitudeLoss(nn.Module):
         filters = mel_triangles(64, self.fft // 2 + 1, config.sample_rate)
         self.register_buffer("filters", filters, persistent=False)
 
-    def forward(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
-        """Magnitudes [b, bins, t] against those of the wave [b, s] -> {"log", "bands", "root"}."""
+    def forward(self, made: Tensor, spread: Tensor, wave: Tensor) -> dict[str, Tensor]:
+        """Magnitudes and spreads [b, bins, t] against the wave [b, s] -> {"log", "doubt", "bands", "root"}.
+
+        "doubt" is the negative log-likelihood of a normal law with that spread, up to a constant.
+        """
         real = frames_of(wave, self.fft, self.hop, self.window).abs()
         bands = [torch.log(torch.matmul(self.filters, x) + QUIET) for x in (made, real)]
         roots = [torch.sqrt(x + 1e-4) for x in (made, real)]
+        miss = torch.log(made + QUIET) - torch.log(real + QUIET)
         return {
-            "log": F.l1_loss(torch.log(made + QUIET), torch.log(real + QUIET)),
+            "log": miss.abs().mean(),
+            "doubt": (0.5 * (miss / spread).square() + torch.log(spread)).mean(),
             "bands": F.l1_loss(bands[0], bands[1]),
             "root": F.l1_loss(roots[0], roots[1]),
         }
