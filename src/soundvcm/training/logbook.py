@@ -31,14 +31,14 @@ class Logbook:
     """
 
     def __init__(self, run_dir: Path, *, step: int = 0, tensorboard: bool = False) -> None:
+        if tensorboard and find_spec("tensorboard") is None:
+            raise MissingExtraError("tensorboard", "train")
         Path(run_dir).mkdir(parents=True, exist_ok=True)
         self.path = Path(run_dir) / "log.jsonl"
         _cut(self.path, step)
         self._file = self.path.open("a", encoding="utf-8")
         self._board: Any = None
         if tensorboard:
-            if find_spec("tensorboard") is None:
-                raise MissingExtraError("tensorboard", "train")
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(Path(run_dir) / "tensorboard"), purge_step=step)
