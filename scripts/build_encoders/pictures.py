@@ -61,7 +61,7 @@ def meanings(work: Path, words: WordsEncoder) -> Tensor:
     """[1000, dim]: words("a photo of a LABEL"), with half of words(KIND) where a common word names its kind.
 
     A static table does not know that a brambling is a bird; WordNet, on which ImageNet stands, does. On
-    337 labels of things that sound the nearest of 59 sound prompts is right for 89 % with it, for 62 %
+    337 labels of things that sound the nearest of 58 sound prompts is right for 89 % with it, for 62 %
     without.
     """
     labels, offsets = sources.imagenet_labels(work)
