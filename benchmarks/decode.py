@@ -2,8 +2,8 @@
 
     python benchmarks/decode.py [--folder DIR] [--repeat 3]
 
-Makes 1080p30, 4K60 and a ten-minute file once, then runs every reader in its own process. CPU seconds count all
-threads and are what to compare on a shared machine.
+Makes 1080p30, 4K60 and a ten-minute file once, then runs every reader in its own process. CPU seconds count
+all threads and are what to compare on a shared machine.
 """
 
 from __future__ import annotations
@@ -76,13 +76,27 @@ def ffmpeg(path: str, start: int) -> None:
     """The same pictures by two filters of the ffmpeg command."""
     graph = "split[a][b];[a]fps=8,scale=224:224:flags=bicubic[s];[b]fps=25,scale=64:64:flags=bicubic[y]"
     raw = ["-pix_fmt", "rgb24", "-f", "rawvideo", os.devnull]
-    command = ["ffmpeg", "-v", "error", "-y", "-ss", str(start), "-t", "8", "-i", path, "-filter_complex", graph]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-y",
+        "-ss",
+        str(start),
+        "-t",
+        "8",
+        "-i",
+        path,
+        "-filter_complex",
+        graph,
+    ]
     subprocess.run([*command, "-map", "[s]", *raw, "-map", "[y]", *raw], check=True)
 
 
 def measure(reader: str, path: Path, start: int) -> tuple[float, float, float]:
     """(wall s, CPU s, peak MB) of one run in its own process, less the start of Python and its imports."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import decode; decode.inside{(reader, str(path), start)!r}"
+    home, call = str(Path(__file__).parent), (reader, str(path), start)
+    code = f"import sys; sys.path.insert(0, {home!r}); import decode; decode.inside{call!r}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     wall, cpu, peak = map(float, done.stdout.split())
     return wall, cpu, peak
@@ -106,7 +120,8 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     readers = [one for one in READERS if one != "ffmpeg" or shutil.which("ffmpeg")]
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, PyAV {av.__version__}; best of {chosen.repeat}")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {os.cpu_count()} cores, PyAV {av.__version__}; best of {chosen.repeat}")
     print("| file | reader | wall s | CPU s | CPU / bare | peak MB |\n|---|---|---|---|---|---|")
     for title, (name, width, height, rate, seconds, start) in FILES.items():
         path = chosen.folder / name
@@ -117,7 +132,9 @@ def main() -> None:
             runs = [measure(reader, path, start) for _ in range(chosen.repeat)]
             wall, cpu, peak = min(r[0] for r in runs), min(r[1] for r in runs), max(r[2] for r in runs)
             base = base or cpu
-            print(f"| {title} | {reader} | {wall:.2f} | {cpu:.2f} | {cpu / base:.2f} | {peak:.0f} |", flush=True)
+            print(
+                f"| {title} | {reader} | {wall:.2f} | {cpu:.2f} | {cpu / base:.2f} | {peak:.0f} |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python scripts/fuzz_media.py --seconds 600 --seed 1
 
-Small valid files of every container are damaged (flipped bytes, cut, doubled, moved and zeroed pieces, numbers at the
-edges of their range) and read and muxed. Counts go to the screen; a file that breaks the rule is kept in --keep.
+Small valid files of every container are damaged (flipped bytes, cut, doubled, moved and zeroed pieces,
+numbers at the edges of their range) and read and muxed. Counts go to the screen; a file that breaks the rule
+is kept in --keep.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def treat(path: Path, folder: Path, rng: np.random.Generator) -> str:
     return "/".join(outcomes)
 
 
-def run(seeds: list[Path], rng: np.random.Generator, count: int, keep: Path) -> tuple[collections.Counter[str], float]:
+def run(
+    seeds: list[Path], rng: np.random.Generator, count: int, keep: Path
+) -> tuple[collections.Counter[str], float]:
     """Damage and treat `count` files; the counts of outcomes and the longest time one took."""
     found: collections.Counter[str] = collections.Counter()
     slowest = 0.0
@@ -126,7 +129,8 @@ def make_seeds(folder: Path) -> list[Path]:
         ".mkv": ("libx264", "yuv420p", "flac"), ".webm": ("libvpx", "yuv420p", None),
         ".avi": ("mpeg4", "yuv420p", "pcm_s16le"), ".ts": ("libx264", "yuv420p", "aac"),
         ".flv": ("flv", "yuv420p", "aac"), ".mpg": ("mpeg2video", "yuv420p", None),
-        ".nut": ("ffv1", "yuv420p", "pcm_s16le"), ".h264": ("libx264", "yuv420p", None), ".ogv": ("libvpx", "yuv420p", None),
+        ".nut": ("ffv1", "yuv420p", "pcm_s16le"), ".h264": ("libx264", "yuv420p", None),
+        ".ogv": ("libvpx", "yuv420p", None),
         ".asf": ("msmpeg4", "yuv420p", None),
     }  # fmt: skip
     found = []
@@ -137,7 +141,9 @@ def make_seeds(folder: Path) -> list[Path]:
         path = folder / f"seed{suffix}"
         kind = "ogg" if suffix == ".ogv" else None
         found.append(write_video(path, moving, 20, 25, codec=codec, pix_fmt=form, sounds=sounds, kind=kind))
-    found.append(write_video(folder / "seed.m4v", moving, 20, 25, faststart=True, turn=90, b_frames=2, options={}))
+    found.append(
+        write_video(folder / "seed.m4v", moving, 20, 25, faststart=True, turn=90, b_frames=2, options={})
+    )
     found.append(write_gif(folder / "seed.gif", 12))
     found.append(write_picture(folder / "seed.png", moving(3), "rgb24"))
     found.append(write_picture(folder / "seed.jpg", moving(3), "yuvj420p"))
@@ -157,14 +163,18 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=160)
-    parser.add_argument("--one", action="store_true", help="one batch in this process (used by the command itself)")
+    parser.add_argument(
+        "--one", action="store_true", help="one batch in this process (used by the command itself)"
+    )
     parser.add_argument("--keep", type=Path, default=Path("fuzz_findings"))
     chosen = parser.parse_args()
     chosen.keep.mkdir(exist_ok=True)
     if chosen.one:
         with tempfile.TemporaryDirectory() as name:
             seeds = make_seeds(Path(name))
-            found, slowest = run(seeds, np.random.default_rng(chosen.seed), chosen.batch, chosen.keep / f"{chosen.seed}.bin")
+            found, slowest = run(
+                seeds, np.random.default_rng(chosen.seed), chosen.batch, chosen.keep / f"{chosen.seed}.bin"
+            )
         for kind, count in sorted(found.items()):
             print(kind, count)
         print("slowest", round(slowest, 2))

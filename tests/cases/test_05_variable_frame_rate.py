@@ -11,7 +11,9 @@ from clips import RAMP, Clips, decoded_sound, packet_md5, shown_times
 from soundvcm.media import mux, read_frames
 from soundvcm.records import FrameSpec
 
-RIGHT = "0 3 7 11 15 18 22 26 30 33 37 41 45 48 52 56 60 63 66 69 75 78 81 84 90 93 96 99 105 108 111"  # from the case
+RIGHT = (  # from the case
+    "0 3 7 11 15 18 22 26 30 33 37 41 45 48 52 56 60 63 66 69 75 78 81 84 90 93 96 99 105 108 111"
+)
 
 
 def test_pictures_by_time(clips: Clips) -> None:

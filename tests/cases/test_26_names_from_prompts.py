@@ -11,7 +11,8 @@ import pytest
 from soundvcm.media import output_paths, prompt_stem, save_sound
 
 PROMPTS = [
-    "", "   ", "waves " * 200, "海浪" * 45, 'a/b\\c:d*e?"<>|\n', "🎉🌊", "x" * 10_000, "con", "NUL.txt", "..", "-rf",
+    "", "   ", "waves " * 200, "海浪" * 45, 'a/b\\c:d*e?"<>|\n', "🎉🌊", "x" * 10_000, "con",
+    "NUL.txt", "..", "-rf",
     "trailing. ", "नमस्ते दुनिया", "e\u0301cole", "\x00\x1f", "a" * 99 + "é",
 ]  # fmt: skip
 

@@ -61,7 +61,11 @@ def test_late_pictures_are_dropped_and_told() -> None:
 def test_parts_joined_where_timestamps_begin_anew() -> None:
     clock = FrameClock(MS, [Fraction(25)])
     pts = [5000, 5040, 0, 40, 80]
-    assert places(clock, [*[5000 + 40 * k for k in range(50)], *pts[2:]])[-3:] == [2, 2 + MS * 40, 2 + MS * 80]
+    assert places(clock, [*[5000 + 40 * k for k in range(50)], *pts[2:]])[-3:] == [
+        2,
+        2 + MS * 40,
+        2 + MS * 80,
+    ]
     assert "jump 1 time(s)" in clock.warnings()[0]
 
 
@@ -96,7 +100,8 @@ def test_after_a_seek_the_origin_stays() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "tidy"),
-    [(25, 25), (2997 / 100, Fraction(30000, 1001)), (Fraction(2997, 125), Fraction(24000, 1001)), (59.94, Fraction(60000, 1001)),
+    [(25, 25), (2997 / 100, Fraction(30000, 1001)), (Fraction(2997, 125), Fraction(24000, 1001)),
+     (59.94, Fraction(60000, 1001)),
      (12.5, Fraction(25, 2)), (0, None), (-3, None), (90_000, None), (None, None), (29.999, 30)],
 )  # fmt: skip
 def test_rates_are_tidied(rate: float, tidy: Fraction | None) -> None:

@@ -15,10 +15,14 @@ from soundvcm.media.encode_sound import codec_rate
 @pytest.mark.parametrize(
     ("codec", "wanted", "alpha", "suffix", "copy"),
     [
-        ("h264", ".mp4", False, ".mp4", True), ("h264", ".MP4", False, ".mp4", True), ("h264", ".mkv", False, ".mkv", True),
-        ("h264", ".webm", False, ".mp4", True), ("ffv1", ".mp4", False, ".mkv", True), ("prores", ".mp4", False, ".mov", True),
-        ("vp9", ".mp4", True, ".webm", True), ("vp9", ".mp4", False, ".mp4", True), ("vp8", ".mp4", False, ".webm", True),
-        ("gif", ".mp4", False, ".mp4", False), ("libdav1d", ".webm", False, ".webm", True), ("theora", ".mov", False, ".mkv", True),
+        ("h264", ".mp4", False, ".mp4", True), ("h264", ".MP4", False, ".mp4", True),
+        ("h264", ".mkv", False, ".mkv", True),
+        ("h264", ".webm", False, ".mp4", True), ("ffv1", ".mp4", False, ".mkv", True),
+        ("prores", ".mp4", False, ".mov", True),
+        ("vp9", ".mp4", True, ".webm", True), ("vp9", ".mp4", False, ".mp4", True),
+        ("vp8", ".mp4", False, ".webm", True),
+        ("gif", ".mp4", False, ".mp4", False), ("libdav1d", ".webm", False, ".webm", True),
+        ("theora", ".mov", False, ".mkv", True),
         ("vp9", ".mkv", True, ".mkv", True), ("strange", ".mkv", False, ".mkv", False),
     ],
 )  # fmt: skip

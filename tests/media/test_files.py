@@ -42,7 +42,10 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match="cannot be written"), whole_file(tmp_path / "file" / "a.wav"):
         pass
-    with pytest.raises(MediaError, match="is the input itself"), whole_file(tmp_path / "file", never=tmp_path / "file"):
+    with (
+        pytest.raises(MediaError, match="is the input itself"),
+        whole_file(tmp_path / "file", never=tmp_path / "file"),
+    ):
         pass
     assert not same_file(tmp_path / "x", tmp_path / "y") and same_file(tmp_path / "x", tmp_path / "." / "x")
 

@@ -11,7 +11,9 @@ from soundvcm.media.loudness import k_weighting
 
 
 def sine(level_db: float, seconds: float, rate: int = 48_000, pitch: float = 1000.0) -> np.ndarray:  # type: ignore[type-arg]
-    return (10 ** (level_db / 20) * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+    return (
+        10 ** (level_db / 20) * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
+    ).astype(np.float32)
 
 
 def test_coefficients_of_the_standard_at_48_khz() -> None:
@@ -45,7 +47,9 @@ def test_silence_and_short_sounds() -> None:
 
 def test_true_peak_between_the_samples() -> None:
     rate = 48_000
-    wave = np.sin(2 * np.pi * rate / 4 * np.arange(4800) / rate + np.pi / 4).astype(np.float32)  # samples at 0.707
+    wave = np.sin(2 * np.pi * rate / 4 * np.arange(4800) / rate + np.pi / 4).astype(
+        np.float32
+    )  # samples at 0.707
     assert abs(np.abs(wave).max() - 0.7071) < 1e-4 and abs(true_peak(wave, rate) - 1) < 0.02
     assert true_peak(np.zeros((1, 0), np.float32), rate) == 0
 
@@ -60,4 +64,6 @@ def test_reaching_a_loudness() -> None:
     assert true_peak(out, rate) <= 10 ** (-1 / 20) + 1e-3
     assert any("would exceed the true peak" in line for line in report.messages)
     out, report = apply_levels(sine(-60, 3)[None], rate, Levels("loudness", target=-23))
-    assert report.gain_db == pytest.approx(20) and any("amplified by 20 dB only" in line for line in report.messages)
+    assert report.gain_db == pytest.approx(20) and any(
+        "amplified by 20 dB only" in line for line in report.messages
+    )

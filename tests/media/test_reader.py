@@ -1,4 +1,6 @@
-"""Files of many kinds: streams that begin anywhere, have gaps, no timestamps, covers, several tracks, odd formats."""
+"""Files of many kinds: streams that begin anywhere, have gaps, no timestamps, covers, several tracks, odd
+formats.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ KINDS = {
     "a.webm": ("libvpx-vp9", "yuv420p"), "a.avi": ("mpeg4", "yuv420p"), "a.ts": ("libx264", "yuv420p"),
     "a.flv": ("flv", "yuv420p"), "a.mpg": ("mpeg2video", "yuv420p"), "a.nut": ("ffv1", "gray"),
     "a.asf": ("msmpeg4", "yuv420p"), "a.ogv": ("libvpx", "yuv420p"), "a.m2ts": ("mpeg2video", "yuv422p"),
-    "b.mkv": ("mjpeg", "yuvj444p"), "b.mov": ("png", "rgba"), "b.avi": ("rawvideo", "bgr24"), "c.mkv": ("libx264rgb", "rgb24"),
+    "b.mkv": ("mjpeg", "yuvj444p"), "b.mov": ("png", "rgba"), "b.avi": ("rawvideo", "bgr24"),
+    "c.mkv": ("libx264rgb", "rgb24"),
     "b.mp4": ("libsvtav1", "yuv420p10le"),
 }  # fmt: skip
 
@@ -48,7 +51,9 @@ def test_any_container_and_pixel_format(tmp_path: Path, name: str) -> None:
 def test_streams_begin_anywhere(tmp_path: Path, suffix: str, first: int) -> None:
     if first < 0 and suffix == ".mkv":
         pytest.skip("Matroska shifts them itself")
-    path = write_video(tmp_path / f"a{suffix}", luma_ramp(range(50)), 50, 25, options=LOSSLESS, first_tick=first)
+    path = write_video(
+        tmp_path / f"a{suffix}", luma_ramp(range(50)), 50, 25, options=LOSSLESS, first_tick=first
+    )
     footage = read_frames(path, SPECS)
     shown = (footage.frames["sync"].float().mean(dim=(1, 2, 3)) / 1.1643).round().int().tolist()
     assert len(shown) == (30 if first < 0 and suffix == ".mp4" else 50)  # an edit list hides what is before 0
@@ -207,7 +212,9 @@ def test_ranges(clips: Clips) -> None:
     looped = read_frames(path, SPECS, seconds=8, beyond="loop")
     whole = read_frames(path, SPECS).frames["sync"]
     assert looped.frames["sync"].shape[0] == 200 and (looped.frames["sync"][61:122] == whole).all()
-    assert read_frames(path, SPECS, seconds="2.4405").seconds == Fraction("2.4405")  # within a millisecond: no fuss
+    assert read_frames(path, SPECS, seconds="2.4405").seconds == Fraction(
+        "2.4405"
+    )  # within a millisecond: no fuss
 
 
 def test_several_threads_read_at_once(clips: Clips) -> None:
@@ -234,7 +241,9 @@ def test_facts(clips: Clips) -> None:
 
 
 def test_changing_size_within_a_stream(tmp_path: Path) -> None:
-    parts = [write_video(tmp_path / f"{k}.ts", lambda n, k=k: moving(n, 32 * k, 32 * k), 10, 25) for k in (1, 2)]
+    parts = [
+        write_video(tmp_path / f"{k}.ts", lambda n, k=k: moving(n, 32 * k, 32 * k), 10, 25) for k in (1, 2)
+    ]
     both = tmp_path / "both.ts"
     both.write_bytes(b"".join(part.read_bytes() for part in parts))
     footage = read_frames(both, {"sync": FrameSpec(Fraction(25), 16, 16, "cover")})

@@ -33,7 +33,11 @@ def test_exact_stretch_is_torch_bicubic_antialias() -> None:
 def test_exact_cover_is_resize_then_centre_crop() -> None:
     small = Fitter(FrameSpec(Fraction(25), 22, 22, "cover", True))(NOISE)
     right = torch.nn.functional.interpolate(
-        planes(NOISE).contiguous(), (22, int(22 * 160 / 90)), mode="bicubic", antialias=True, align_corners=False
+        planes(NOISE).contiguous(),
+        (22, int(22 * 160 / 90)),
+        mode="bicubic",
+        antialias=True,
+        align_corners=False,
     )
     left = round((right.shape[3] - 22) / 2)
     assert (small == right[0, :, :, left : left + 22].permute(1, 2, 0)).all()
@@ -62,8 +66,8 @@ def test_the_decoders_scaler_is_near_torchs(tmp_path: Path, fit: str) -> None:
 def test_colours_are_right_after_scaling(tmp_path: Path) -> None:
     for value in (0, 5, 11, 128, 250, 255):
         path = write_video(
-            tmp_path / f"{value}.mp4", lambda k, v=value: np.full((48, 64, 3), v, np.uint8), 2, 25, options=LOSSLESS,  # type: ignore[misc]
-            pix_fmt="yuv444p",
+            tmp_path / f"{value}.mp4", lambda k, v=value: np.full((48, 64, 3), v, np.uint8),  # type: ignore[misc]
+            2, 25, options=LOSSLESS, pix_fmt="yuv444p",
         )  # fmt: skip
         found = read_frames(path, {"a": FrameSpec(Fraction(1), 24, 24)}).frames["a"]
         assert (found.int() - value).abs().max() <= 1

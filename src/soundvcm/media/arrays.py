@@ -26,7 +26,8 @@ def is_array(source: object) -> bool:
 
 
 def as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """[f, h, w, 3] uint8 from an array, tensor or sequence of pictures; grey [f, h, w] is repeated to three colours.
+    """[f, h, w, 3] uint8 from an array, tensor or sequence of pictures; grey [f, h, w] is repeated to three
+    colours.
 
     Raises:
         ShapeError: for another number of axes or colours, or no frame at all.

@@ -1,8 +1,9 @@
 """The rules of time: from a stream's timestamps to exact seconds since its first shown picture.
 
-Fractions throughout. Rounded timestamps (milliseconds in Matroska and FLV) are put back on the stream's own frame
-grid where they lie within one tick of it, so 24 pictures a second stay 24. Missing timestamps are counted on, late
-pictures dropped, jumps joined, each with a count for the warnings. Knows no files and no pictures.
+Fractions throughout. Rounded timestamps (milliseconds in Matroska and FLV) are put back on the stream's own
+frame grid where they lie within one tick of it, so 24 pictures a second stay 24. Missing timestamps are
+counted on, late pictures dropped, jumps joined, each with a count for the warnings. Knows no files and no
+pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _LONGEST_HOLD = Fraction(3600)
 
 
 def tidy_rate(rate: Fraction | float | int | None) -> Fraction | None:
-    """A measured frame rate as the standard one (n or n x 1000/1001) within 0.02 %, or itself; None if unusable."""
+    """A measured frame rate as the standard one (n or n x 1000/1001) within 0.02 %, or itself; None if
+    unusable.
+    """
     if rate is None or rate <= 0 or rate > 1000:
         return None
     rate = Fraction(rate).limit_denominator(100_000)
@@ -53,7 +56,9 @@ class FrameClock:
         self._late_now = 0
 
     def place(self, pts: int | None, duration: int | None) -> tuple[Fraction, Fraction] | None:
-        """Time and duration (s) of the next picture in order of showing; None if it comes too late to be shown."""
+        """Time and duration (s) of the next picture in order of showing; None if it comes too late to be
+        shown.
+        """
         length = self._duration(duration)
         if pts is None:
             time = Fraction(0) if self.last is None else self.last + self.last_duration
@@ -75,7 +80,9 @@ class FrameClock:
         return time, self.last_duration
 
     def end(self) -> Fraction:
-        """Length of the stream so far: last timestamp - first timestamp + duration of the last picture (case 01)."""
+        """Length of the stream so far: last timestamp - first timestamp + duration of the last picture
+        (case 01).
+        """
         return Fraction(0) if self.last is None else self.last + self.last_duration
 
     def pts_of(self, time: Fraction) -> int:

@@ -1,6 +1,8 @@
-"""Which video and sound codecs a file of each kind can hold, and which kind to choose when the wanted one cannot.
+"""Which video and sound codecs a file of each kind can hold, and which kind to choose when the wanted one
+cannot.
 
-A table of what players accept, which is stricter than what FFmpeg would write. Knows names only, no files' contents.
+A table of what players accept, which is stricter than what FFmpeg would write. Knows names only, no files'
+contents.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ _VIDEO = {
     ".mov": {"h264", "hevc", "av1", "mpeg4", "mpeg2video", "prores", "prores_raw", "dnxhd", "mjpeg", "qtrle",
              "cinepak", "h263", "svq3", "svq1", "dvvideo", "cfhd", "rpza", "hap"},
     ".webm": {"vp8", "vp9", "av1"},
-    ".mkv": {"h264", "hevc", "av1", "vp8", "vp9", "vvc", "mpeg4", "mpeg2video", "mpeg1video", "prores", "dnxhd", "mjpeg",
-             "ffv1", "huffyuv", "ffvhuff", "utvideo", "theora", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2",
-             "wmv3", "vc1", "flv1", "h263", "cinepak", "svq3", "svq1", "rv30", "rv40", "dirac", "snow", "dvvideo",
+    ".mkv": {"h264", "hevc", "av1", "vp8", "vp9", "vvc", "mpeg4", "mpeg2video", "mpeg1video",
+             "prores", "dnxhd", "mjpeg",
+             "ffv1", "huffyuv", "ffvhuff", "utvideo", "theora", "msmpeg4v1", "msmpeg4v2",
+             "msmpeg4v3", "wmv1", "wmv2",
+             "wmv3", "vc1", "flv1", "h263", "cinepak", "svq3", "svq1", "rv30", "rv40", "dirac",
+             "snow", "dvvideo",
              "magicyuv", "cfhd", "vp6", "vp6f", "indeo5", "qtrle"},
 }  # fmt: skip
 _VIDEO[".m4v"] = _VIDEO[".mp4"]
@@ -42,7 +47,9 @@ SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
 
 @dataclass(frozen=True)
 class Choice:
-    """Where pictures go: the suffix of the file, whether they are copied as they are, and why it is not as asked."""
+    """Where pictures go: the suffix of the file, whether they are copied as they are, and why it is not as
+    asked.
+    """
 
     suffix: str
     copy: bool

@@ -1,6 +1,8 @@
-"""Pictures => packets: for stills held for a while, GIFs, frames in memory, exact cuts and codecs a file cannot hold.
+"""Pictures => packets: for stills held for a while, GIFs, frames in memory, exact cuts and codecs a file
+cannot hold.
 
-Turned upright, padded to even sizes (never cropped), timestamps kept. Knows readers and PyAV's video encoders.
+Turned upright, padded to even sizes (never cropped), timestamps kept. Knows readers and PyAV's video
+encoders.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.footage import open_reader
+from soundvcm.media.opening import open_reader
 from soundvcm.media.reader import Shown
 from soundvcm.media.resize import Turn
 from soundvcm.timeline import Seconds

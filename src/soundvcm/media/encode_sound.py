@@ -30,7 +30,8 @@ _BIT_RATE = {"aac": (64_000, 64_000), "libopus": (64_000, 48_000), "libmp3lame":
 
 
 def codec_rate(codec: str, rate: int) -> int:
-    """The sample rate to use with an encoder: the rate itself, or the next higher one that it knows (or its highest).
+    """The sample rate to use with an encoder: the rate itself, or the next higher one that it knows (or its
+    highest).
 
     Raises:
         OptionError: outside 1000 .. 655350 Hz.

@@ -1,4 +1,5 @@
-"""The sound a video already has: kept as tracks of their own, or read in step with the pictures for mixing (case 16).
+"""The sound a video already has: kept as tracks of their own, or read in step with the pictures for mixing
+(case 16).
 
 Knows sound tracks and their times; nothing of pictures beyond the moment at which they begin.
 """

@@ -1,6 +1,7 @@
 """Writing files whole or not at all: beside the target, synced to the disk, then renamed.
 
-A failure or a kill leaves the old file as it was; leftovers are named ".<name>.<number>.part". Knows no format.
+A failure or a kill leaves the old file as it was; leftovers are named ".<name>.<number>.part". Knows no
+format.
 """
 
 from __future__ import annotations

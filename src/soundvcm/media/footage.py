@@ -1,6 +1,8 @@
-"""Video => the small pictures each encoder wants, sampled by time: at k / rate the picture on screen (hold the last).
+"""Video => the small pictures each encoder wants, sampled by time: at k / rate the picture on screen (hold
+the last).
 
-One pass for all roles, resized as decoded, stopped at the end of the wanted range. Knows FrameSpecs, not encoders.
+One pass for all roles, resized as decoded, stopped at the end of the wanted range. Knows FrameSpecs, not
+encoders.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from typing import Any, Literal
 import torch
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.arrays import ArrayReader, is_array
+from soundvcm.media.arrays import ArrayReader
+from soundvcm.media.opening import check_range, open_reader
 from soundvcm.media.reader import FrameReader, Shown, VideoFacts
 from soundvcm.media.resize import Fitter
 from soundvcm.media.source import is_rereadable
 from soundvcm.records import FrameSpec
-from soundvcm.timeline import Seconds, exact_seconds
+from soundvcm.timeline import Seconds
 
 Beyond = Literal["auto", "shorten", "refuse", "loop"]
 MAX_BYTES = 8 << 30
@@ -33,8 +36,8 @@ class Footage:
     """What was read of one source.
 
     Attributes:
-        frames: per role, uint8 [f, h, w, 3], f = max(1, floor(rate x seconds)); of a still picture one picture
-            repeated (a view: no memory).
+        frames: per role, uint8 [f, h, w, 3], f = max(1, floor(rate x seconds)); of a still picture one
+            picture repeated (a view: no memory).
         seconds: exact length of the range read.
         start: where in the source it begins, seconds since its first picture.
         facts: what the source is.
@@ -89,7 +92,9 @@ class Sampler:
         self.bytes = 0
 
     def hold(self, shown: Shown, until: Fraction | None) -> None:
-        """The picture stays on screen until the given time of the source (None: for all samples still missing)."""
+        """The picture stays on screen until the given time of the source (None: for all samples still
+        missing).
+        """
         for role, spec in self.specs.items():
             have, limit = len(self.indices[role]), self.limit[role]
             due = limit if until is None else _samples_before(until - self.start, spec.rate)
@@ -129,30 +134,6 @@ def _samples_before(time: Fraction, rate: Fraction) -> int:
     return max(0, -floor(-time * rate))
 
 
-def open_reader(source: Any, fps: Seconds | None, seconds: Fraction | None) -> FrameReader | ArrayReader:
-    """The reader for frames in memory or for a file."""
-    if is_array(source):
-        return ArrayReader(source, fps, seconds)
-    if fps is not None:
-        raise OptionError("fps is only for frames in an array: a file carries its own times")
-    return FrameReader(source)
-
-
-def check_range(start: Seconds, seconds: Seconds | None) -> tuple[Fraction, Fraction | None]:
-    """Start and length as exact fractions.
-
-    Raises:
-        OptionError: if start is negative or the length is not positive.
-    """
-    begin = exact_seconds(start)
-    length = None if seconds is None else exact_seconds(seconds)
-    if begin < 0:
-        raise OptionError(f"start must not be negative, not {float(begin):g} s")
-    if length is not None and length <= 0:
-        raise OptionError(f"the duration must be more than 0 s, not {float(length):g}")
-    return begin, length
-
-
 def read_frames(
     source: Any,
     specs: dict[str, FrameSpec],
@@ -165,7 +146,8 @@ def read_frames(
     """Read one range of a video, image, GIF or array of frames.
 
     Args:
-        source: a path, bytes, an open binary file, or frames [f, h, w, 3] uint8 (then with `fps` or `seconds`).
+        source: a path, bytes, an open binary file, or frames [f, h, w, 3] uint8 (then with `fps` or
+            `seconds`).
         specs: role -> pictures wanted.
         start: where to begin, s since the first picture.
         seconds: how long; None reads to the end. A still picture needs it.
@@ -175,7 +157,8 @@ def read_frames(
 
     Raises:
         MediaError: if the source cannot be read, holds no pictures, or the range lies outside it.
-        OptionError: for a range or rate that makes no sense, frames without a rate, a picture without a duration.
+        OptionError: for a range or rate that makes no sense, frames without a rate, a picture without a
+            duration.
     """
     begin, length = check_range(start, seconds)
     with open_reader(source, fps, length) as reader:

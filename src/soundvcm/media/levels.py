@@ -1,7 +1,7 @@
 """Levels: what happens to a sound's amplitude before it is written, and the words about it (cases 22, 23).
 
-Nothing is normalised unless asked. Gains are capped, so that silence stays silence and hiss is not lifted to music.
-Knows arrays; no files.
+Nothing is normalised unless asked. Gains are capped, so that silence stays silence and hiss is not lifted to
+music. Knows arrays; no files.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ class Levels:
     """How loud the written sound shall be.
 
     Attributes:
-        mode: "none" writes as is; "limit" scales down only what exceeds the ceiling; "peak" brings the largest
-            sample to `target` dBFS; "loudness" brings the sound to `target` LUFS, held below the ceiling.
+        mode: "none" writes as is; "limit" scales down only what exceeds the ceiling; "peak" brings the
+            largest sample to `target` dBFS; "loudness" brings the sound to `target` LUFS, held below the
+            ceiling.
         target: dBFS for "peak" (default -1), LUFS for "loudness" (default -23).
-        ceiling: dBFS that "limit" allows (sample peak, default 0) and "loudness" allows (true peak, default -1).
+        ceiling: dBFS that "limit" allows (sample peak, default 0) and "loudness" allows (true peak, default
+            -1).
         gain: dB added before everything else.
         max_gain: largest amplification in dB of "peak" and "loudness".
 
@@ -127,8 +129,10 @@ def clipping_message(report: LevelReport, total: int) -> str:
 
 
 def to_integers(wave: Wave, bits: int) -> NDArray[np.int32]:
-    """Samples as integers of 16 or 24 bits, rounded and held at the ends: -1.0 is -2**(bits-1), +1.0 one less than
-    +2**(bits-1)."""
+    """Samples as integers of 16 or 24 bits, rounded and held at the ends.
+
+    -1.0 becomes -2**(bits - 1), +1.0 becomes +2**(bits - 1) - 1.
+    """
     full = float(1 << (bits - 1))
     return np.clip(np.rint(wave.astype(np.float64) * full), -full, full - 1).astype(np.int32)
 

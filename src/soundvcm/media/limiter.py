@@ -1,7 +1,7 @@
 """A limiter for sound that streams by: nothing changes until a sample would exceed full scale.
 
-The gain of each 10 ms piece is what its own peak allows; between pieces it moves in a straight line that never lies
-above either. Looks one piece ahead. Knows arrays only.
+The gain of each 10 ms piece is what its own peak allows; between pieces it moves in a straight line that
+never lies above either. Looks one piece ahead. Knows arrays only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What must be decided before a video is written: container, copy or encode, sample rate, what becomes of old sound.
+"""What must be decided before a video is written: container, copy or encode, sample rate, what becomes of old
+sound.
 
 Knows files, codecs and the wishes of the caller; writes nothing.
 """
@@ -24,7 +25,7 @@ from soundvcm.media.containers import (
 from soundvcm.media.encode_pictures import EncodedPictures
 from soundvcm.media.encode_sound import codec_rate
 from soundvcm.media.existing import CopiedTrack, EncodedTrack, KeptTrack
-from soundvcm.media.footage import open_reader
+from soundvcm.media.opening import open_reader
 from soundvcm.media.packets import CannotCopyError, CopiedPictures, plan_copy
 from soundvcm.media.source import open_media
 from soundvcm.timeline import Seconds
@@ -43,7 +44,8 @@ class MuxSettings:
         audio_codec: aac, opus, flac, mp3, pcm; None takes the usual one of the container.
         to_rate: sample rate of the file's sound; None keeps it (or takes that of the sound mixed with).
         cut: "packets" copies and lets the cut fall between packets, "exact" encodes the range anew.
-        may_rename: choose another suffix where the container cannot hold the pictures; False encodes them anew.
+        may_rename: choose another suffix where the container cannot hold the pictures; False encodes them
+            anew.
         gains: factors of the new and of the old sound in a mix.
         tags: seed, model, prompt ... kept in the file.
 

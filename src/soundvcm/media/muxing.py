@@ -1,4 +1,5 @@
-"""Video + sound => one file: pictures copied bit for bit, sound exactly as long as they are, the old file safe.
+"""Video + sound => one file: pictures copied bit for bit, sound exactly as long as they are, the old file
+safe.
 
 `MuxWriter` takes sound in blocks and keeps nothing, for films of any length; `mux` is one call of it.
 Knows files and samples; nothing of models.
@@ -6,7 +7,6 @@ Knows files and samples; nothing of models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,11 +22,12 @@ from soundvcm.media.containers import MP4_KIN, ffmpeg_format
 from soundvcm.media.encode_sound import SoundEncoder, open_output
 from soundvcm.media.existing import AlignedSound
 from soundvcm.media.files import whole_file
-from soundvcm.media.footage import check_range
 from soundvcm.media.levels import LevelReport, Levels, apply_levels, check_finite, decibels
 from soundvcm.media.limiter import Limiter
 from soundvcm.media.loudness import Wave
 from soundvcm.media.mux_plan import MuxSettings, kept_tracks, look, plan_mux
+from soundvcm.media.opening import check_range
+from soundvcm.media.packets import Ahead
 from soundvcm.media.sound import as_wave, file_tags, set_channels
 from soundvcm.media.source import source_path
 from soundvcm.timeline import Seconds
@@ -139,8 +140,8 @@ class MuxWriter:
 
             self._resampler = soxr.ResampleStream(self.sample_rate, plan.rate, plan.channels, quality="VHQ")
         self._limiter = Limiter(plan.rate) if self.limit else None
-        self._sources = [_Ahead(plan.pictures.packets(self.start))]
-        self._sources += [_Ahead(track.packets(plan.pictures.seconds)) for track in kept]
+        self._sources = [Ahead(plan.pictures.packets(self.start))]
+        self._sources += [Ahead(track.packets(plan.pictures.seconds)) for track in kept]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -216,8 +217,8 @@ class MuxWriter:
         self._advance(None)
         messages = plan.messages + self._notes(given)
         self.report = MuxReport(
-            plan.output, Fraction(self._fed, plan.rate), plan.pictures.seconds or Fraction(0), plan.lead, plan.copied,
-            plan.codec, plan.rate, plan.channels, messages=list(dict.fromkeys(messages)),
+            plan.output, Fraction(self._fed, plan.rate), plan.pictures.seconds or Fraction(0), plan.lead,
+            plan.copied, plan.codec, plan.rate, plan.channels, messages=list(dict.fromkeys(messages)),
         )  # fmt: skip
         self._stack.__exit__(None, None, None)
         return self.report
@@ -232,25 +233,6 @@ class MuxWriter:
         if self._limiter is not None and self._limiter.lowest < 1:
             found.append(f"peaks held at full scale (by up to {-decibels(self._limiter.lowest):.1f} dB)")
         return found
-
-
-class _Ahead:
-    """An iterator of (time, packet) that hands out what lies before a time."""
-
-    def __init__(self, packets: Iterator[tuple[Fraction, Any]]) -> None:
-        self._packets = packets
-        self._next: tuple[Fraction, Any] | None = None
-        self.ended = False
-
-    def before(self, until: Fraction | None) -> Iterator[Any]:
-        while not self.ended:
-            if self._next is None:
-                self._next = next(self._packets, None)
-                self.ended = self._next is None
-            if self._next is None or (until is not None and self._next[0] >= until):
-                return
-            packet, self._next = self._next[1], None
-            yield packet
 
 
 def mux(
@@ -273,7 +255,8 @@ def mux(
         wave: [s] or [c, s], full scale +-1.
         sample_rate: of `wave`.
         output: the file to write; mp4, m4v, mov, mkv or webm.
-        start, seconds: range of the video; a still picture lasts as long as the sound unless told otherwise.
+        start: beginning of the range of the video, s.
+        seconds: length of the range; a still picture lasts as long as the sound unless told otherwise.
         levels: what to do with the level; by default only what exceeds full scale is scaled down.
         channels: of the file; None as in `wave`.
         fps: of frames in memory.

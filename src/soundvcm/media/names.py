@@ -21,8 +21,8 @@ _LETTERS = ("L", "M", "N")
 def prompt_stem(prompt: str, seed: int | None = None) -> str:
     """A file name (without suffix) of at most 100 bytes for a sound made from words alone.
 
-    Letters of any script, digits and ._- are kept; the seed (if one is given) and eight digits of the prompt's
-    SHA-256 follow, so prompts that begin alike get different names.
+    Letters of any script, digits and ._- are kept; the seed (if one is given) and eight digits of the
+    prompt's SHA-256 follow, so prompts that begin alike get different names.
     """
     mark = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     tail = f"-{mark}" if seed is None or seed < 0 else f"-{seed}-{mark}"
@@ -54,9 +54,10 @@ def output_paths(
 
     Args:
         video: the input; None for sound from words alone.
-        output: a file, or a folder (one that exists, or a name that ends in "/"); None puts it beside the input as
-            "<stem>.sound<suffix>", or into the current folder for words alone.
-        prompt, seed: name a sound from words alone; without a seed an existing file is not reused.
+        output: a file, or a folder (one that exists, or a name that ends in "/"); None puts it beside the
+            input as "<stem>.sound<suffix>", or into the current folder for words alone.
+        prompt: names a sound from words alone.
+        seed: stands in that name; without one (-1) an existing file is not reused.
         suffix: such as ".wav"; None means a video: the input's own suffix where we write it, else ".mp4".
         takes: more than one adds "-take1", "-take2" ...
 
@@ -94,8 +95,8 @@ def folder_outputs(
 ) -> dict[Path, Path]:
     """Input -> output for a run over a folder: the tree below `root` is mirrored in `folder`.
 
-    Where two inputs of one folder differ only in their suffix ("clip.mov", "clip.mp4"), the later ones get it into
-    their name ("clip_mp4.wav"). The result does not depend on what was written before.
+    Where two inputs of one folder differ only in their suffix ("clip.mov", "clip.mp4"), the later ones get it
+    into their name ("clip_mp4.wav"). The result does not depend on what was written before.
 
     Raises:
         MediaError: if an output would be one of the inputs.

@@ -1,4 +1,5 @@
-"""Copying pictures without decoding them: which packets make up a range, how long it is, and writing them unchanged.
+"""Copying pictures without decoding them: which packets make up a range, how long it is, and writing them
+unchanged.
 
 Knows packets and timestamps; nothing of sound.
 """
@@ -77,8 +78,10 @@ def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | Non
 def _timed(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
     """(packet, pts, dts) in ticks, in decoding order, with what the container leaves out filled in.
 
-    Matroska has no decoding times and FFmpeg cannot tell those of the first packets: they are counted back from the
-    first known one. AVI has no showing times: they equal those of decoding if no picture is shown out of order.
+    Matroska has no decoding times and FFmpeg cannot tell those of the first packets: they are counted back
+        from the
+    first known one. AVI has no showing times: they equal those of decoding if no picture is shown out of
+    order.
 
     Raises:
         CannotCopyError: if a time cannot be told.
@@ -249,3 +252,23 @@ class CopiedPictures:
                 return
         if left:
             raise MediaError(f"{source_name(self.source)}: changed while it was read")
+
+
+class Ahead:
+    """An iterator of (time, packet) that hands out what lies before a time."""
+
+    def __init__(self, packets: Iterator[tuple[Fraction, Any]]) -> None:
+        self._packets = packets
+        self._next: tuple[Fraction, Any] | None = None
+        self.ended = False
+
+    def before(self, until: Fraction | None) -> Iterator[Any]:
+        """The packets before `until` (s) that were not handed out yet; all of them for None."""
+        while not self.ended:
+            if self._next is None:
+                self._next = next(self._packets, None)
+                self.ended = self._next is None
+            if self._next is None or (until is not None and self._next[0] >= until):
+                return
+            packet, self._next = self._next[1], None
+            yield packet

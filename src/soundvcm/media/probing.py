@@ -25,12 +25,14 @@ def probe(
     seconds: Seconds | None = None,
     timestamps: bool = False,
 ) -> dict[str, Any]:
-    """Facts of a source and the lengths that follow, ready for JSON (fractions as strings, and as numbers beside).
+    """Facts of a source and the lengths that follow, ready for JSON (fractions as strings, and as numbers
+    beside).
 
     Args:
         source: a path, bytes or an open file.
         timeline: any timeline with the rates of the system; that of the paper's 16 kHz stack if left out.
-        start, seconds: the range the pipeline would be given.
+        start: beginning of the range the pipeline would be given, s.
+        seconds: its length.
         timestamps: add, per role, the number and the time of the source picture behind each sampled one.
 
     Raises:

@@ -73,7 +73,9 @@ class VideoFacts:
 
 @dataclass
 class Shown:
-    """One picture as shown: number in the file (None after a seek into variable rate), time and duration in seconds."""
+    """One picture as shown: number in the file (None after a seek into variable rate), time and duration in
+    seconds.
+    """
 
     index: int | None
     time: Fraction
@@ -170,10 +172,11 @@ class FrameReader:
         return bool(self._stream.duration) or not self._container.streams.audio
 
     def shown(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Shown]:
-        """Pictures from the one on screen at `start` up to `end` (s since the first picture); decoding stops there.
+        """Pictures from the one on screen at `start` up to `end` (s since the first picture); decoding stops
+        there.
 
-        Earlier pictures may come first (the caller holds the last one). A long way in, it seeks to the key frame
-        before `start`; where seeking fails or lands late, the file is read from its beginning.
+        Earlier pictures may come first (the caller holds the last one). A long way in, it seeks to the key
+        frame before `start`; where seeking fails or lands late, the file is read from its beginning.
         """
         frames = self._decoded()
         first = next(frames, None)
@@ -284,8 +287,9 @@ class FrameReader:
             slack = max(Fraction(1, 10), 3 * self._clock.last_duration, facts.claimed_seconds / 100)
             if facts.claimed_seconds - self.seconds > slack:
                 short = (
-                    f"the file claims {float(facts.claimed_seconds):.3f} s but only {float(self.seconds):.3f} s "
-                    "can be decoded (cut short or damaged): the decodable part is used"
+                    f"the file claims {float(facts.claimed_seconds):.3f} s but only "
+                    f"{float(self.seconds):.3f} s can be decoded (cut short or damaged): "
+                    "the decodable part is used"
                 )
                 found.append(short)
         if self._counts.errors and short is None:

@@ -121,7 +121,7 @@ class Fitter:
         return self._exact(turn.apply(self._rgb(frame, frame.width, frame.height)))
 
     def _exact(self, array: Picture) -> torch.Tensor:
-        """torchvision's Resize (bicubic, antialias, uint8) and CenterCrop, in their order and rounding."""
+        """As torchvision's Resize (bicubic, antialias, uint8) and CenterCrop, in their order and rounding."""
         height, width = array.shape[:2]
         out_height, out_width = self.spec.height or height, self.spec.width or width
         to_height, to_width = out_height, out_width

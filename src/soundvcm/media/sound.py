@@ -1,4 +1,5 @@
-"""Sound in and out: read any file's sound, change rate and channels, save wav, flac, ogg, opus, mp3 and m4a with tags.
+"""Sound in and out: read any file's sound, change rate and channels, save wav, flac, ogg, opus, mp3 and m4a
+with tags.
 
 Files are written whole or not at all. Knows samples and file formats; nothing of models.
 """
@@ -193,7 +194,9 @@ def _write_ffmpeg(
 
 
 def file_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
-    """Tags as a file keeps them: the title (the prompt), the software, and everything as JSON in the comment."""
+    """Tags as a file keeps them: the title (the prompt), the software, and everything as JSON in the
+    comment.
+    """
     if not tags:
         return {"encoder": "SoundVCM"}
     text = json.dumps(dict(tags), ensure_ascii=False, default=str, sort_keys=True)
@@ -226,7 +229,8 @@ def read_tags(path: str | Path) -> dict[str, Any]:
 def sound_blocks(
     source: Any, *, stream: int = 0, rate: int | None = None, channels: int | None = None
 ) -> Iterator[tuple[Wave, int, Fraction]]:
-    """Blocks ([c, s] float32, sample rate, time of the first sample in the file's own time) of one sound track.
+    """Blocks ([c, s] float32, sample rate, time of the first sample in the file's own time) of one sound
+    track.
 
     Args:
         source: a path, bytes or an open file; may be a video.

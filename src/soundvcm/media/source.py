@@ -1,4 +1,5 @@
-"""Opening what a user gives as a video or a sound: a path, an open file, bytes; never the network, never a playlist.
+"""Opening what a user gives as a video or a sound: a path, an open file, bytes; never the network, never a
+playlist.
 
 Every failure becomes one line with the file's name. FFmpeg's own messages stay inside FFmpeg.
 Knows nothing of time, pictures or sampling.
@@ -27,8 +28,9 @@ STILL_FORMATS = ("image2", "gif", "apng", "webp", "avif", "ico", "jpegxl_anim")
 
 # Readers that follow addresses inside the file, open devices, or draw text files as pictures.
 _REFUSED = frozenset(
-    "concat hls dash sdp rtsp rtp sap lavfi imf webm_dash_manifest alsa fbdev kmsgrab oss v4l2 x11grab xcbgrab jack "
-    "pulse sndio openal avs vapoursynth tty bin xbin adf idf rawvideo data ffmetadata vobsub smoothstreaming".split()
+    "concat hls dash sdp rtsp rtp sap lavfi imf webm_dash_manifest alsa fbdev kmsgrab oss v4l2 x11grab "
+    "xcbgrab jack pulse sndio openal avs vapoursynth tty bin xbin adf idf rawvideo data ffmetadata vobsub "
+    "smoothstreaming".split()
 )
 
 
@@ -73,7 +75,9 @@ def source_path(source: object) -> Path | None:
 
 
 def _as_input(source: Any) -> Any:
-    """What PyAV opens: a "file:" address for paths (so that "-x", "a:b" and "%03d" are plain names), else a file."""
+    """What PyAV opens: a "file:" address for paths (so that "-x", "a:b" and "%03d" are plain names), else a
+    file.
+    """
     path = source_path(source)
     if path is not None:
         if not path.exists():
@@ -95,7 +99,7 @@ def _as_input(source: Any) -> Any:
 
 
 def is_rereadable(source: object) -> bool:
-    """True if the source can be opened again from its beginning (a regular file, bytes, a seekable object)."""
+    """True if the source can be opened again from its beginning (a file, bytes, a seekable object)."""
     path = source_path(source)
     if path is not None:
         return path.is_file()
@@ -147,7 +151,8 @@ def reason(error: BaseException) -> str:
 def video_streams(container: InputContainer) -> list[Stream]:
     """The moving pictures of a file, best first; cover art and thumbnails are not among them.
 
-    The best one carries the default mark, then has the most pixels, then comes first (as the ffmpeg command picks).
+    The best one carries the default mark, then has the most pixels, then comes first (as the ffmpeg command
+    picks).
     """
     from av.stream import Disposition
 
@@ -170,6 +175,8 @@ def has_cover_only(container: InputContainer) -> bool:
 
 
 def is_picture_format(container: InputContainer) -> bool:
-    """True for formats that hold one picture or a short animation: png, jpeg, webp, gif, avif and their kind."""
+    """True for formats that hold one picture or a short animation: png, jpeg, webp, gif, avif and their
+    kind.
+    """
     names = container.format.name.split(",")
     return any(name.endswith("_pipe") or name in STILL_FORMATS for name in names)

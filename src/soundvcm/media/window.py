@@ -1,6 +1,7 @@
 """A long video in overlapping windows, read once: only the pictures of the windows in progress are in memory.
 
-Windows begin at 0, hop, 2 hop ... and the last one is what is left (longer than the overlap). Knows footage, no models.
+Windows begin at 0, hop, 2 hop ... and the last one is what is left (longer than the overlap). Knows footage,
+no models.
 """
 
 from __future__ import annotations
@@ -15,11 +16,10 @@ from soundvcm.media.footage import (
     SLACK_SECONDS,
     Footage,
     Sampler,
-    check_range,
     count_at,
-    open_reader,
     read_frames,
 )
+from soundvcm.media.opening import check_range, open_reader
 from soundvcm.media.reader import FrameReader, Shown
 from soundvcm.media.shots import shot_cuts
 from soundvcm.records import FrameSpec
@@ -62,15 +62,16 @@ def windows(
 ) -> Iterator[Footage]:
     """Footage of one window after the other; arguments and errors as for `media.read_frames`.
 
-    Each footage's `start` is its place in the source and `cuts` the shot changes inside it. What is known only at
-    the end (a damaged tail, a file shorter than asked) stands in the warnings of the last window.
+    Each footage's `start` is its place in the source and `cuts` the shot changes inside it. What is known
+    only at the end (a damaged tail, a file shorter than asked) stands in the warnings of the last window.
 
     Args:
         source: file, or frames in memory with `fps`.
         specs: role -> pictures wanted.
         window_seconds: length of a window.
         hop_seconds: from the start of one to that of the next.
-        start, seconds: range of the source.
+        start: beginning of the range of the source, s.
+        seconds: its length.
         fps: of frames in memory.
     """
     begin, length = check_range(start, seconds)
@@ -115,7 +116,8 @@ class _Windows:
         whole = self.reader.seconds
         if whole is not None and self.begin >= whole:
             raise MediaError(
-                f"{self.reader.name}: start {float(self.begin):g} s lies beyond its end ({float(whole):.3f} s)"
+                f"{self.reader.name}: start {float(self.begin):g} s lies beyond its end "
+                f"({float(whole):.3f} s)"
             )
         stop = self.end if whole is None else min(whole, self.end or whole)
         assert stop is not None
