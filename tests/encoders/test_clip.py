@@ -16,9 +16,10 @@ from soundvcm.encoders.clip import (
     ClipTextEncoder,
     clip_encoders,
     load_towers,
+    nearly_distinct,
 )
 from soundvcm.encoders.clip_tokens import tokenize
-from soundvcm.errors import InputError, ShapeError, WeightsError
+from soundvcm.errors import InputError, OptionError, ShapeError, WeightsError
 
 TINY = ClipConfig(
     width=20,
@@ -161,6 +162,30 @@ def test_batches_do_not_change_the_result_and_repeats_are_encoded_once(towers, f
     found = ClipPictureEncoder(towers[0], TINY, batch=8).encode(repeated)
     hook.remove()
     assert sum(seen) == 3 and torch.allclose(found, right[[0, 0, 0, 1, 1, 0]], atol=1e-6)
+
+
+def test_near_repeats_are_spared_only_on_request(towers, frames):
+    close = frames[:1].repeat(4, 1, 1, 1).int()
+    close[1] += 1  # one step brighter
+    close[2] += 2
+    close[3] = close[3].flip(0)
+    close = close.clamp(0, 255).to(torch.uint8)
+    kept, where = nearly_distinct(close, 1.5)
+    assert kept.tolist() == [0, 2, 3] and where.tolist() == [
+        0,
+        0,
+        1,
+        2,
+    ]  # drift is measured from what was kept
+    exact = ClipPictureEncoder(towers[0], TINY)
+    near = ClipPictureEncoder(towers[0], TINY, tolerance=1.5)
+    found, right = near.encode(close), exact.encode(close)
+    assert torch.equal(found[1], found[0]) and not torch.equal(right[1], right[0])
+    assert torch.allclose(found[[0, 2, 3]], right[[0, 2, 3]], atol=1e-6)
+    assert (found[1] - right[1]).norm() < 0.1  # the error it costs: the encoder's answer to a step of 1 / 255
+    assert near.name != exact.name
+    with pytest.raises(OptionError, match="tolerance"):
+        ClipPictureEncoder(towers[0], TINY, tolerance=-1)
 
 
 def test_pixels_outside_the_whole_patches_are_not_seen(towers, frames):

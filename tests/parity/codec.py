@@ -135,7 +135,7 @@ def run_vocoder(case: Case) -> Iterator[Check]:
         last = watch.seen["conv_post"]
         yield Check(f"before the bound {label}", last, stored["pre_final_nonlinearity"][0], limit)
         watch.names = VOCODER_STAGES
-        # The reference adds the blocks of a level into the output of the first, in place: it recorded the sum.
+        # The reference adds the blocks of a level into the output of the first, in place: its record sums up.
         together = sum(blocks.seen.values())
         yield Check(f"res0 {label}", together, stored["row0_res0"], max(limit, case.limit("debug")))
         yield from watch.checks(stored, case.limit("debug") if label == "float64" else limit, label)

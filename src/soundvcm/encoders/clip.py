@@ -20,7 +20,7 @@ from soundvcm.config import Config
 from soundvcm.encoders.attention import PackedAttention
 from soundvcm.encoders.clip_tokens import CONTEXT, VOCABULARY, is_cut, tokenize
 from soundvcm.encoders.frames import check_frames, distinct
-from soundvcm.errors import WeightsError
+from soundvcm.errors import OptionError, WeightsError
 from soundvcm.records import FrameSpec
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -169,6 +169,25 @@ def load_towers(
     return picture.eval().requires_grad_(False), text.eval().requires_grad_(False)
 
 
+def nearly_distinct(frames: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """As `distinct`, but a picture also counts as the last one kept if it differs little from it.
+
+    Args:
+        frames: uint8 [f, h, w, 3].
+        tolerance: largest mean absolute difference, in steps of 0 .. 255.
+
+    Returns:
+        Indices of the pictures kept, and for every picture the place of the one that stands for it.
+    """
+    kept, where = [0], [0]
+    for index in range(1, len(frames)):
+        difference = (frames[index].float() - frames[kept[-1]].float()).abs().mean()
+        if difference > tolerance:
+            kept.append(index)
+        where.append(len(kept) - 1)
+    return torch.tensor(kept, device=frames.device), torch.tensor(where, device=frames.device)
+
+
 class ClipPictureEncoder:
     """Pictures at 8 a second => one token each, [f, dim], length one. Repeated pictures are encoded once.
 
@@ -177,19 +196,30 @@ class ClipPictureEncoder:
         config: its sizes.
         batch: pictures at a time.
         name: identifies encoder and weights.
+        tolerance: pictures whose mean absolute difference (0 .. 255) from the last encoded one is no larger
+            are not encoded again; 0, the default, spares exact repeats only and changes nothing.
     """
 
-    def __init__(self, tower: PictureTower, config: ClipConfig, batch: int = 4, name: str = WEIGHTS) -> None:
-        self.tower, self.config, self.batch = tower, config, batch
+    def __init__(
+        self,
+        tower: PictureTower,
+        config: ClipConfig,
+        batch: int = 4,
+        name: str = WEIGHTS,
+        tolerance: float = 0.0,
+    ) -> None:
+        if not 0 <= tolerance <= 255:
+            raise OptionError(f"tolerance is a difference of pictures, 0 .. 255, not {tolerance}")
+        self.tower, self.config, self.batch, self.tolerance = tower, config, batch, tolerance
         self.dim = config.dim
-        dtype = tower.proj.dtype
-        self.name = name if dtype == torch.float32 else f"{name}-{str(dtype).removeprefix('torch.')}"
+        kind = "" if tower.proj.dtype == torch.float32 else f"-{str(tower.proj.dtype).removeprefix('torch.')}"
+        self.name = name + kind + (f"-near{tolerance:g}" if tolerance else "")
         self.frame_spec = FrameSpec(FRAME_RATE, config.picture, config.picture, fit="stretch", exact=True)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames uint8 [f, picture, picture, 3] => float32 [f, dim]."""
         check_frames(frames, self.config.picture, self.config.picture)
-        first, where = distinct(frames)
+        first, where = nearly_distinct(frames, self.tolerance) if self.tolerance else distinct(frames)
         tokens = [self._encode(frames[index]) for index in torch.split(first, self.batch)]
         return torch.cat(tokens)[where]
 
