@@ -1,4 +1,4 @@
-"""The house rules as tests: directions of import, who may touch what, sizes, documentation, a light import."""
+"""The house rules as tests: directions of import, who may touch what, sizes, documentation, light import."""
 
 from __future__ import annotations
 
@@ -192,7 +192,8 @@ def test_import_and_help_are_light(words: list[str]) -> None:
         code = f"import sys\n{words[1]}\n"
     else:
         code = "import sys, runpy\nsys.argv = ['soundvcm', '--help']\n"
-        code += "try:\n    runpy.run_module('soundvcm.cli.main', run_name='__main__')\nexcept SystemExit:\n    pass\n"
+        code += "try:\n    runpy.run_module('soundvcm.cli.main', run_name='__main__')\n"
+        code += "except SystemExit:\n    pass\n"
     code += "print('LOADED', [m for m in ('torch', 'av', 'numpy') if m in sys.modules])"
     began = time.perf_counter()
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

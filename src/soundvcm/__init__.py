@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from soundvcm.errors import SoundVCMError
 
 if TYPE_CHECKING:
-    from soundvcm.pipeline import Pipeline, Sound
+    from soundvcm.pipeline import Pipeline
     from soundvcm.presets import load
+    from soundvcm.sound import Sound
 
 __version__ = "0.1.0"
 __all__ = ["Pipeline", "Sound", "SoundVCMError", "__version__", "load"]
 
-_HOMES = {"Pipeline": "soundvcm.pipeline", "Sound": "soundvcm.pipeline", "load": "soundvcm.presets"}
+_HOMES = {"Pipeline": "soundvcm.pipeline", "Sound": "soundvcm.sound", "load": "soundvcm.presets"}
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ class Config(pydantic.BaseModel):
 
     def to_yaml(self) -> str:
         """The whole configuration as YAML text."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
     @classmethod
     def from_yaml(cls, path: Path) -> Self:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from soundvcm.codec import NeuralCodecConfig
@@ -60,7 +60,8 @@ def test_same_command_again_goes_on(tmp_path: Path) -> None:
     train_codec(SMALL, Tones(), tmp_path, lambda step, terms: seen.append(step))
     train_codec(SMALL, Tones(), tmp_path, lambda step, terms: seen.append(step))
     assert seen == [3, 6, 9, 12]
-    assert json.loads((tmp_path / "state.json").read_text()) == {"step": 12}
+    with safe_open(tmp_path / "state.safetensors", "pt") as file:
+        assert file.metadata() == {"step": "12"}
     assert not list(tmp_path.glob("*.part"))
     assert "decoder.head.weight" in load_file(tmp_path / "codec.safetensors")
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4

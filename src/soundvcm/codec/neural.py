@@ -72,7 +72,8 @@ class ConvNeXt(nn.Module):
         """[b, c, n] -> [b, c, n]."""
         h = self.norm(self.depthwise(x).transpose(1, 2))
         h = self.reduce(F.silu(self.expand(h))) * self.scale
-        return x + h.transpose(1, 2)
+        out: Tensor = x + h.transpose(1, 2)
+        return out
 
 
 class Encoder(nn.Module):

@@ -22,6 +22,7 @@ from soundvcm.data.bank import Bank
 from soundvcm.data.scenes import Scene, make_scene
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.encoders import TextEncoder, VideoEncoder
+from soundvcm.errors import OptionError
 
 SHARD_SCENES = 128
 SPLITS = {"train": "train", "val": "valid", "test": "test"}
@@ -113,7 +114,7 @@ def scene_clip(seed: int, split: str, bank: Bank, parts: FoleyParts, plan: Foley
     wave = torch.from_numpy(np.asarray(scene.sound(bank), dtype=np.float32))
     moments = parts.codec.encode(wave[None])
     spec = parts.sync.frame_spec
-    sync = parts.sync.encode(torch.from_numpy(scene.sampled(int(spec.rate), spec.width)))
+    sync = parts.sync.encode(torch.from_numpy(scene.sampled(int(spec.rate), _size(parts.sync))))
     return Clip(
         f"{split}-{seed}",
         split,
@@ -129,10 +130,18 @@ def scene_clip(seed: int, split: str, bank: Bank, parts: FoleyParts, plan: Foley
 def picture_features(scene: Scene, parts: FoleyParts, plan: FoleyPlan, rng: np.random.Generator) -> Tensor:
     """[seconds, p]: what the picture encoder says of the drawing, or what it would say of a photograph."""
     if rng.random() < plan.drawn_share:
-        drawn = parts.semantic.encode(torch.from_numpy(scene.pictures(parts.semantic.frame_spec.width, 4.0)))
+        drawn = parts.semantic.encode(torch.from_numpy(scene.pictures(_size(parts.semantic), 4.0)))
         index = (torch.arange(plan.seconds) * len(drawn)) // plan.seconds
         return drawn[index]
     return imagined_features(scene.labels, parts.text, plan.seconds, rng)
+
+
+def _size(encoder: VideoEncoder) -> int:
+    """Side of the square pictures an embedded encoder wants."""
+    width = encoder.frame_spec.width
+    if width is None:
+        raise OptionError(f"{encoder.name} names no picture size: scenes cannot be drawn for it")
+    return width
 
 
 def imagined_features(
@@ -149,8 +158,10 @@ def imagined_features(
     dim = centre.shape[0]
 
     def noise(*shape: int) -> Tensor:
-        return torch.from_numpy(rng.standard_normal(shape).astype(np.float32)) / dim**0.5
+        draws = torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
+        return draws * dim**-0.5
 
     constant, changing = rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.4)
     vectors = centre + constant * noise(1, dim) + changing * noise(seconds, dim)
-    return torch.nn.functional.normalize(vectors, dim=1)
+    features: Tensor = torch.nn.functional.normalize(vectors, dim=1)
+    return features

@@ -1,4 +1,4 @@
-"""Short mixtures of bank sounds, to train and to judge the embedded codec: one to three clips, scaled, placed.
+"""Short mixtures of bank sounds to train and judge the embedded codec: one to three clips, scaled, placed.
 
 A batch is a pure function of (seed, step), so that a resumed run sees the same sounds. Knows the bank only.
 """

@@ -1,4 +1,4 @@
-"""Scores: metrics of features, onsets of sound, networks that listen; each is imported when first asked for."""
+"""Scores: metrics, onsets of sound, networks that listen; each is imported when first asked for."""
 
 from __future__ import annotations
 

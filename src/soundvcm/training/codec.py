@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
@@ -172,7 +173,8 @@ def train_codec(
     folder.mkdir(parents=True, exist_ok=True)
     run, state = CodecRun(config, snippets), folder / "state.safetensors"
     if state.exists():
-        run.restore(load_file(state), int(json.loads((folder / "state.json").read_text())["step"]))
+        with safe_open(state, "pt") as file:
+            run.restore({name: file.get_tensor(name) for name in file.keys()}, int(file.metadata()["step"]))
     sums: dict[str, list[float]] = {}
     began = time.monotonic()
     while run.step < config.steps:
@@ -193,14 +195,11 @@ def train_codec(
 
 
 def _save(run: CodecRun, folder: Path) -> None:
-    for name, write in (
-        ("state.safetensors", lambda path: save_file(run.tensors(), path)),
-        ("state.json", lambda path: path.write_text(json.dumps({"step": run.step}))),
-        (
-            "codec.safetensors",
-            lambda path: save_file(run.average, path, {"config": run.config.codec.model_dump_json()}),
-        ),
-    ):
+    def put(name: str, write: Callable[[Path], object]) -> None:
         beside = folder / (name + ".part")
         write(beside)
         os.replace(beside, folder / name)
+
+    facts = {"config": run.config.codec.model_dump_json()}
+    put("codec.safetensors", lambda path: save_file(run.average, path, facts))
+    put("state.safetensors", lambda path: save_file(run.tensors(), path, {"step": str(run.step)}))
