@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -158,8 +159,8 @@ def imagined_features(
     dim = centre.shape[0]
 
     def noise(*shape: int) -> Tensor:
-        draws = torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
-        return draws * dim**-0.5
+        draws: Tensor = torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
+        return draws / sqrt(dim)
 
     constant, changing = rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.4)
     vectors = centre + constant * noise(1, dim) + changing * noise(seconds, dim)
