@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundvcm.errors import NonFiniteError, WeightsError
+from soundvcm.runtime import available_devices
 
 PARTS = ("weights", "optimizer", "ema", "random")
 FORMAT = "soundvcm-training-1"
@@ -155,7 +156,7 @@ def random_state() -> dict[str, Tensor]:
         "numpy": _bytes(numpy_state),
         "python": _bytes(random.getstate()),
     }
-    if torch.cuda.is_available():
+    if "cuda" in available_devices():
         found |= {f"cuda{k}": state for k, state in enumerate(torch.cuda.get_rng_state_all())}
     return found
 
@@ -167,7 +168,7 @@ def set_random_state(saved: Mapping[str, Tensor]) -> None:
     np.random.set_state((state["kind"], np.asarray(state["keys"], np.uint32), *state["rest"]))
     version, words, gauss = _value(saved["python"])
     random.setstate((version, tuple(words), gauss))
-    if torch.cuda.is_available():
+    if "cuda" in available_devices():
         for k in range(torch.cuda.device_count()):
             if f"cuda{k}" in saved:
                 torch.cuda.set_rng_state(saved[f"cuda{k}"], k)
