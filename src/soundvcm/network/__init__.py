@@ -14,10 +14,16 @@ from soundvcm.network.sizes import SIZES
 if TYPE_CHECKING:
     from soundvcm.network.conditioning import Encoded
     from soundvcm.network.model import VelocityNetwork, adopt
+    from soundvcm.network.recognition import recognise
 
-__all__ = ["SIZES", "Encoded", "NetworkConfig", "VelocityNetwork", "adopt"]
+__all__ = ["SIZES", "Encoded", "NetworkConfig", "VelocityNetwork", "adopt", "recognise"]
 
-_HOMES = {"Encoded": "conditioning", "VelocityNetwork": "model", "adopt": "model"}
+_HOMES = {
+    "Encoded": "conditioning",
+    "VelocityNetwork": "model",
+    "adopt": "model",
+    "recognise": "recognition",
+}
 
 
 def __getattr__(name: str) -> Any:
