@@ -58,6 +58,7 @@ class EncodedPictures:
         self.seconds: Fraction | None = seconds
         self.messages: list[str] = []
         self._graph: Any = None
+        self._turns: dict[int, Turn] = {}
 
     def close(self) -> None:
         """Close the input."""
@@ -130,7 +131,7 @@ class EncodedPictures:
         if isinstance(picture, np.ndarray):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         else:
-            turn = Turn.of(picture)
+            turn = Turn.seen(picture, self._turns)
         key = (picture.width, picture.height, picture.format.name, turn)
         if self._graph is None or self._graph[0] != key:
             self._graph = (key, *_graph(picture, turn, *self._even))

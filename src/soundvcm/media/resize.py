@@ -45,6 +45,17 @@ class Turn:
                 return cls(True, c < 0, b < 0)
         return cls()
 
+    @classmethod
+    def seen(cls, frame: VideoFrame, known: dict[int, Turn]) -> Turn:
+        """`of`, asked once for each rotation.
+
+        Touching a frame's side data ties frame and data into a cycle, which keeps the whole picture in
+        memory until Python's next collection.
+        """
+        if frame.rotation not in known:
+            known[frame.rotation] = cls.of(frame)
+        return known[frame.rotation]
+
     @property
     def mirrors(self) -> bool:
         """The shown picture is a mirror image of the stored one."""
@@ -79,6 +90,7 @@ class Fitter:
     def __init__(self, spec: FrameSpec) -> None:
         self.spec = spec
         self._scalers: dict[str, Any] = {}
+        self._turns: dict[int, Turn] = {}
         self._cropper: tuple[Any, ...] | None = None
 
     def __call__(self, picture: Any, aspect: Fraction = Fraction(1)) -> torch.Tensor:
@@ -89,7 +101,7 @@ class Fitter:
         """
         if isinstance(picture, np.ndarray):
             return self._exact(picture)
-        turn = Turn.of(picture)
+        turn = Turn.seen(picture, self._turns)
         try:
             small = (
                 self._exact_frame(picture, turn) if self.spec.exact else self._scaled(picture, turn, aspect)
