@@ -229,7 +229,7 @@ class ClipPictureEncoder:
         # The last pixels right and below lie outside the whole patches: cut before anything is computed.
         pictures = frames[:, :seen, :seen].to(proj.device).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(value, device=proj.device)[:, None, None] for value in (MEAN, STD))
-        return F.normalize(self.tower(((pictures - mean) / std).to(proj.dtype)).float(), dim=-1)
+        return F.normalize(self.tower(((pictures - mean) / std).to(proj.dtype)).float(), dim=-1).cpu()
 
 
 class ClipTextEncoder:
@@ -246,7 +246,7 @@ class ClipTextEncoder:
         """Texts => float32 [b, 77, dim]; a text that occurs twice is encoded once."""
         known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         numbers = tokenize(list(known)).to(self.tower.positional_embedding.device)
-        tokens = F.normalize(self.tower(numbers).float(), dim=-1)
+        tokens = F.normalize(self.tower(numbers).float(), dim=-1).cpu()
         return tokens[[known[text] for text in texts]]
 
     def warnings(self, text: str) -> list[str]:
