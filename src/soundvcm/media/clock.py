@@ -15,7 +15,7 @@ DEFAULT_DURATION = Fraction(1, 25)
 _LATE_IN_A_ROW = 3
 _JUMP_BACK = 5  # pictures
 _JUMP_AHEAD = Fraction(10)
-_LONGEST_HOLD = Fraction(3600)
+_LONGEST_HOLD = Fraction(600)
 
 
 def tidy_rate(rate: Fraction | float | int | None) -> Fraction | None:
