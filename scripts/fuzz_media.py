@@ -195,7 +195,8 @@ def main() -> int:
                 total[" ".join(kind)] += int(count)
     for kind, count in sorted(total.items()):
         print(f"{kind:<16} {count}")
-    print(f"{sum(total.values())} damaged files, {bad} batches with a finding, slowest file {slowest:.1f} CPU s")
+    count = sum(total.values())
+    print(f"{count} damaged files, {bad} batches with a finding, slowest file {slowest:.1f} CPU s")
     return 1 if bad or slowest > SLOW else 0
 
 

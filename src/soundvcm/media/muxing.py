@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -199,7 +200,7 @@ class MuxWriter:
         seconds = self.plan.pictures.seconds
         if seconds is None or not (self.plan.copied or self._sources[0].ended):
             return None
-        return max(1, round(seconds * self.plan.rate))
+        return max(1, floor(seconds * self.plan.rate + Fraction(1, 2)))
 
     def finish(self) -> MuxReport:
         """Write the rest of the pictures; where the sound ends before them, silence follows."""

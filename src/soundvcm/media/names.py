@@ -6,6 +6,7 @@ Knows paths and words; reads and writes no file.
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -102,6 +103,7 @@ def folder_outputs(
         MediaError: if an output would be one of the inputs.
     """
     names = sorted(inputs, key=str)
+    real = {os.path.realpath(name) for name in names}
     found: dict[Path, Path] = {}
     taken: set[str] = set()
     for source in names:
@@ -111,9 +113,9 @@ def folder_outputs(
         if _key(path) in taken:
             path = place / f"{source.stem}_{source.suffix.removeprefix('.')}{ending}"
         path = _free(path, lambda one: _key(one) in taken)
-        if any(same_file(path, other) for other in names):
+        if os.path.realpath(path) in real:
             path = path.with_name(f"{path.stem}.sound{ending}")
-        if any(same_file(path, other) for other in names):
+        if os.path.realpath(path) in real:
             raise MediaError(f"{path}: is an input and would be overwritten: choose another output folder")
         taken.add(_key(path))
         found[source] = path
