@@ -1,6 +1,6 @@
-"""From magnitudes and their spread to a wave: what is unsure is drawn from a fixed noise, phases are iterated.
+"""From magnitudes and their spread to a wave: the unsure is drawn from a fixed noise, phases are iterated.
 
-The noise is a real one, the spectrum of white noise, so that neighbouring frames agree as those of rain do;
+The noise is a real one, the spectrum of white noise, so that neighbouring frames agree as those of rain;
 its phases are also where fast Griffin-Lim (Perraudin et al. 2013) starts. It comes from a fixed seed: the same
 magnitudes give the same wave, and a longer sound begins like a shorter one. Knows spectra only.
 """
