@@ -1,8 +1,8 @@
 """From magnitudes and their spread to a wave: the unsure is drawn from a fixed noise, phases are iterated.
 
-The noise is a real one, the spectrum of white noise, so that neighbouring frames agree as those of rain;
-its phases are also where fast Griffin-Lim (Perraudin et al. 2013) starts. It comes from a fixed seed: the same
-magnitudes give the same wave, and a longer sound begins like a shorter one. Knows spectra only.
+The noise is a real one, the spectrum of white noise, so that neighbouring frames agree as those of rain do;
+fast Griffin-Lim (Perraudin et al. 2013) starts from its phases. It comes from a fixed seed: the same magnitudes
+give the same wave, and a longer sound begins like a shorter one. Knows spectra only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def white_noise(frames: int, fft: int, hop: int) -> tuple[Tensor, Tensor]:
     wave = torch.randn((1, frames * hop), generator=generator)
     spectrum = frames_of(wave, fft, hop, torch.hann_window(fft))[0]
     size = spectrum.abs().clamp_min(1e-6)
-    # The logarithm of a Rayleigh variable of this energy has mean log(root energy) - 0.2886, deviation 0.6413.
+    # A Rayleigh variable of this energy: its logarithm has mean log(root energy) - 0.2886, deviation 0.6413.
     level = torch.log(size) - 0.5 * torch.log(torch.hann_window(fft).square().sum()) + 0.2886
     return (level / 0.6413).clamp(-4.0, 3.0), spectrum / size
 
