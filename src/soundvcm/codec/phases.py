@@ -1,7 +1,7 @@
 """From magnitudes and their spread to a wave: the unsure is drawn from a fixed noise, phases are iterated.
 
 The noise is a real one, the spectrum of white noise, so that neighbouring frames agree as those of rain do;
-fast Griffin-Lim (Perraudin et al. 2013) starts from its phases. It comes from a fixed seed: the same magnitudes
+fast Griffin-Lim (Perraudin et al. 2013) starts from its phases. It comes from a fixed seed: equal magnitudes
 give the same wave, and a longer sound begins like a shorter one. Knows spectra only.
 """
 
