@@ -20,7 +20,7 @@ LAYERS = {
     2: ("media", "encoders", "network", "objectives", "sampler", "codec"),
     3: ("pipeline", "watching", "sound", "film", "request", "job", "data"),
     4: ("training", "evaluation"),
-    5: ("presets", "recipes"),
+    5: ("systems", "paper_systems", "presets", "recipes"),
     6: ("cli", "web"),
 }
 LAYER_OF = {part: layer for layer, parts in LAYERS.items() for part in parts}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 import torch
@@ -63,9 +64,12 @@ class Pipeline(Watcher):
         longest: Seconds = 8,
         cache: FeatureCache | None = None,
     ) -> None:
-        super().__init__(semantic, sync, timeline or Timeline(exact_seconds(longest)), longest, cache)
+        lines = timeline or Timeline(exact_seconds(longest))
+        if not network.config.segment_tokens:
+            lines = replace(lines, segment_frames=1, segment_hop=1, segment_tokens=1)  # a token a picture
+        super().__init__(semantic, sync, lines, longest, cache)
         self.device = device or torch.device("cpu")
-        self.name, self.network, self.codec = name, network.to(self.device, dtype), codec
+        self.name, self.network, self.codec = name, placed(network, self.device, dtype), codec
         self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
 
     @property
@@ -181,35 +185,43 @@ class Pipeline(Watcher):
     def conditions(self, watched: Watched, prompt: str, ignore_pictures: bool = False) -> Conditions:
         """A batch of one: features where there are any, flags where there are none; blank text is no text."""
         lines, semantic, sync = watched.timeline, watched.semantic, watched.sync
+        # As many tokens of "nothing" as the encoder would have given: attention counts them.
+        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
         nothing = {
-            "semantic": torch.zeros(lines.semantic_frames, self.semantic.dim),
-            "sync": torch.zeros(lines.sync_frames, self.sync.dim),
+            "semantic": torch.zeros(shown, self.semantic.dim),
+            "sync": torch.zeros(lines.sync_tokens, self.sync.dim),
         }
         conditions = Conditions(
             semantic=(nothing["semantic"] if semantic is None else semantic)[None],
             sync=(nothing["sync"] if sync is None else sync)[None],
-            text=self.text.encode([prompt.strip()]),
+            text=self._words(prompt),
             has_semantic=torch.tensor([semantic is not None and not ignore_pictures]),
             has_sync=torch.tensor([sync is not None]),
             has_text=torch.tensor([bool(prompt.strip())]),
         )
         return conditions.to(self.device, self.dtype)
 
+    def _words(self, prompt: str) -> Tensor:
+        """Tokens [1 l r] of a prompt; a blank one is flagged absent, so that nothing need be encoded."""
+        words = prompt.strip()
+        return self.text.encode([words]) if words else torch.zeros(1, self.text.tokens, self.text.dim)
+
     def _latents(self, watched: Watched, conditions: Conditions, ask: Ask, seed: int) -> Tensor:
         count, steps = watched.timeline.latents, ask.steps or self.sampling.steps
-        noise = runtime.seeded_noise([seed], (count, self.codec.dim)).to(self.device, self.dtype)
+        # Sampling is float32 whatever the network computes in: each step adds a small difference.
+        noise = runtime.seeded_noise([seed], (count, self.codec.dim)).to(self.device)
         times = sampler.uniform_times(steps)
-        given = self.network.given(conditions, count)
-        strength = self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
+        wanted, strength = self.network.encode(conditions, count), self._strength(ask)
         if self.sampling.kind == "mean":
-            told = (
-                None if strength is None else torch.tensor([strength], device=self.device, dtype=self.dtype)
-            )
+            given = self.network.given(wanted, count)
+            told = None if strength is None else torch.tensor([strength], device=self.device)
             latents = sampler.sample_mean(lambda x, t, s: given(x, t, s, told), noise, times)
         else:
-            absent = self._absent(conditions, ask.negative_prompt)
-            velocity = sampler.guided(self.network, conditions, absent, strength or 1.0)
-            latents = sampler.integrate(velocity, noise, times)
+            scale = 1.0 if strength is None else strength
+            absent = wanted
+            if scale > 1:
+                absent = self.network.encode(self._absent(conditions, ask.negative_prompt), count)
+            latents = sampler.integrate(sampler.guided(self.network, wanted, absent, scale), noise, times)
         return self.network.unstandardise(latents)
 
     def _absent(self, conditions: Conditions, negative_prompt: str | None) -> Conditions:
@@ -217,13 +229,16 @@ class Pipeline(Watcher):
         nothing = conditions.empty()
         if not (negative_prompt or "").strip():
             return nothing
-        text = self.text.encode([str(negative_prompt).strip()]).to(conditions.text)
+        text = self._words(str(negative_prompt)).to(conditions.text)
         return replace(nothing, text=text, has_text=torch.ones_like(nothing.has_text))
+
+    def _strength(self, ask: Ask) -> float | None:
+        return self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
 
     def calls(self, ask: Ask) -> int:
         """Network passes one window costs: steps, times two where guidance is applied from outside."""
         steps = ask.steps or self.sampling.steps
-        strength = self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
+        strength = self._strength(ask)
         outside = self.sampling.kind == "flow" and strength is not None and strength > 1
         return steps * (2 if outside else 1)
 
@@ -243,5 +258,21 @@ class Pipeline(Watcher):
         trained_in = f"has nothing to act on: guidance is trained into {self.name}"
         if ask.cfg_strength is not None and self.sampling.guidance is None:
             raise OptionError(f"cfg_strength {trained_in}; leave it out")
-        if ask.negative_prompt and not self.sampling.negative_prompt:
+        strength, least = self._strength(ask), 0.0 if self.sampling.kind == "flow" else 0.01
+        if strength is not None and not (isfinite(strength) and strength >= least):
+            raise OptionError(f"cfg_strength is a number from {least:g} upwards, not {strength:g}")
+        negative = (ask.negative_prompt or "").strip()
+        if negative and not self.sampling.negative_prompt:
             raise OptionError(f"negative_prompt {trained_in}; say in --prompt what should be heard")
+        if negative and strength is not None and strength <= 1:
+            raise OptionError(
+                f"negative_prompt has nothing to act on with cfg_strength {strength:g}: set it above 1"
+            )
+
+
+def placed(network: VelocityNetwork, device: torch.device, dtype: torch.dtype) -> VelocityNetwork:
+    """The network on a device and in a number format; the statistics of the latents stay float32."""
+    mean, std = network.latent_mean.float(), network.latent_std.float()
+    network = network.to(device, dtype)
+    network.latent_mean, network.latent_std = mean.to(device), std.to(device)
+    return network

@@ -1,96 +1,52 @@
-"""Every named system and recipe: one function a size, one place to add one.
+"""Loading by name, or by the path of a network file: load(name or path) => Pipeline.
 
-    load("tiny") => Pipeline; recipe("tiny") => TrainingConfig
-
-Heavy parts are imported when a system is loaded. Knows no command line.
+The embedded model is put together here, the paper's systems in `paper_systems`; the table of names is in
+`systems`. Heavy parts are imported when a system is loaded. Knows no command line.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from soundvcm.config import nearest
-from soundvcm.errors import OptionError, WeightsError
+from soundvcm import weights
+from soundvcm.errors import WeightsError
+from soundvcm.systems import (
+    PRESETS,
+    TINY,
+    Preset,
+    config_values,
+    is_path,
+    preset,
+    require,
+    saved_config,
+    stack_of,
+    tiny_network,
+    trained_file,
+)
 
 if TYPE_CHECKING:
     import torch
 
     from soundvcm.codec import NeuralCodec
-    from soundvcm.network import NetworkConfig, VelocityNetwork
+    from soundvcm.network import VelocityNetwork
     from soundvcm.pipeline import Pipeline
     from soundvcm.sound import Sampling
     from soundvcm.timeline import Timeline
 
+__all__ = [
+    "PRESETS",
+    "Preset",
+    "load",
+    "require",
+    "saved_codec",
+    "saved_network",
+    "timeline_of",
+    "tiny_network",
+]
+
 LONGEST_SECONDS = 8
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What is known of a system before it is loaded.
-
-    Attributes:
-        name: what users type.
-        summary: one line.
-        stack: "embedded" ships inside the package; "paper" needs downloaded weights.
-        licence: of the weights, in plain words.
-        sample_rate: samples a second of its sound.
-        steps: network calls by default.
-        guidance: "trained in", or the default scale of an outside knob.
-    """
-
-    name: str
-    summary: str
-    stack: str
-    licence: str
-    sample_rate: int
-    steps: int
-    guidance: str
-
-
-TINY = Preset(
-    "tiny",
-    "embedded model, trained on drawn scenes; ships with the package",
-    "embedded",
-    "MIT",
-    16_000,
-    1,
-    "trained in",
-)
-PRESETS: dict[str, Preset] = {TINY.name: TINY}
-
-
-def tiny_network() -> NetworkConfig:
-    """The embedded network: the paper's class, small numbers, motion brought in before patching."""
-    from soundvcm.network import NetworkConfig
-
-    return NetworkConfig(
-        latent_dim=40,
-        semantic_dim=192,
-        sync_dim=48,
-        text_dim=192,
-        hidden=192,
-        heads=3,
-        joint_blocks=2,
-        fused_blocks=4,
-        text_tokens=1,
-        segment_tokens=0,
-        mlp_ratio=3.0,
-        mlp_multiple=64,
-        in_kernel=3,
-        in_mlp_kernel=3,
-        ffn_kernel=1,
-        out_kernel=3,
-        final_kernel=3,
-        patch=2,
-        sync_to_modulation=False,
-        sync_to_input=True,
-        sync_ratio=0.8,
-        learned_empty_text=True,
-    )
 
 
 def timeline_of(name: str) -> Timeline:
@@ -98,43 +54,62 @@ def timeline_of(name: str) -> Timeline:
 
     Raises:
         OptionError: for an unknown name, with the nearest one.
+        WeightsError: for a path that holds no network of ours.
     """
     from soundvcm.timeline import Timeline
 
-    if name not in PRESETS:
-        raise OptionError(f"no model {name!r}{nearest(name, PRESETS)}")
-    rate = PRESETS[name].sample_rate
+    if is_path(name):
+        config = saved_config(name, weights.header(Path(name)))
+        rate = 44_100 if stack_of(config) == "44k" else 16_000
+    else:
+        rate = preset(name).sample_rate
     return Timeline(1, sample_rate=rate, latent_hop=512 if rate < 32_000 else 1024)  # type: ignore[arg-type]
 
 
 def load(name: str = "tiny", *, device: str = "auto", dtype: str = "float32") -> Pipeline:
-    """Load a system by name.
+    """Load a system by name, or a network by the path of its file.
 
     Args:
-        name: one of `PRESETS`.
+        name: one of `PRESETS`; or a file that `soundvcm train`, `average` or `adopt` wrote, or a checkpoint
+            of MMAudio's own training: its widths say which codec and encoders belong to it.
         device: auto, cpu, cuda or mps.
-        dtype: number format of the network: float32 or bfloat16 (float16 on GPUs).
+        dtype: number format of the network (and of the paper's encoders): float32 or bfloat16 (float16 on
+            GPUs). Codecs are always float32.
 
     Raises:
         OptionError: for an unknown name, with the nearest one.
-        WeightsError: if a weights file is missing or damaged.
+        WeightsError: if a weights file is missing, damaged or of another network.
+        MissingExtraError: if the tokenizer of the paper's systems is not installed.
         DeviceError: if the device or the format is not here.
     """
-    if name not in PRESETS:
-        raise OptionError(f"no model {name!r}{nearest(name, PRESETS)}")
-    from soundvcm import runtime
+    require(name)
+    from soundvcm import paper_systems, runtime
 
     where = runtime.resolve_device(device)
-    return _BUILDERS[name](where, runtime.resolve_dtype(dtype, where))
+    form = runtime.resolve_dtype(dtype, where)
+    if name == TINY.name:
+        network, sampling = saved_network("tiny_network")
+        return _embedded(name, network, sampling, where, form)
+    if name in PRESETS and PRESETS[name].stack == "reference":
+        return paper_systems.reference(name, where, form)
+    path = Path(name) if is_path(name) else trained_file(name)
+    if "config" not in weights.header(path):
+        return paper_systems.reference_file(path, where, form)
+    network, sampling = saved_network(path)
+    title = path.stem if is_path(name) else name
+    if stack_of(network.config) == "embedded":
+        return _embedded(title, network, sampling, where, form)
+    return paper_systems.trained(title, network, sampling, where, form)
 
 
-def _load_tiny(device: torch.device, dtype: torch.dtype) -> Pipeline:
+def _embedded(
+    name: str, network: VelocityNetwork, sampling: Sampling, device: torch.device, dtype: torch.dtype
+) -> Pipeline:
     from soundvcm.encoders import FeatureCache, MotionEncoder, PictureEncoder, WordsEncoder
     from soundvcm.pipeline import Pipeline
 
-    network, sampling = saved_network("tiny_network")
     return Pipeline(
-        TINY.name,
+        name,
         network,
         saved_codec("tiny_codec").to(device),
         PictureEncoder(),
@@ -154,15 +129,31 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
     Raises:
         WeightsError: if the file is missing, damaged or of another kind.
     """
-    from soundvcm import weights
-    from soundvcm.network import NetworkConfig, VelocityNetwork
+    import torch
+
+    from soundvcm.network import VelocityNetwork
     from soundvcm.sound import Sampling
 
     tensors, facts = weights.load(name_or_path)
-    network = VelocityNetwork(NetworkConfig.build(_saved_config(name_or_path, facts)))
-    weights.fit(network, tensors, str(name_or_path))
-    guidance = float(facts.get("guidance", "1")) if network.config.guidance_input != "none" else None
-    return network.eval().requires_grad_(False), Sampling(guidance=guidance)
+    config = saved_config(name_or_path, facts)
+    with torch.device("meta"):  # takes the tensors themselves: a gigabyte of weights exists once
+        network = VelocityNetwork(config)
+    weights.fit(network, {key: value.float() for key, value in tensors.items()}, str(name_or_path))
+    if "sampling" in facts:
+        sampling = _sampling(name_or_path, facts["sampling"])
+    else:
+        told = config.guidance_input != "none"
+        sampling = Sampling(guidance=float(facts.get("guidance", "1")) if told else None)
+    return network.eval().requires_grad_(False), sampling
+
+
+def _sampling(name: str | Path, text: str) -> Sampling:
+    from soundvcm.sound import Sampling
+
+    try:
+        return Sampling(**json.loads(text))
+    except (TypeError, ValueError):
+        raise WeightsError(f"{name}: how it is sampled ({text!r}) is not understood here") from None
 
 
 def saved_codec(name_or_path: str | Path) -> NeuralCodec:
@@ -171,23 +162,9 @@ def saved_codec(name_or_path: str | Path) -> NeuralCodec:
     Raises:
         WeightsError: if the file is missing, damaged or of another kind.
     """
-    from soundvcm import weights
     from soundvcm.codec import NeuralCodec, NeuralCodecConfig
 
     tensors, facts = weights.load(name_or_path)
-    codec = NeuralCodec(NeuralCodecConfig.build(_saved_config(name_or_path, facts)))
+    codec = NeuralCodec(NeuralCodecConfig.build(config_values(name_or_path, facts)))
     weights.fit(codec, tensors, str(name_or_path))
     return codec.eval().requires_grad_(False)
-
-
-def _saved_config(name: str | Path, facts: dict[str, str]) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = json.loads(facts["config"])
-    except (KeyError, ValueError):
-        raise WeightsError(
-            f"{name} does not carry its configuration: it was not written by soundvcm"
-        ) from None
-    return values
-
-
-_BUILDERS: dict[str, Callable[[torch.device, torch.dtype], Pipeline]] = {"tiny": _load_tiny}

@@ -127,8 +127,11 @@ class Watcher:
         with timed(timings, "encode", progress), torch.inference_mode():
             semantic = self._features(self.semantic, footage.frames["semantic"])
             sync = None if footage.is_still else self._features(self.sync, footage.frames["sync"])
-        facts = footage.facts.as_dict()
-        return Watched(self.timeline.at(footage.seconds), semantic, sync, tuple(footage.warnings), facts)
+        lines, warnings = self.timeline.at(footage.seconds), tuple(footage.warnings)
+        if sync is not None and not lines.whole_segments:
+            least = float(lines.segment_frames / lines.sync_rate)
+            warnings += (f"the clip is shorter than {least:g} s: its last picture is repeated to fill that",)
+        return Watched(lines, semantic, sync, warnings, footage.facts.as_dict())
 
     def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
         return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)

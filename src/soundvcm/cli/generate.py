@@ -14,6 +14,7 @@ import tyro
 
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say
 from soundvcm.errors import OptionError
+from soundvcm.systems import require
 
 if TYPE_CHECKING:
     from soundvcm.job import Outcome
@@ -66,7 +67,7 @@ def generate(
         seed: of the first take; -1 picks one and prints it.
         takes: how many takes, with seeds counting up; the clip is encoded once.
         output: file to write, or a folder for several.
-        model: see: soundvcm models.
+        model: a name of: soundvcm models; or a network file (from train, average or adopt).
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
         audio_only: write a sound file (wav, flac, ...) instead of a video.
@@ -82,6 +83,7 @@ def generate(
         json: print one JSON object instead of the summary.
     """
     given = dict(locals())
+    require(model)
     inputs = (*videos, *video)
     if len(inputs) > 1 or any(is_collection(path) for path in inputs):
         from soundvcm.cli.batch import run_batch
@@ -113,7 +115,7 @@ def load_options(given: dict[str, Any]) -> dict[str, str]:
 
 
 def load_pipeline(options: dict[str, str]) -> Pipeline:
-    """Load the system, with one remark where "auto" had to settle for the CPU."""
+    """Load the system."""
     from soundvcm.presets import load
 
     return load(options["name"], device=options["device"], dtype=options["dtype"])
@@ -136,10 +138,13 @@ def one_clip(request: Request, options: dict[str, str], *, as_json: bool) -> int
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}
     heard = heard_as(outcome)
+    if options["device"] == "auto" and pipeline.device.type == "cpu":
+        note("no GPU that PyTorch can use: made on the CPU")
     for line in outcome.warnings:
         note(line)
     if as_json:
-        emit_json({**outcome.as_dict(), "model": pipeline.name, "heard": heard})
+        device = str(pipeline.device)
+        emit_json({**outcome.as_dict(), "model": pipeline.name, "device": device, "heard": heard})
     else:
         summarise(outcome, heard, time.perf_counter() - began)
     return 0

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("soundvcm.cli.probe", "probe", "say what the pipeline sees in a file"),
     "models": ("soundvcm.cli.models", "models", "list the systems that can be loaded"),
     "train": ("soundvcm.cli.train", "train", "train a codec or a network by a recipe"),
+    "adopt": ("soundvcm.cli.adopt", "adopt", "begin a two-time network from one of MMAudio"),
+    "average": ("soundvcm.cli.average", "average", "export the weights of a run, averaged with any width"),
     "weights": ("soundvcm.cli.weights", "weights", "list, fetch, import, verify weights files"),
     "licenses": (
         "soundvcm.cli.weights",

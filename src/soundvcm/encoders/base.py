@@ -20,6 +20,8 @@ class VideoEncoder(Protocol):
         name: identifies encoder and weights, for feature stores and reports.
         dim: width of a token.
         frame_spec: the rate and size at which pictures must be decoded.
+
+    An encoder that gives one token for several pictures also says `pictures_per_token`; without it, one each.
     """
 
     name: str

@@ -10,7 +10,7 @@ particular.
 
 from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.download import fetch
-from soundvcm.weights.files import load, read, save
+from soundvcm.weights.files import header, load, read, save
 from soundvcm.weights.fitting import fit
 from soundvcm.weights.folder import (
     Check,
@@ -38,6 +38,7 @@ __all__ = [
     "digest",
     "fetch",
     "fit",
+    "header",
     "home_folder",
     "import_dir",
     "licences",
@@ -46,7 +47,6 @@ __all__ = [
     "notice",
     "part",
     "parts",
-    "place",
     "place",
     "read",
     "save",

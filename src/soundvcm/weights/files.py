@@ -6,6 +6,7 @@ write carries its licence there. Knows no network in particular.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LOG = logging.getLogger("soundvcm.weights")
+_LONGEST_HEADER = 100_000_000  # the format's own limit
 _INNER = ("generator", "state_dict", "model", "weights", "network")
 
 
@@ -63,6 +65,25 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if head[:2] == b"PK" or head[:1] == b"\x80":
         return _read_torch(path, mapped=head[:2] == b"PK")
     raise WeightsError(f"{path} is neither a safetensors nor a PyTorch file")
+
+
+def header(path: Path) -> dict[str, str]:
+    """Metadata of a safetensors file, without reading a tensor or loading torch; {} for other kinds of file.
+
+    Raises:
+        WeightsError: if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if file.read(1) != b"{" or size > _LONGEST_HEADER:
+                return {}
+            found = json.loads(b"{" + file.read(size - 1))
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise WeightsError(f"{path} is damaged (its header is not JSON): fetch it again") from None
+    return dict(found.get("__metadata__") or {})
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -29,6 +29,7 @@ class PictureEncoder:
     """The semantic encoder of `tiny`: frames uint8 [f, 224, 224, 3] at 8/s => float32 [ceil(f / 8), dim]."""
 
     name = "pictures-1"
+    pictures_per_token = EVERY
     frame_spec = FrameSpec(rate=Fraction(8), height=SIDE, width=SIDE, fit="stretch", exact=False)
 
     def __init__(self, weights: str | Path = "pictures") -> None:
