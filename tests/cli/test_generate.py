@@ -162,6 +162,14 @@ def test_defaults_of_the_command_are_those_of_the_job() -> None:
         assert python[theirs].default == getattr(DEFAULTS, ours)
 
 
+def test_auto_says_once_that_it_is_the_cpu(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Case 29."""
+    assert run(clip, "--seed", 1) == 0
+    assert capsys.readouterr().err.count("made on the CPU") == 1
+    assert run(clip, "--seed", 1, "--device", "cpu") == 0
+    assert "made on the CPU" not in capsys.readouterr().err
+
+
 def test_dash_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Case 17."""
     monkeypatch.chdir(tmp_path)
