@@ -61,8 +61,8 @@ def run_sync_tower(case: Case) -> Iterator[Check]:
         both = torch.cat([tower(piece)[0] for piece in pieces])
         batch = tower(torch.cat(pieces)).flatten(0, 1)
         yield Check(f"two segments as one batch {label}", batch, both, limit)
-        # The file of 2026-11-25 holds the features of video16 twice here, bit for bit, although video24 is another
-        # draw: that array says nothing about two segments and is compared only where it is something else.
+        # The file of 2026-11-25 holds the features of video16 twice here, bit for bit, although video24 is
+        # another draw: it says nothing about two segments and is compared only where it is something else.
         one, two = stored["feat_one_segment"], stored["feat_two_segments"]
         if not np.array_equal(two, np.concatenate([one, one])):
             yield Check(f"two segments {label}", both, two, limit)
