@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig
+from soundvcm.codec.peaks import hold_peaks
 from soundvcm.codec.phases import find_phases, white_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
 from soundvcm.errors import ShapeError
@@ -104,6 +105,22 @@ def test_doubt_is_drawn_the_same_way_every_time(linear: NeuralCodec) -> None:
     assert torch.allclose(phases.abs(), torch.ones(257, 400), atol=1e-4)
     _, spread = linear.magnitudes(linear.encode(tones(2, 4096)).mean)
     assert 0.02 <= float(spread.min()) and float(spread.max()) <= 0.9
+
+
+def test_nothing_leaves_full_scale(linear: NeuralCodec) -> None:
+    latents = 30 * torch.randn(1, 20, 24, generator=torch.Generator().manual_seed(3))
+    wave = linear.decode(latents)
+    assert 0.5 < float(wave.abs().max()) <= 0.971 and bool(torch.isfinite(wave).all())
+
+
+def test_peaks_are_held_and_only_they() -> None:
+    wave = 0.3 * torch.sin(torch.arange(4000) / 5.0)[None].repeat(2, 1)
+    wave[0, 2000] = 25.0
+    wave[0, 2004] = -8.0
+    held = hold_peaks(wave, 0.97, 160)
+    assert float(held.abs().max()) <= 0.9701 and float(held[0, 2000]) == pytest.approx(0.97, abs=1e-3)
+    assert torch.allclose(held[0, :1670], wave[0, :1670], atol=1e-6) and torch.allclose(held[1], wave[1])
+    assert torch.allclose(held[0, 2350:], wave[0, 2350:], atol=1e-6)
 
 
 def test_silence_is_silent() -> None:

@@ -17,12 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from soundvcm.codec.peaks import hold_peaks
 from soundvcm.codec.phases import find_phases
 from soundvcm.codec.spectra import LogMel, bins_from_mel
 from soundvcm.config import Config
 from soundvcm.records import Moments
 from soundvcm.shapes import check_shape
 
+CEILING = 0.97  # of the decoded wave; louder moments are turned down, only they
 FLOOR = 0.01  # magnitudes are predicted as log(magnitude + FLOOR)
 DRAWN = 0.85  # share of the spread that is drawn: nearest to the original for YAMNet among 0.7, 0.85, 1, 1.2
 SPREADS = (0.02, 0.9)  # least and greatest standard deviation of a log magnitude; that of pure noise is 0.64
@@ -187,7 +189,9 @@ class NeuralCodec(nn.Module):
         check_shape("latents", latents, f"b n {self.dim}")
         config = self.config
         size, spread = self.magnitudes(latents)
-        return find_phases(size, config.head_fft, config.hop // 2, config.iterations, DRAWN * spread)
+        wave = find_phases(size, config.head_fft, config.hop // 2, config.iterations, DRAWN * spread)
+        # Guided latents may ask for a click far beyond full scale; scaling all would silence the rest.
+        return hold_peaks(wave, CEILING, config.sample_rate // 100)
 
     @torch.no_grad()
     def start_linear(self, waves: Tensor) -> None:
