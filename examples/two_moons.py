@@ -3,8 +3,8 @@
     python examples/two_moons.py --output two_moons.png
 
 A small network u(x, t, s) is trained with the package's own objective, in about 15 s. One call then carries
-noise (t = 1) to data (s = 0); more calls follow the same flow in smaller jumps. Prints how far the points of 1,
-2 and 4 steps lie from the moons, and draws them (needs matplotlib).
+noise (t = 1) to data (s = 0); more calls follow the same flow in smaller jumps. Prints how far the points of
+1, 2 and 4 steps lie from the moons, and draws them (needs matplotlib).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def train(steps: int, batch: int, seed: int) -> MeanVelocity:
     torch.manual_seed(seed)
     generator, network = torch.Generator().manual_seed(seed), MeanVelocity()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-    objective = build(VelocityConsistencyConfig(ratio=0.5, endpoint_share=0.25, power=0.0, time_mean=0.0))
+    recipe = {"ratio": 0.5, "endpoint_share": 0.25, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.5}
+    objective = build(VelocityConsistencyConfig(time_mean=0.0, **recipe))
     none = torch.zeros(batch, 1, 1)
     nothing = Conditions.of(semantic=none, sync=none, text=none).empty()
     for step in range(steps):

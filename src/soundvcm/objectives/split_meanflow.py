@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pydantic
 import torch
 from torch import Tensor
 
@@ -25,10 +26,12 @@ class SplitMeanFlowConfig(PairsConfig):
 
     Attributes:
         kind: its name.
+        power: 0, the plain mean square: with p = 1 nothing holds u back once it has run away.
         split: where the interval is parted: "uniform" draws it, "half" is the middle (shortcut).
     """
 
     kind: Literal["split_meanflow"] = "split_meanflow"
+    power: float = pydantic.Field(default=0.0, ge=0)
     split: Literal["uniform", "half"] = "uniform"
 
 
