@@ -113,7 +113,9 @@ def locate(name: str) -> Path:
 def missing_text(row: Part) -> str:
     """One line for a file that is not here: file, size, hash, folder, command, licence."""
     if row.bundled:
-        return f"{row.file} is missing from the installed package: reinstall soundvcm"
+        known = f" ({row.size_text}, {row.hash_text})" if row.bytes is not None else ""
+        where = f"the installed package ({place(row).parent})"
+        return f"{row.file}{known} is missing from {where}: reinstall soundvcm"
     line = (
         f"weights file {row.file} is not here ({row.size_text}, {row.hash_text}): "
         f"put it in {weights_folder()} or run: soundvcm weights fetch {row.name}"
