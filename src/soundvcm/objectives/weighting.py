@@ -58,7 +58,7 @@ def loss_terms(
 
 def bin_means(rows: Rows, mse: Tensor) -> dict[str, float]:
     """Unweighted mse of both halves, whole and by fifths of t; bins without rows are left out."""
-    values = mse.double().cpu()
+    values = mse.cpu().double()
     which = (rows.times.t * TIME_BINS).long().clamp(max=TIME_BINS - 1)
     found: dict[str, float] = {}
     for name, half in (("velocity", ~rows.times.consistency), ("consistency", rows.times.consistency)):
