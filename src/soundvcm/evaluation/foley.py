@@ -77,13 +77,33 @@ def onset_score(scenes: Sequence[Scene], waves: Tensor) -> dict[str, float]:
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1), "offset_ms": offset}
 
 
-def embedding(wave: Tensor) -> Tensor:
-    """[1024] YAMNet embedding of what sounds in a wave [s]: patches weighted by their energy."""
+@dataclass(frozen=True)
+class Heard:
+    """What YAMNet made of some waves.
+
+    Attributes:
+        patches: [p, 1024] embeddings of all their patches, for Frechet distances.
+        whole: [k, 1024] one embedding a wave: its patches weighted by their energy.
+    """
+
+    patches: Tensor
+    whole: Tensor
+
+    def rows(self, index: Sequence[int]) -> Tensor:
+        """[len(index), 1024] embeddings of some of the waves."""
+        return self.whole[list(index)]
+
+
+def hear_all(waves: Sequence[Tensor] | Tensor) -> Heard:
+    """Listen once to each wave [s] at 16 kHz."""
     listener = bundled_yamnet()
-    patches = listener.patches(wave)
-    energy = patches.exp().mean(dim=(1, 2))
-    weights = energy / energy.sum().clamp_min(1e-12)
-    return (listener.embeddings(wave) * weights[:, None]).sum(dim=0)
+    patches, whole = [], []
+    for wave in waves:
+        seen = listener.embeddings(wave)
+        energy = listener.patches(wave).exp().mean(dim=(1, 2))
+        patches.append(seen)
+        whole.append((seen * (energy / energy.sum().clamp_min(1e-12))[:, None]).sum(dim=0))
+    return Heard(torch.cat(patches), torch.stack(whole))
 
 
 class KindListener:
@@ -91,25 +111,20 @@ class KindListener:
 
     def __init__(self, bank: Bank, per_kind: int = 12) -> None:
         self.kinds = sorted(bank.kinds)
-        rows = []
-        for kind in self.kinds:
-            clips = bank.clips(kind, "train")[:per_kind]
-            rows.append(torch.stack([embedding(torch.from_numpy(clip.wave)) for clip in clips]).mean(dim=0))
-        table = torch.stack(rows)
+        clips = [
+            [torch.from_numpy(clip.wave) for clip in bank.clips(k, "train")[:per_kind]] for k in self.kinds
+        ]
+        table = torch.stack([hear_all(waves).whole.mean(dim=0) for waves in clips])
         self.centre = table.mean(dim=0)
         self.table = torch.nn.functional.normalize(table - self.centre, dim=1)
 
-    def name(self, wave: Tensor, best: int = 1) -> list[str]:
-        """The nearest kinds of a wave [s], nearest first."""
-        direction = torch.nn.functional.normalize(embedding(wave) - self.centre, dim=0)
-        return [self.kinds[int(k)] for k in (self.table @ direction).topk(best).indices]
+    def names(self, whole: Tensor, best: int = 1) -> list[list[str]]:
+        """The nearest kinds of each embedding [k, 1024], nearest first."""
+        directions = torch.nn.functional.normalize(whole - self.centre, dim=1)
+        nearest = (directions @ self.table.T).topk(best, dim=1).indices
+        return [[self.kinds[int(k)] for k in row] for row in nearest]
 
-    def accuracy(self, scenes: Sequence[Scene], waves: Tensor, best: int = 1) -> float:
-        """Share of waves whose kind is the scene's."""
-        right = [scene.kinds[0] in self.name(wave, best) for scene, wave in zip(scenes, waves, strict=True)]
-        return float(np.mean(right))
-
-
-def embeddings(waves: Tensor) -> Tensor:
-    """[patches, 1024] of all waves [k, s], for Frechet distances."""
-    return torch.cat([bundled_yamnet().embeddings(wave) for wave in waves])
+    def accuracy(self, scenes: Sequence[Scene], whole: Tensor, best: int = 1) -> float:
+        """Share of embeddings [k, 1024] whose kind is the scene's."""
+        named = self.names(whole, best)
+        return float(np.mean([scene.kinds[0] in names for scene, names in zip(scenes, named, strict=True)]))

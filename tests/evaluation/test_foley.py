@@ -1,0 +1,58 @@
+"""Scores on drawn scenes: the scenes' own sound scores high, another scene's low, kinds are told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scene_bank import FakeBank
+
+from soundvcm.evaluation.foley import (
+    KindListener,
+    SceneSet,
+    event_times,
+    hear_all,
+    onset_score,
+    scene_set,
+)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> SceneSet:
+    return scene_set(FakeBank(), 16, seconds=4.0)  # type: ignore[arg-type]
+
+
+def test_same_scenes_every_time(scenes: SceneSet) -> None:
+    again = scene_set(FakeBank(), 2, seconds=4.0)  # type: ignore[arg-type]
+    assert torch.equal(again.waves, scenes.waves[:2]) and scenes.waves.shape == (16, 64_000)
+    assert all(scene.split == "test" for scene in scenes.scenes)
+
+
+def test_own_sound_is_on_time_and_anothers_is_not(scenes: SceneSet) -> None:
+    events = scenes.with_events
+    assert len(events) >= 3
+    own = onset_score([scenes.scenes[k] for k in events], scenes.waves[events])
+    other = onset_score([scenes.scenes[k] for k in events], scenes.waves[events[1:] + events[:1]])
+    assert own["f1"] > 0.6 and own["f1"] > other["f1"] + 0.2 and abs(own["offset_ms"]) < 25
+    silent = onset_score([scenes.scenes[events[0]]], torch.zeros(1, 64_000))
+    assert silent["f1"] == 0 and np.isnan(silent["offset_ms"])
+
+
+def test_events_closer_than_the_tolerance_are_one(scenes: SceneSet) -> None:
+    for scene in scenes.scenes:
+        times = event_times(scene)
+        assert bool((np.diff(times) > 0.05).all()) and len(times) <= len(scene.events)
+
+
+def test_kinds_are_named(scenes: SceneSet) -> None:
+    bank = FakeBank()
+    listener = KindListener(bank)  # type: ignore[arg-type]
+    for kind in ("hammer", "rain"):
+        whole = hear_all([torch.from_numpy(clip.wave) for clip in bank.clips(kind, "train")]).whole
+        assert [names[0] for names in listener.names(whole)] == [kind, kind]
+        assert len(listener.names(whole, best=3)[0]) == 3
+    one = scenes.of_one_kind
+    heard = hear_all(scenes.waves)
+    chosen = [scenes.scenes[k] for k in one]
+    assert 0.0 <= listener.accuracy(chosen, heard.rows(one)) <= listener.accuracy(chosen, heard.rows(one), 3)
+    assert heard.whole.shape == (16, 1024) and heard.patches.shape[1] == 1024
