@@ -102,7 +102,7 @@ def trained(
         WeightsError: if a file of the stack is missing or damaged, or the network is of another stack.
     """
     mode = stack_of(network.config)
-    if mode not in MODES.values():
+    if mode is None or mode not in MODES.values():
         raise WeightsError(f"{name}: {misfit(network.config)}")
     for row in parts_of(mode):
         weights.locate(row.name)

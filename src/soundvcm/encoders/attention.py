@@ -41,7 +41,8 @@ class PackedAttention(nn.Module):
         mixed = F.scaled_dot_product_attention(
             self._split(query), self._split(key), self._split(value), is_causal=causal
         )
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return out
 
     def _split(self, x: Tensor) -> Tensor:
         """[b, l, d] => [b, heads, l, d / heads]."""
