@@ -58,3 +58,10 @@ def test_rates_out_of_range() -> None:
     for rate in (0, 999, 10**7):
         with pytest.raises(OptionError):
             codec_rate("flac", rate)
+
+
+def test_decoders_that_are_called_differently_from_their_codec() -> None:
+    """PyAV names the decoder: opencv's vtest.avi says "msmpeg4", a Flash video "flv"."""
+    for name in ("msmpeg4", "flv"):
+        choice = choose_container(name, ".mp4")
+        assert choice.copy and choice.suffix == ".mkv"

@@ -40,6 +40,7 @@ _SOUND = {
 }
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "webm", ".mkv": "matroska"}
 _ENCODERS = {"opus": "libopus", "mp3": "libmp3lame", "pcm": "pcm_s16le"}
+_CODEC_OF = {"msmpeg4": "msmpeg4v3", "flv": "flv1"}  # decoders that are not called like what they decode
 _DECODED = {"libopus": "opus", "libmp3lame": "mp3"}
 VIDEO_SUFFIXES = tuple(_FORMATS)
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
@@ -74,6 +75,7 @@ def choose_container(codec: str, wanted: str, *, alpha: bool = False, may_rename
             f"cannot write a {wanted or 'nameless'} video: use one of {', '.join(VIDEO_SUFFIXES)}"
         )
     codec = codec.removeprefix("lib").replace("dav1d", "av1").replace("vpx-", "")
+    codec = _CODEC_OF.get(codec, codec)
     if codec in _VIDEO[wanted] and not (alpha and wanted in MP4_KIN):
         return Choice(wanted, True)
     homes = [suffix for suffix in (".mp4", ".mov", ".webm", ".mkv") if codec in _VIDEO[suffix]]
