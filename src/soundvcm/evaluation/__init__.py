@@ -6,12 +6,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from soundvcm.evaluation.definitions import find
+    from soundvcm.evaluation.feature_cache import FeatureCache
     from soundvcm.evaluation.hearing import hear
+    from soundvcm.evaluation.protocol import Evaluation, evaluate
+    from soundvcm.evaluation.report import write_report
+    from soundvcm.evaluation.scores import Score, compute
     from soundvcm.evaluation.yamnet import Yamnet, bundled_yamnet
 
-__all__ = ["Yamnet", "bundled_yamnet", "hear"]
+__all__ = [
+    "Evaluation",
+    "FeatureCache",
+    "Score",
+    "Yamnet",
+    "bundled_yamnet",
+    "compute",
+    "evaluate",
+    "find",
+    "hear",
+    "write_report",
+]
 
-_HOMES = {"Yamnet": "yamnet", "bundled_yamnet": "yamnet", "hear": "hearing"}
+_HOMES = {
+    "Evaluation": "protocol",
+    "FeatureCache": "feature_cache",
+    "Score": "scores",
+    "Yamnet": "yamnet",
+    "bundled_yamnet": "yamnet",
+    "compute": "scores",
+    "evaluate": "protocol",
+    "find": "definitions",
+    "hear": "hearing",
+    "write_report": "report",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -154,11 +154,16 @@ def motion_correlation(wave: ArrayLike, sample_rate: int, motion: ArrayLike, rat
     Nan if one of them is constant. Both are smoothed over 0.12 s and compressed by a square root, so that
     one loud moment does not decide alone.
     """
-    loud, moving = energy(wave, sample_rate, rate), np.asarray(motion, dtype=np.float64).reshape(-1)
-    count = min(len(loud), len(moving))
+    return curve_correlation(energy(wave, sample_rate, rate), motion)
+
+
+def curve_correlation(first: ArrayLike, second: ArrayLike) -> float:
+    """Correlation of two curves of the same rate (over the shorter length), as in `motion_correlation`."""
+    a, b = (np.asarray(curve, dtype=np.float64).reshape(-1) for curve in (first, second))
+    count = min(len(a), len(b))
     if count < 3:
         return float("nan")
-    curves = [_smooth(np.sqrt(np.maximum(0, curve[:count]))) for curve in (loud, moving)]
+    curves = [_smooth(np.sqrt(np.maximum(0, curve[:count]))) for curve in (a, b)]
     if min(curve.std() for curve in curves) < 1e-9:
         return float("nan")
     return float(np.corrcoef(curves[0], curves[1])[0, 1])

@@ -1,0 +1,207 @@
+"""The scores by name: which features each one needs, its unit, which items it uses, how it is computed.
+
+The order and choice of items is av-benchmark's: distances and IS take all entries of a side, scores of pairs
+only common ids in the order of the predictions. Knows features by name, not who extracted them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from soundvcm.config import nearest
+from soundvcm.errors import InputError, OptionError
+from soundvcm.evaluation import metrics
+from soundvcm.evaluation.onsets import curve_correlation, match_onsets
+
+Features = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Outcome of a score of two sets.
+
+    Attributes:
+        value: the score.
+        rows: feature rows of (truth, made).
+        dimension: of a row.
+        spread: over splits or subsets, where the score has them.
+        notes: what must be said beside it.
+    """
+
+    value: float
+    rows: tuple[int, int]
+    dimension: int
+    spread: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+Each = Callable[[Features, Features], float]
+Compare = Callable[[Sequence[Features], Sequence[Features]], Found]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One score.
+
+    Attributes:
+        name: as printed.
+        extractor: whose features it needs.
+        unit: of the value.
+        better: "lower", "higher" or "near 0".
+        each: score of one pair (nan: the pair has none), its mean is the score; or
+        compare: score of two sets.
+        common_only: a score of sets that leaves out unpaired items.
+        default: computed if nothing is asked for by name.
+    """
+
+    name: str
+    extractor: str
+    unit: str
+    better: str
+    each: Each | None = None
+    compare: Compare | None = None
+    common_only: bool = False
+    default: bool = False
+
+    @property
+    def uses_all(self) -> bool:
+        """True if unpaired items count."""
+        return self.compare is not None and not self.common_only
+
+
+def _frechet(key: str) -> Compare:
+    def compare(truth: Sequence[Features], made: Sequence[Features]) -> Found:
+        a, b = _rows(truth, key), _rows(made, key)
+        few = metrics.few_samples(a, b)
+        value = metrics.frechet_distance(a, b)
+        return Found(value, (len(a), len(b)), a.shape[1], notes=(few,) if few else ())
+
+    return compare
+
+
+def _kernel(key: str) -> Compare:
+    def compare(truth: Sequence[Features], made: Sequence[Features]) -> Found:
+        a, b = _rows(truth, key), _rows(made, key)
+        found = metrics.kernel_distance(a, b)
+        note = f"100 subsets of up to 1000, seed {metrics.PROTOCOL_SEED}, std {found.std:.4f}"
+        return Found(found.mean, (len(a), len(b)), a.shape[1], found.std, (note,))
+
+    return compare
+
+
+def _inception(key: str) -> Compare:
+    def compare(truth: Sequence[Features], made: Sequence[Features]) -> Found:
+        logits = _rows(made, key)
+        found = metrics.inception_score(logits)
+        note = f"{metrics.SPLITS} splits, RandomState({metrics.PROTOCOL_SEED}), std {found.std:.4f}"
+        return Found(found.mean, (0, len(logits)), logits.shape[1], found.std, (note,))
+
+    return compare
+
+
+def _rows(side: Sequence[Features], key: str) -> Tensor:
+    """[rows, d] of all items: one row of each, or all windows of each."""
+    if not side:
+        raise InputError("there is nothing to compare")
+    return torch.cat([item[key][None] if item[key].ndim == 1 else item[key] for item in side])
+
+
+def _kl(truth: Features, made: Features) -> float:
+    return metrics.kl_divergence(truth["logits"][None], made["logits"][None])
+
+
+def _cosine(truth: Features, made: Features) -> float:
+    return metrics.cosine(truth["cross"][None], made["cross"][None])
+
+
+def _desync(truth: Features, made: Features) -> float:
+    return metrics.desync(made["first14"][None], made["last14"][None])
+
+
+def _onsets(part: str) -> Each:
+    def each(truth: Features, made: Features) -> float:
+        if not len(truth["onsets"]):
+            return float("nan")
+        found = match_onsets(truth["onsets"].numpy(), made["onsets"].numpy())
+        return 1000 * found.offset_seconds if part == "offset" else float(getattr(found, part))
+
+    return each
+
+
+def _energy(truth: Features, made: Features) -> float:
+    """Correlation of the loudness curves; a constant prediction of a sound that changes has 0."""
+    found = curve_correlation(truth["energy"].numpy(), made["energy"].numpy())
+    if not isfinite(found) and float(truth["energy"].std(correction=0)) > 1e-6:
+        return 0.0
+    return found
+
+
+def _family(
+    extractor: str, suffix: str, *, common_is: bool = False, default: bool = False
+) -> list[Definition]:
+    return [
+        Definition(
+            f"FD_{suffix}", extractor, "squared distance", "lower",
+            compare=_frechet("rows"), default=default,
+        ),
+        Definition(f"KL_{suffix}", extractor, "nats", "lower", each=_kl, default=default),
+        Definition(
+            f"IS_{suffix}", extractor, "score", "higher",
+            compare=_inception("logits"), common_only=common_is, default=default,
+        ),
+    ]  # fmt: skip
+
+
+def _paired_frechet(name: str, extractor: str) -> Definition:
+    return Definition(
+        name, extractor, "squared distance", "lower", compare=_frechet("rows"), common_only=True
+    )
+
+
+DEFINITIONS: dict[str, Definition] = {
+    one.name: one
+    for one in (
+        *_family("yamnet", "YAMNet", default=True),
+        Definition("KID_YAMNet", "yamnet", "squared MMD", "lower", compare=_kernel("rows")),
+        Definition("onset_F1", "onsets", "0 .. 1", "higher", each=_onsets("f1"), default=True),
+        Definition("onset_precision", "onsets", "0 .. 1", "higher", each=_onsets("precision"), default=True),
+        Definition("onset_recall", "onsets", "0 .. 1", "higher", each=_onsets("recall"), default=True),
+        Definition("onset_offset", "onsets", "ms", "near 0", each=_onsets("offset"), default=True),
+        Definition("energy_correlation", "onsets", "-1 .. 1", "higher", each=_energy, default=True),
+        Definition("FD_VGG", "vggish", "squared distance", "lower", compare=_frechet("rows")),
+        *_family("panns", "PANNs"),
+        _paired_frechet("FD_PaSST", "passt"),
+        *_family("passt", "PaSST", common_is=True)[1:],
+        Definition("IB", "imagebind", "cosine", "higher", each=_cosine),
+        Definition("CLAP", "clap", "cosine", "higher", each=_cosine),
+        Definition("DeSync", "synchformer", "s", "lower", each=_desync),
+    )
+}
+
+
+def find(names: Sequence[str] = ()) -> list[Definition]:
+    """Definitions of scores by name, or of all scores of an extractor ("onsets"); the default ones of ().
+
+    Raises:
+        OptionError: for a name nobody knows.
+    """
+    if not names:
+        return [one for one in DEFINITIONS.values() if one.default]
+    known = {name.lower(): [one] for name, one in DEFINITIONS.items()}
+    for one in DEFINITIONS.values():
+        if one.extractor != "clap":
+            known.setdefault(one.extractor, []).append(one)
+    chosen: dict[str, Definition] = {}
+    for name in names:
+        if name.lower() not in known:
+            options = [*DEFINITIONS, *sorted({one.extractor for one in DEFINITIONS.values()})]
+            raise OptionError(
+                f"no score {name!r}{nearest(name, options)}; there are {', '.join(DEFINITIONS)}"
+            )
+        chosen |= {one.name: one for one in known[name.lower()]}
+    return list(chosen.values())

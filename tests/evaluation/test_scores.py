@@ -1,0 +1,213 @@
+"""Scores from features: the whole evaluate() of av-benchmark on synthetic tables, counts, intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from golden_rules import exact_input
+from torch import Tensor
+
+from soundvcm.errors import InputError, NonFiniteError, OptionError
+from soundvcm.evaluation.bootstrap import mean_interval, set_interval
+from soundvcm.evaluation.definitions import DEFINITIONS, find
+from soundvcm.evaluation.scores import Score, compute
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+NUMBERS: dict[str, Any] = json.loads((GOLDEN / "metrics.json").read_text(encoding="utf-8"))
+WHOLE: dict[str, Any] = NUMBERS["evaluate"]
+COUNT = 38
+Table = dict[str, dict[str, Tensor]]
+
+
+def table(name: str, side: str, shape: tuple[int, ...]) -> Tensor:
+    """Rule of tests/golden/README.md 3.6, [38, ...] float32."""
+    a, b = (exact_input(f"metrics.e2e.{name}.{part}", (COUNT, *shape)) for part in ("gt", "pred"))
+    if name.endswith("logits"):
+        return torch.from_numpy((2 * a if side == "gt" else 2 * (0.7 * a + 0.6 * b)).astype(np.float32))
+    scale = 1 + 0.5 * np.cos(np.arange(shape[-1]))
+    made = (0.8 * b + 0.3 * a) * scale + 0.1
+    return torch.from_numpy((a * scale if side == "gt" else made).astype(np.float32))
+
+
+def golden_tables(extractor: str) -> tuple[Table, Table]:
+    """Features of both sides by id, in the stored orders; row 37 is the entry without a partner."""
+    dims = WHOLE["dims"]
+    parts = {
+        "panns": {"rows": ("pann", (dims["pann"],)), "logits": ("pann_logits", (WHOLE["classes"],))},
+        "passt": {"rows": ("passt", (dims["passt"],)), "logits": ("passt_logits", (WHOLE["classes"],))},
+        "vggish": {"rows": ("vggish", (WHOLE["vggish_windows"], dims["vgg"]))},
+        "imagebind": {"cross": ("imagebind", (dims["ib"],))},
+    }[extractor]
+    sides = []
+    for side, order in (("gt", WHOLE["gt_order"]), ("pred", WHOLE["pred_order"])):
+        tables = {key: table(name, side, shape) for key, (name, shape) in parts.items()}
+        row = {name: int(name[1:]) if name[1:].isdigit() else 37 for name in order}
+        sides.append({name: {key: tables[key][row[name]] for key in tables} for name in order})
+    return sides[0], sides[1]
+
+
+def test_the_tables_are_those_of_the_reference() -> None:
+    first = WHOLE["first4"]
+    for key, found in {
+        "pann_gt": table("pann", "gt", (96,))[0],
+        "pann_pred": table("pann", "pred", (96,))[0],
+        "vggish_pred": table("vggish", "pred", (8, 128))[0, 0],
+        "passt_logits_pred": table("passt_logits", "pred", (527,))[0],
+        "imagebind_audio": table("imagebind", "pred", (1024,))[0],
+    }.items():
+        assert found[:4].tolist() == pytest.approx(first[key], abs=1e-6), key
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "exact"),
+    [
+        ("FD_VGG", "FD-VGG", "FD_VGG"),
+        ("FD_PANNs", "FD-PANN", "FD_PANN"),
+        ("FD_PaSST", "FD-PASST", "FD_PASST"),
+        ("KL_PANNs", "KL-PANNS-softmax", None),
+        ("KL_PaSST", "KL-PASST-softmax", None),
+        ("IS_PANNs", "ISC-PANNS-mean", None),
+        ("IS_PaSST", "ISC-PASST-mean", None),
+        ("IB", "IB-Score", None),
+    ],
+)
+def test_whole_evaluation_equals_the_reference(name: str, key: str, exact: str | None) -> None:
+    """Which items count, and in which order: all for FD and IS of PANNs and VGGish, common ids elsewhere."""
+    definition = DEFINITIONS[name]
+    score = compute(definition, *golden_tables(definition.extractor))
+    # The reference computed in float32 (KL, IB) or by scipy's matrix root (FD).
+    assert score.value == pytest.approx(WHOLE["results"][key], rel=1e-6)
+    if exact:
+        assert score.value == pytest.approx(WHOLE["exact"][exact], rel=1e-9)
+    if name.startswith("IS"):
+        spread = WHOLE["results"][key.replace("mean", "std")]
+        assert score.spread == pytest.approx(spread, rel=1e-5)
+        assert "10 splits, RandomState(2020)" in score.notes[0]
+    everything = name in ("FD_VGG", "FD_PANNs", "IS_PANNs")
+    assert score.items[1] == (38 if everything else 37)
+    if name == "FD_VGG":
+        assert score.rows == (38 * 8, 38 * 8) and score.dimension == 128
+
+
+def test_desync_equals_the_reference() -> None:
+    with np.load(GOLDEN / "metrics.npz") as file:
+        windows = {k: torch.from_numpy(file[f"desync_logits_{k}"]) for k in ("first14", "last14")}
+    order = [name for name in WHOLE["pred_order"] if name != "pred_only"]
+    made: Table = {name: {k: rows[int(name[1:])] for k, rows in windows.items()} for name in order}
+    made["pred_only"] = {k: torch.zeros(21) for k in windows}
+    score = compute(DEFINITIONS["DeSync"], {name: {} for name in WHOLE["gt_order"]}, made)
+    assert score.value == pytest.approx(WHOLE["results"]["DeSync"], rel=1e-6)
+    assert (score.unit, score.items, score.dimension) == ("s", (37, 37), 21)
+
+
+def test_inception_score_depends_on_the_order_of_extraction() -> None:
+    truth, made = golden_tables("panns")
+    other = compute(DEFINITIONS["IS_PANNs"], truth, dict(sorted(made.items())))
+    assert other.value != pytest.approx(WHOLE["results"]["ISC-PANNS-mean"], rel=1e-6)
+
+
+def test_cosine_is_printed_both_ways() -> None:
+    """Case 43: 0.2913 in code is 29.13 in tables."""
+    score = Score("IB", "cosine", "higher", 0.29131)
+    assert score.text == "0.2913 (x 100: 29.13)"
+    assert Score("FD_VGG", "squared distance", "lower", None).text == "not computed"
+
+
+def test_names() -> None:
+    assert [one.name for one in find(["fd_yamnet", "onset_F1"])] == ["FD_YAMNet", "onset_F1"]
+    assert [one.name for one in find(["onsets"])][-1] == "energy_correlation"
+    assert [one.name for one in find(["yamnet", "KL_YAMNet"])] == [
+        "FD_YAMNet", "KL_YAMNet", "IS_YAMNet", "KID_YAMNet",
+    ]  # fmt: skip
+    assert {one.extractor for one in find()} == {"yamnet", "onsets"}
+    assert find(["clap"])[0].name == "CLAP"
+    with pytest.raises(OptionError, match="did you mean 'FD_YAMNet'"):
+        find(["FD_Yamnets"])
+
+
+def test_onset_scores_leave_out_what_has_no_onset() -> None:
+    def item(*times: float) -> dict[str, Tensor]:
+        return {"onsets": torch.tensor(times, dtype=torch.float64), "energy": torch.rand(50).double()}
+
+    truth = {"a": item(0.5, 1.0), "b": item(), "c": item(0.2)}
+    made = {"a": item(0.51, 1.8), "b": item(0.3), "c": item()}
+    f1 = compute(DEFINITIONS["onset_F1"], truth, made)
+    assert f1.per_item == {"a": 0.5, "c": 0.0} and f1.items == (2, 2) and f1.notes == ("1 pairs have none",)
+    offset = compute(DEFINITIONS["onset_offset"], truth, made)
+    assert (
+        offset.value == pytest.approx(10) and offset.unit == "ms" and offset.notes == ("2 pairs have none",)
+    )
+    with pytest.raises(InputError, match="onset_offset: none of the 1 pairs has one"):
+        compute(DEFINITIONS["onset_offset"], {"b": truth["b"]}, made)
+
+
+def test_a_silent_prediction_counts_as_no_correlation() -> None:
+    wavy = {"energy": torch.linspace(0, 6, 50).sin().abs().double()}
+    flat = {"energy": torch.zeros(50).double()}
+    definition = DEFINITIONS["energy_correlation"]
+    assert compute(definition, {"a": wavy}, {"a": flat}).value == 0
+    assert compute(definition, {"a": wavy}, {"a": wavy}).value == pytest.approx(1)
+    with pytest.raises(InputError, match="none of the 1 pairs"):
+        compute(definition, {"a": flat}, {"a": wavy})
+
+
+def test_faults_name_the_score_and_the_item() -> None:
+    truth, made = golden_tables("panns")
+    made["c03"] = made["c03"] | {"logits": torch.full((527,), torch.nan)}
+    with pytest.raises(InputError, match=r"KL_PANNs, c03: made: item 0 is not finite"):
+        compute(DEFINITIONS["KL_PANNs"], truth, made)
+    with pytest.raises(InputError, match="FD_PANNs: the Frechet distance needs at least 2 samples"):
+        compute(DEFINITIONS["FD_PANNs"], {"c00": truth["c00"]}, made)
+    with pytest.raises(InputError, match="no prediction has the name"):
+        compute(DEFINITIONS["IB"], {}, made)
+    with pytest.raises(InputError, match="FD_PaSST: there is nothing to compare"):
+        compute(DEFINITIONS["FD_PaSST"], {}, made)
+
+
+def test_intervals_hold_the_value_and_repeat() -> None:
+    truth, made = golden_tables("panns")
+    for name in ("FD_PANNs", "KL_PANNs", "IS_PANNs"):
+        one, again, other = (
+            compute(DEFINITIONS[name], truth, made, resamples=40, seed=seed) for seed in (3, 3, 4)
+        )
+        assert one.interval is not None and one.interval == again.interval != other.interval
+        assert one.resamples == 40
+        assert one.interval[0] < one.value < one.interval[1]  # type: ignore[operator]
+    assert compute(DEFINITIONS["KL_PANNs"], truth, made).interval is None
+
+
+def test_kernel_distance_by_name() -> None:
+    truth, made = (
+        {f"{k}": {"rows": rows} for k, rows in enumerate(torch.randn(2, 12, 2, 8)[side])} for side in (0, 1)
+    )
+    score = compute(DEFINITIONS["KID_YAMNet"], truth, made)
+    assert score.rows == (24, 24) and score.dimension == 8 and "100 subsets" in score.notes[0]
+
+
+def test_mean_interval_is_that_of_theory() -> None:
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    interval = mean_interval(list(values), 2000, 1)
+    assert interval is not None
+    wanted = values.mean() + np.asarray([-1.96, 1.96]) * values.std() / 20
+    assert np.allclose(interval, wanted, atol=0.03)
+    assert mean_interval([1.0], 100, 0) is None and mean_interval([1.0, 2.0], 0, 0) is None
+
+
+def test_set_interval_is_laid_around_the_value_and_cut_at_zero() -> None:
+    rows = np.random.default_rng(0).normal(size=50)
+
+    def measure(a: Any, b: Any) -> float:
+        return float(rows[a].mean() - rows[b].mean()) + 7  # a bias the interval must not have
+
+    interval = set_interval(measure, (50, 50), 1.0, 400, 0)
+    assert interval is not None and (interval[0] + interval[1]) / 2 == pytest.approx(1, abs=0.06)
+    low = set_interval(measure, (50, 50), 0.0, 400, 0)
+    assert low is not None and low[0] == 0
+    assert set_interval(measure, (1, 50), 1.0, 400, 0) is None
+    with pytest.raises(NonFiniteError):
+        set_interval(lambda a, b: float("nan"), (5, 5), 1.0, 20, 0)
