@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("soundvcm.cli.train", "train", "train a codec or a network by a recipe"),
     "adopt": ("soundvcm.cli.adopt", "adopt", "begin a two-time network from one of MMAudio"),
     "average": ("soundvcm.cli.average", "average", "export the weights of a run, averaged with any width"),
+    "evaluate": ("soundvcm.cli.evaluate", "evaluate", "score a folder of sounds against the true ones"),
     "weights": ("soundvcm.cli.weights", "weights", "list, fetch, import, verify weights files"),
     "licenses": (
         "soundvcm.cli.weights",
