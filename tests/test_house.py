@@ -73,7 +73,8 @@ def test_imports_point_down_and_siblings_do_not_meet(path: Path) -> None:
         here, there = LAYER_OF[part], LAYER_OF[target]
         assert there <= here, f"{path.name}:{line}: layer {here} ({part}) imports up to {target} ({there})"
         if there == here:
-            assert here in SIBLINGS_MAY_MEET, f"{path.name}:{line}: {part} and {target} are siblings"
+            fine = here in SIBLINGS_MAY_MEET or (part, target) == ("cli", "web")  # `soundvcm serve` opens it
+            assert fine, f"{path.name}:{line}: {part} and {target} are siblings"
 
 
 def test_no_cycles_between_files() -> None:

@@ -1,0 +1,81 @@
+"""What the service tells of itself: the page, health, models, defaults, metrics.
+
+Knows FastAPI and the studio; no jobs of anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, PlainTextResponse
+
+from soundvcm import __version__
+from soundvcm.systems import PRESETS
+from soundvcm.web import forms, schema
+from soundvcm.web.limits import RefusedError
+from soundvcm.web.metrics import CONTENT_TYPE
+from soundvcm.web.studio import Studio
+
+STATIC = Path(__file__).parent / "static"
+#: files of the page; nothing else of the folder is served
+PAGE = {
+    "studio.css": "text/css",
+    "studio.js": "text/javascript",
+    "takes.js": "text/javascript",
+    "draw.js": "text/javascript",
+}
+router = APIRouter()
+
+
+def studio_of(request: Request) -> Studio:
+    """The studio a request came to."""
+    studio: Studio = request.app.state.studio
+    return studio
+
+
+@router.get("/", include_in_schema=False)
+def page() -> FileResponse:
+    """The page."""
+    return FileResponse(STATIC / "index.html", media_type="text/html")
+
+
+@router.get("/static/{name}", include_in_schema=False)
+def part_of_page(name: str) -> FileResponse:
+    """A file of the page."""
+    if name not in PAGE:
+        raise RefusedError(404, "the page has no such part")
+    return FileResponse(STATIC / name, media_type=PAGE[name])
+
+
+@router.get("/api/health", response_model=schema.Health, tags=["about"])
+def health(request: Request) -> dict[str, str]:
+    """Whether the studio works; answers without a token."""
+    return {"status": "ok", "version": __version__, "model": studio_of(request).pipeline.name}
+
+
+@router.get("/api/models", response_model=schema.Models, tags=["about"])
+def models(request: Request) -> dict[str, Any]:
+    """The loaded system, and the table of names."""
+    loaded = forms.abilities(studio_of(request).pipeline)
+    return {"loaded": loaded, "known": [asdict(row) for row in PRESETS.values()]}
+
+
+@router.get("/api/defaults", response_model=schema.Defaults, tags=["about"])
+def show_defaults(request: Request) -> dict[str, Any]:
+    """The defaults of every field (the same table as the command line's), and the limits."""
+    studio = studio_of(request)
+    return {
+        "defaults": forms.defaults(),
+        "model": forms.abilities(studio.pipeline),
+        "limits": {**asdict(studio.limits), "local_paths": studio.local_paths},
+    }
+
+
+@router.get("/metrics", response_class=PlainTextResponse, tags=["about"])
+def metrics(request: Request) -> PlainTextResponse:
+    """Counters for Prometheus."""
+    studio = studio_of(request)
+    return PlainTextResponse(studio.metrics.text(studio.gauges()), media_type=CONTENT_TYPE)

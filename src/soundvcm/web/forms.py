@@ -1,0 +1,107 @@
+"""The fields of a submitted form => a Request; the same names and defaults as the command line's.
+
+Knows the table of defaults, limits and sentences; nothing of HTTP frameworks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from soundvcm.errors import InputError
+from soundvcm.pipeline import Pipeline
+from soundvcm.request import DEFAULTS, Request
+from soundvcm.timeline import exact_seconds
+from soundvcm.web.clips import Clip
+from soundvcm.web.limits import Limits, RefusedError
+
+#: fields of a Request that are the server's business
+SERVERS_OWN = ("video", "output", "audio_only")
+MOST_LETTERS = 2000
+NOTHING = "Nothing to make a sound for: choose a video, or write what should be heard and give the seconds."
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{0,12})?|-?\.[0-9]{1,12}|[0-9]{1,9}/[0-9]{1,9}")
+#: word in a sentence => the control it belongs beside
+_BESIDE = {
+    "num_steps": "num_steps",
+    "cfg_strength": "cfg_strength",
+    "negative_prompt": "negative_prompt",
+    "seed": "seed",
+    "takes": "takes",
+    "level target": "loudness",
+    "gain": "gain",
+    "start": "start",
+    "duration": "duration",
+    "seconds": "duration",
+    "sample rate": "sample_rate",
+}
+
+
+def defaults() -> dict[str, Any]:
+    """The fields a client may send, with their defaults."""
+    return {name: value for name, value in asdict(DEFAULTS).items() if name not in SERVERS_OWN}
+
+
+def request_of(fields: dict[str, Any], clip: Clip | None, limits: Limits) -> Request:
+    """The request a form asks for, refused in a sentence where it cannot be done.
+
+    Args:
+        fields: by the names of `defaults()`.
+        clip: what the sound is for.
+        limits: of the studio.
+
+    Raises:
+        RefusedError: 413 or 422, with the field.
+    """
+    fields = {name: _tidy(value) for name, value in fields.items()}
+    fields["prompt"] = fields["prompt"] or ""
+    for name in ("prompt", "negative_prompt"):
+        if len(fields[name] or "") > MOST_LETTERS:
+            raise RefusedError(422, f"the prompt is longer than {MOST_LETTERS} letters", name)
+    if clip is None and not fields["prompt"].strip():
+        raise RefusedError(422, NOTHING, "video")
+    if clip is None and fields["duration"] is None:
+        raise RefusedError(422, "Without a video the length must be given: enter the seconds.", "duration")
+    if clip is not None and clip.seen.seconds is None and fields["duration"] is None:
+        raise RefusedError(422, "A still picture has no length of its own: enter the seconds.", "duration")
+    for name in ("duration", "start"):
+        if fields[name] is not None:
+            _check_seconds(name, fields[name], limits)
+    return Request(**fields)
+
+
+def _tidy(value: Any) -> Any:
+    """Blank controls mean "not given"."""
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+def _check_seconds(name: str, value: str, limits: Limits) -> None:
+    try:
+        if not _NUMBER.fullmatch(value):  # no exponents: a short text could be a number of a billion digits
+            raise ValueError
+        seconds = exact_seconds(value)
+    except (InputError, ArithmeticError, ValueError):
+        raise RefusedError(422, f"{value!r} is not a number of seconds, such as 8 or 2.5", name) from None
+    if seconds < 0 or (name == "duration" and seconds == 0):
+        raise RefusedError(422, f"{value} s is not above 0", name)
+    limits.check_seconds(float(seconds), name)
+
+
+def field_of(message: str) -> str | None:
+    """The control a sentence of the pipeline belongs beside."""
+    return next((field for word, field in _BESIDE.items() if word in message), None)
+
+
+def abilities(pipeline: Pipeline) -> dict[str, Any]:
+    """What the loaded system is and which knobs have something to act on."""
+    sampling = pipeline.sampling
+    return {
+        "name": pipeline.name,
+        "sample_rate": pipeline.sample_rate,
+        "steps": sampling.steps,
+        "guidance": sampling.guidance,
+        "cfg_strength": sampling.guidance is not None,
+        "negative_prompt": sampling.negative_prompt,
+        "window_seconds": float(pipeline.longest),
+        "device": str(pipeline.device),
+    }

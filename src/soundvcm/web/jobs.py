@@ -1,0 +1,160 @@
+"""One job of the studio: what was asked, what became of it, the events its watchers are sent.
+
+Knows requests and takes; who runs it is the studio's business.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from soundvcm.errors import SoundVCMError
+from soundvcm.request import Request
+from soundvcm.web.clips import Clip
+from soundvcm.web.limits import RefusedError
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+
+
+class CancelledError(SoundVCMError):
+    """The person who asked for the job does not want it any more."""
+
+
+@dataclass
+class Take:
+    """One finished take.
+
+    Attributes:
+        number: 1 for the first.
+        seed: makes exactly this take again.
+        sound: WAV file.
+        video: the clip with this sound; None where there was no clip.
+    """
+
+    number: int
+    seed: int
+    sound: Path
+    video: Path | None
+
+    def file(self, kind: str) -> Path:
+        """The file of a kind, "sound" or "video".
+
+        Raises:
+            RefusedError: 404 if there is none.
+        """
+        path = {"sound": self.sound, "video": self.video}.get(kind)
+        if path is None:
+            raise RefusedError(404, f"this take has no {kind}")
+        return path
+
+
+@dataclass
+class Job:
+    """A request on its way.
+
+    Attributes:
+        id: what clients call it.
+        request: what is asked; its seed is already chosen.
+        clip: what it is for; None for a prompt alone.
+        folder: where its results are written.
+        events: what happened so far, in order: (name, facts).
+        takes: finished ones.
+        error: why it failed, a sentence.
+        kept_features: whether the clip had already been encoded.
+    """
+
+    id: str
+    request: Request
+    clip: Clip | None
+    folder: Path
+    state: State = "waiting"
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    takes: list[Take] = field(default_factory=list)
+    seconds: float = 0.0
+    length: str = "0"
+    timings: dict[str, float] = field(default_factory=dict)
+    calls: int = 0
+    warnings: list[str] = field(default_factory=list)
+    error: str | None = None
+    kept_features: bool = False
+    created: float = field(default_factory=time.monotonic)
+    used: float = field(default_factory=time.monotonic)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Called between phases.
+
+        Raises:
+            CancelledError: if the job is not wanted any more.
+        """
+        if self.stop.is_set():
+            raise CancelledError("cancelled")
+
+    def progress(self, phase: str, share: float) -> None:
+        """What the pipeline reports: a phase begins (0), goes on, or is done (1)."""
+        self.check()
+        self.note("phase", phase=phase, share=round(share, 4), take=len(self.takes) + 1)
+
+    def note(self, name: str, **facts: Any) -> None:
+        """Add an event."""
+        self.events.append((name, facts))
+
+    def become(self, state: State) -> None:
+        """Change state and tell the watchers; the facts of a state are set before."""
+        self.state, self.used = state, time.monotonic()
+        self.note("state", state=state, error=self.error)
+
+    def take(self, number: int) -> Take:
+        """A finished take by its number.
+
+        Raises:
+            RefusedError: 404; 409 while it is not ready.
+        """
+        self.used = time.monotonic()
+        found = next((take for take in self.takes if take.number == number), None)
+        if found is None:
+            soon = self.state not in ENDED and 1 <= number <= self.request.takes
+            raise (
+                RefusedError(409, f"take {number} is not ready yet")
+                if soon
+                else RefusedError(404, f"there is no take {number} (any more)")
+            )
+        return found
+
+    def name_of(self, take: Take, kind: str) -> str:
+        """Name of a download: stem and seed (case 34)."""
+        stem = self.clip.stem if self.clip is not None else "sound"
+        return f"{stem}-seed{take.seed}{take.file(kind).suffix}"
+
+    def as_dict(self, position: int | None) -> dict[str, Any]:
+        """For clients; `position` is 1 for the job that is next."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "position": position,
+            "clip": None if self.clip is None else self.clip.id,
+            "prompt": self.request.prompt,
+            "seed": self.request.seed,
+            "seconds": self.seconds,
+            "length": self.length,
+            "timings": {name: round(value, 4) for name, value in self.timings.items()},
+            "network_calls": self.calls,
+            "kept_features": self.kept_features,
+            "warnings": self.warnings,
+            "error": self.error,
+            "takes": [self.take_dict(take) for take in self.takes],
+        }
+
+    def take_dict(self, take: Take) -> dict[str, Any]:
+        """A take for clients: its addresses below the server's root, no paths."""
+        base = f"/api/jobs/{self.id}/takes/{take.number}"
+        return {
+            "take": take.number,
+            "seed": take.seed,
+            "sound": f"{base}/sound",
+            "video": None if take.video is None else f"{base}/video",
+        }

@@ -1,0 +1,294 @@
+"""The studio: a bounded queue, one worker thread for one pipeline, and the sweeping up.
+
+    Request => wait => job.run, a take at a time => files
+
+Knows jobs, clips and limits; nothing of HTTP. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from soundvcm import job as work
+from soundvcm import runtime
+from soundvcm.errors import SoundVCMError
+from soundvcm.pipeline import Pipeline
+from soundvcm.request import Request
+from soundvcm.sound import Watched
+from soundvcm.web.clips import Clip, Clips
+from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
+from soundvcm.web.limits import Limits, RefusedError
+from soundvcm.web.metrics import Metrics
+
+SWEEP_SECONDS = 5.0
+FAULT = "something went wrong inside the studio; its log says more"
+
+
+class Studio:
+    """Takes jobs for one pipeline.
+
+    Args:
+        pipeline: the loaded system; only the worker thread calls it.
+        folder: for clips and results; created, and emptied as they grow old.
+        limits: what is taken on.
+        local_paths: whether clients may name files of this machine.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, folder: Path, limits: Limits | None = None, local_paths: bool = False
+    ) -> None:
+        self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
+        self.limits = limits or Limits()
+        self.clips = Clips(folder / "clips", self.limits)
+        self.metrics = Metrics()
+        self._jobs: dict[str, Job] = {}
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._closing = False
+        self._turn = threading.Condition()
+        self._worker = threading.Thread(target=self._work, name="soundvcm-studio", daemon=True)
+        self._worker.start()
+
+    # -- for doors
+
+    def submit(self, request: Request, clip: Clip | None) -> Job:
+        """Check a request and let it wait for its turn.
+
+        Raises:
+            RefusedError: 429 if too many wait.
+            OptionError: for a request that makes no sense.
+        """
+        request = replace(request, video=None if clip is None else clip.path)
+        work.check_request(self.pipeline, request)
+        self.limits.check_takes(request.takes)
+        _ = request.levels  # refuses levels out of range before anything waits
+        request = replace(request, seed=runtime.pick_seed(request.seed))
+        name = secrets.token_hex(12)
+        with self._turn:
+            if len(self._waiting) >= self.limits.waiting:
+                self.metrics.count("refused_jobs")
+                raise RefusedError(429, f"{len(self._waiting)} jobs are waiting already: try again later")
+            job = Job(name, request, clip, self.folder / "jobs" / name)
+            if clip is not None:
+                self.clips.hold(clip, 1)
+            self._jobs[name] = job
+            self._waiting.append(job)
+            self._turn.notify_all()
+        return job
+
+    def job(self, name: str) -> Job:
+        """The job of an id.
+
+        Raises:
+            RefusedError: 404.
+        """
+        with self._turn:
+            if name not in self._jobs:
+                raise RefusedError(404, "this job is not here (any more)")
+            return self._jobs[name]
+
+    def position(self, job: Job) -> int | None:
+        """1 for the job that is next, None once it left the queue."""
+        with self._turn:
+            return self._waiting.index(job) + 1 if job in self._waiting else None
+
+    def state_of(self, job: Job) -> dict[str, Any]:
+        """Everything a client may know of a job."""
+        return job.as_dict(self.position(job))
+
+    def cancel(self, job: Job) -> None:
+        """Take a waiting job out at once, stop a running one after its phase; ended ones stay as they are."""
+        job.stop.set()
+        with self._turn:
+            waiting = job in self._waiting
+            if waiting:
+                self._waiting.remove(job)
+        if waiting:
+            self._end(job, "cancelled")
+
+    def remove(self, job: Job) -> None:
+        """Cancel a job and forget it with its files."""
+        self.cancel(job)
+        with self._turn:
+            self._jobs.pop(job.id, None)
+            running = self._running is job
+        if not running:  # the worker removes what it is writing
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+    def remove_take(self, job: Job, number: int) -> None:
+        """Remove one take and its files.
+
+        Raises:
+            RefusedError: 404, 409.
+        """
+        take = job.take(number)
+        job.takes.remove(take)
+        for path in (take.sound, take.video):
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+    def stored_bytes(self) -> int:
+        """What clips and results take on the disk."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            try:
+                total += path.stat().st_size if path.is_file() else 0
+            except FileNotFoundError:
+                pass  # removed meanwhile
+        return total
+
+    def gauges(self) -> dict[str, float]:
+        """Numbers of this moment, for the metrics."""
+        with self._turn:
+            waiting, running = len(self._waiting), int(self._running is not None)
+        return {
+            "jobs_waiting": waiting,
+            "jobs_running": running,
+            "clips": len(self.clips),
+            "stored_bytes": self.stored_bytes(),
+        }
+
+    def sweep(self, now: float | None = None) -> None:
+        """Remove clips and ended jobs that nobody used for too long."""
+        now = time.monotonic() if now is None else now
+        with self._turn:
+            old = [
+                job
+                for job in self._jobs.values()
+                if job.state in ENDED and now - job.used > self.limits.keep_seconds
+            ]
+        for job in old:
+            self.remove(job)
+        self.clips.sweep(now)
+
+    def close(self) -> None:
+        """Stop the running job after its phase, end the worker, remove every file."""
+        with self._turn:
+            self._closing = True
+            jobs = [*self._waiting, *([self._running] if self._running else [])]
+            self._turn.notify_all()
+        for job in jobs:
+            self.cancel(job)
+        self._worker.join(timeout=60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- the worker
+
+    def _work(self) -> None:
+        while True:
+            with self._turn:
+                if not self._waiting and not self._closing:
+                    self._turn.wait(SWEEP_SECONDS)
+                if self._closing:
+                    return
+                job = self._running = self._waiting.popleft() if self._waiting else None
+            if job is not None:
+                self._run(job)
+                job = None
+                with self._turn:
+                    self._running = None
+            self.sweep()
+
+    def _run(self, job: Job) -> None:
+        began = time.perf_counter()
+        try:
+            job.check()
+            job.become("running")
+            job.folder.mkdir(parents=True)
+            self._takes(job)
+            self._end(job, "done")
+        except CancelledError:
+            self._end(job, "cancelled")
+        except SoundVCMError as error:
+            self._end(job, "failed", self._harmless(str(error), job))
+        except Exception:  # a fault of ours must not end the worker
+            logging.getLogger(__name__).exception("job %s", job.id)
+            self._end(job, "failed", FAULT)
+        self.metrics.observe(time.perf_counter() - began)
+
+    def _takes(self, job: Job) -> None:
+        watched = self._watched(job)
+        for number in range(1, job.request.takes + 1):
+            seed = job.request.seed + number - 1
+            path = job.folder / f"take{number}.wav"
+            one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
+            outcome = work.run(self.pipeline, one, job.progress, watched, job.check)
+            job.check()
+            video = self._muxed(job, one, outcome, number)
+            job.seconds, job.length = outcome.seconds, outcome.length
+            job.calls += outcome.calls
+            for phase, value in outcome.timings.items():
+                job.timings[phase] = job.timings.get(phase, 0.0) + value
+                self.metrics.count("phase_seconds", value, phase=phase)
+            job.warnings += [line for line in outcome.warnings if line not in job.warnings]
+            take = Take(number, seed, outcome.outputs[0], video)
+            job.takes.append(take)
+            job.note("take", **job.take_dict(take))
+            self.metrics.count("network_calls", outcome.calls)
+            self.metrics.count("sound_seconds", outcome.seconds)
+
+    def _watched(self, job: Job) -> Watched:
+        """What the pipeline saw, from an earlier job where it is kept."""
+        request, clip = job.request, job.clip
+        span = (request.start, request.duration)
+        kept = None if clip is None else self.clips.features(clip, span)
+        if kept is not None:
+            job.kept_features = True
+            return kept
+        watched = self.pipeline.watch(
+            request.video, start=request.start, seconds=request.duration, progress=job.progress
+        )
+        for phase, value in watched.timings.items():
+            job.timings[phase] = value
+            self.metrics.count("phase_seconds", value, phase=phase)
+        watched = replace(watched, timings={})  # later takes did not spend it
+        if clip is not None:
+            self.clips.keep(clip, span, watched)
+        return watched
+
+    def _muxed(self, job: Job, one: Request, outcome: work.Outcome, number: int) -> Path | None:
+        """The clip with the take's sound beside the sound file: one network call gives both."""
+        if job.clip is None:
+            return None
+        began = time.perf_counter()
+        job.progress("mux", 0.0)
+        asked = replace(one, audio_only=False, sample_rate=None)
+        path, messages = work.write(asked, outcome.sounds[0], job.folder / f"take{number}.mp4")
+        outcome.timings["mux"] = time.perf_counter() - began
+        outcome.warnings += messages
+        job.progress("mux", 1.0)
+        return path
+
+    def _harmless(self, message: str, job: Job) -> str:
+        """A sentence for clients: names no path of this machine."""
+        if job.clip is not None:
+            for path in (str(job.clip.path), job.clip.path.name):
+                message = message.replace(path, job.clip.stem)
+        return message.replace(str(self.folder), "").strip()
+
+    def _end(self, job: Job, state: Any, error: str | None = None) -> None:
+        job.error = error
+        if not job.takes:  # takes that were finished before stay; half of one never counts
+            shutil.rmtree(job.folder, ignore_errors=True)
+        if job.clip is not None:
+            self.clips.hold(job.clip, -1)
+        job.become(state)
+        self.metrics.count("jobs", state=state)
+        with self._turn:
+            forgotten = job.id not in self._jobs
+        if forgotten:
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def media_type(path: Path) -> str:
+    """What to call a result's content."""
+    kinds = {".wav": "audio/wav", ".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"}
+    return kinds.get(path.suffix, "video/x-matroska" if path.suffix == ".mkv" else "application/octet-stream")

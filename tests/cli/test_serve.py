@@ -1,0 +1,109 @@
+"""`soundvcm serve` as a process: it says where it is, reaches nobody, cleans up; refusals are one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from soundvcm.cli.main import main
+
+# The command with a stand-in system, in a process where every attempt to connect raises (case 30).
+GUARDED = """
+import socket, sys
+def refuse(*given, **named):
+    print("CONNECTED", given, file=sys.stderr)
+    raise AssertionError("a connection was tried")
+socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
+from soundvcm import presets
+from standins import random_pipeline
+presets.load = lambda name, **options: random_pipeline()
+from soundvcm.cli.main import main
+main(["serve", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: signal.Signals) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "TMPDIR": str(tmp_path),
+        "PYTHONUNBUFFERED": "1",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    words = [sys.executable, "-c", GUARDED, "--port", "0", "--token", "open-sesame"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            line = process.stdout.readline()
+            found = re.fullmatch(
+                r"studio with standin: (http://127\.0\.0\.1:\d+)/\?token=open-sesame .*\n", line
+            )
+            assert found, line or process.stderr.read()
+            with httpx.Client(base_url=found[1], trust_env=False, timeout=90) as client:
+                assert (
+                    client.get("/", params={"token": "open-sesame"}, follow_redirects=True).status_code == 200
+                )
+                job = client.post("/api/jobs", data={"prompt": "rain", "duration": "1"}).json()
+                assert "state" in client.get(f"/api/jobs/{job['id']}/events").text
+                sound = client.get(f"/api/jobs/{job['id']}/takes/1/sound")
+                assert sound.status_code == 200 and sound.content[:4] == b"RIFF"
+            assert list(tmp_path.glob("soundvcm-studio-*"))
+            process.send_signal(ending)
+            assert process.wait(90) == 0
+        finally:
+            process.kill()
+        errors = process.stderr.read()
+    assert "CONNECTED" not in errors and "Traceback" not in errors, errors
+    assert not list(tmp_path.glob("soundvcm-studio-*"))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as leaving:
+        main(["serve", *words])
+    assert leaving.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.count("\n") == 1
+    return shown.err
+
+
+def test_refusals_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--token" in refused(capsys, "--host", "0.0.0.0")
+    assert "8 or more" in refused(capsys, "--token", "short")
+    assert "tiny" in refused(capsys, "--model", "tinny")
+    assert "waiting" in refused(capsys, "--max-waiting", "0")
+
+
+def test_a_taken_port_is_said_so() -> None:
+    import uvicorn
+
+    from soundvcm.errors import OptionError
+    from soundvcm.web import listen
+
+    socket = uvicorn.Config(lambda: None, "127.0.0.1", 0, log_config=None).bind_socket()
+    with socket:
+        socket.listen()
+        port = socket.getsockname()[1]
+        with pytest.raises(OptionError, match=f"port {port}.*--port"):
+            listen(lambda: None, "127.0.0.1", port)
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    real = importlib.util.find_spec
+
+    def find(name: str, *given: Any) -> Any:
+        return None if name == "fastapi" else real(name, *given)
+
+    monkeypatch.setattr("soundvcm.cli.serve.find_spec", find)
+    assert 'fastapi is not installed; run: pip install "soundvcm[serve]"' in refused(capsys)
