@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from soundvcm.data.catalog import from_audiocaps, from_clotho, from_folder, from_vggsound, read_catalog
+from soundvcm.data.catalog import (
+    from_audiocaps,
+    from_clotho,
+    from_folder,
+    from_vggsound,
+    from_wavcaps,
+    read_catalog,
+)
 from soundvcm.errors import StoreError
 
 
@@ -140,3 +147,24 @@ def test_audiocaps_and_clotho(tmp_path: Path) -> None:
     table.write_text("wrong,header\n")
     with pytest.raises(StoreError, match="'file_name' in the published table"):
         from_clotho(table, tmp_path / "c", lambda file: Fraction(8))
+
+
+def test_wavcaps(tmp_path: Path) -> None:
+    touch(tmp_path / "w", "180913.flac", "Yb0RFKhbpFJA.wav", "extra.flac")
+    table = tmp_path / "fsd.json"
+    entries = [
+        {"id": "180913", "file_name": "Prague.wav", "caption": "A tram passes.", "duration": 30.1},
+        {"id": "Yb0RFKhbpFJA.wav", "caption": "Wind blows.", "duration": 10},
+        {"id": 7, "caption": "Gone.", "duration": 10},
+    ]
+    table.write_text(json.dumps({"num_captions_per_audio": 1, "data": entries}))
+    catalog = from_wavcaps(table, tmp_path / "w", split="val")
+    assert [(row.id, row.captions, row.split) for row in catalog.rows] == [
+        ("180913", ("A tram passes.",), "val"),
+        ("Yb0RFKhbpFJA", ("Wind blows.",), "val"),
+    ]
+    assert all(row.start == 0 and row.seconds == 8 for row in catalog.rows)
+    assert catalog.without_file == ("7",) and [f.name for f in catalog.without_row] == ["extra.flac"]
+    table.write_text('{"data": [{"id": 1}]}')
+    with pytest.raises(StoreError, match="not a table of WavCaps.*caption"):
+        from_wavcaps(table, tmp_path / "w")

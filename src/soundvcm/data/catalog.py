@@ -1,8 +1,8 @@
 """Which clips there are: a table of id, file, start, seconds, captions and split, and builders for published
 tables.
 
-    catalog.tsv or .jsonl, a folder, VGGSound, AudioCaps, Clotho => Catalog (rows to extract, and all that
-    did not pair)
+    catalog.tsv or .jsonl, a folder, VGGSound, AudioCaps, Clotho, WavCaps => Catalog (rows to extract, and all
+    that did not pair)
 
 Pairing is by id, never by position (case 35). Knows text files and names; opens no media.
 """
@@ -204,6 +204,25 @@ def from_clotho(
                 yield Row(f"{file.stem}_{k}", file, k * CLIP_SECONDS, captions=tuple(captions), split=split)
 
     return pair(rows(), media_files(folder).values())
+
+
+def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
+    """A subset of WavCaps, by its json ({"data": [{"id", "caption", ...}]}): first 8 s, one caption each.
+
+    The sounds are named after the id, in any format; AudioSet's ids end in ".wav" in the table.
+    """
+    files = media_files(folder)
+    try:
+        entries = json.loads(table.read_text(encoding="utf-8-sig"))["data"]
+        told = [(str(entry["id"]).removesuffix(".wav"), str(entry["caption"])) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{table} is not a table of WavCaps: it has no data with id and caption ({error})"
+        ) from None
+    rows = (
+        Row(name, files.get(name, folder / f"{name}.flac"), captions=(c,), split=split) for name, c in told
+    )
+    return pair(rows, files.values())
 
 
 def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: dict[str, Path]) -> Row:

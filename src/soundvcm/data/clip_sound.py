@@ -1,0 +1,107 @@
+"""The sound of one training clip: found by time, mixed to one channel, cut, levelled; or refused in words.
+
+    media file, start, seconds => prepared wave [samples] of a codec's rate
+
+Knows media and samples; neither codecs nor catalogs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from soundvcm import media
+from soundvcm.errors import InputError
+
+#: pictures or sound may end this much earlier than the clip: containers round, codecs lose a block
+SLACK_SECONDS = Fraction(1, 10)
+SILENT_PEAK = 1e-6
+TRAIN_PEAK = 0.95
+_GAP_SECONDS = Fraction(1, 10)
+
+
+@dataclass(frozen=True)
+class RawSound:
+    """Samples as the file has them.
+
+    Attributes:
+        wave: [c, s] float32, s = the asked seconds; silence where the track has nothing.
+        rate: samples a second.
+        seconds: from the clip's start to the last sample that is there.
+    """
+
+    wave: NDArray[np.float32]
+    rate: int
+    seconds: Fraction
+
+
+def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction | None = None) -> RawSound:
+    """The first sound track of a file from `start` on, read no further than needed.
+
+    Args:
+        file: of sound or of pictures with sound.
+        start: of the clip (s), counted from `origin`.
+        seconds: how long.
+        origin: the file's own time (s) of its first picture, so that sound stays in step with the pictures;
+            None counts from the first sample.
+
+    Raises:
+        MediaError: if there is no sound track, or nothing in it can be decoded.
+        InputError: if the track ends before the clip begins.
+    """
+    wave: NDArray[np.float32] | None = None
+    rate, place, last = 0, 0, 0
+    for block, rate, time in media.sound_blocks(file):
+        if origin is None:
+            origin = time
+        at = round((time - origin - start) * rate)
+        if wave is None:
+            wave = np.zeros((block.shape[0], max(1, round(seconds * rate))), dtype=np.float32)
+            place = at
+        # Times rounded by the container must not tear the sound; real gaps stay gaps.
+        elif abs(at - place) > _GAP_SECONDS * rate:
+            place = max(at, place)
+        first, end = max(0, place), min(wave.shape[1], place + block.shape[1])
+        if end > first:
+            wave[:, first:end] = block[:, first - place : end - place]
+            last = end
+        place += block.shape[1]
+        if place >= wave.shape[1]:
+            break
+    if wave is None:
+        raise InputError(f"{file.name}: no sound in it can be decoded")
+    if not last:
+        raise InputError(f"{file.name}: too short: its sound ends before {float(start):g} s")
+    return RawSound(wave, rate, Fraction(last, rate))
+
+
+def prepared(sound: RawSound, rate: int, samples: int, *, peak: float | None) -> Tensor:
+    """One channel [samples] at the codec's rate; the mean of the channels, as the reference (A8).
+
+    Args:
+        sound: as read.
+        rate: of the codec.
+        samples: wanted; a resampler's rounding is cut or filled.
+        peak: level to scale the largest sample to, None to leave the level alone.
+
+    Raises:
+        InputError: for sound with NaN or infinity, or silent sound (peak <= 1e-6).
+    """
+    if not np.isfinite(sound.wave).all():
+        raise InputError("its sound holds NaN or infinity")
+    mono = sound.wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    if float(np.abs(mono).max(initial=0.0)) <= SILENT_PEAK:
+        raise InputError("silent")
+    wave = torch.zeros(samples)
+    there = torch.from_numpy(media.resample(mono, sound.rate, rate)[0])[:samples]
+    wave[: len(there)] = there
+    largest = float(wave.abs().max())
+    if largest <= SILENT_PEAK:  # what is heard lies above the codec's range
+        raise InputError(f"silent at {rate} Hz")
+    return wave if peak is None else wave * (peak / largest)
