@@ -54,7 +54,7 @@ def train(
         run: folder of this run; default RUNS/RECIPE.
         store: feature stores to train from; default RUNS/tiny-scenes.
         codec: codec to encode sound with; default the trained one in RUNS, then the shipped one.
-        warm_start: weights to begin a fresh run with.
+        warm_start: weights to begin a fresh run with; their file says the network's sizes.
         scenes: training scenes to draw.
         workers: processes that draw scenes.
         device: auto, cpu, cuda or mps.
@@ -121,10 +121,18 @@ def train_network(
     dry_run: bool,
 ) -> int:
     """A network by one of the recipes."""
-    from soundvcm import recipes, training
+    from soundvcm import recipes, training, weights
     from soundvcm.data.store import FeatureStore
+    from soundvcm.systems import saved_config
 
-    config = recipes.recipe(recipe).change(parse_overrides(overrides))
+    config = recipes.recipe(recipe)
+    origin = weights.header(given["warm_start"]) if given["warm_start"] is not None else {}
+    if "config" in origin:  # other weights, other sizes: the network of the file is the one that goes on
+        config = config.model_copy(update={"network": saved_config(given["warm_start"], origin)})
+        if config.network.segment_tokens:  # sync segments overlap: clips are trained on whole
+            config = config.change({"data.crop_seconds": ()})
+    config = config.change(parse_overrides(overrides))
+    licence = origin.get("licence", "MIT")
     if dry_run:
         from soundvcm.training.estimate import estimate
 
@@ -140,12 +148,13 @@ def train_network(
         warm_start=given["warm_start"],
         on_progress=show,
         command=command_line(),
+        about={"licence": licence} if origin else None,
     )
     if not result.finished:
         note(f"stopped at step {result.step}; the state is saved: run the same command again to go on")
         return 130
     if given["export"] is not None:
-        about = {"licence": "MIT", "guidance": config.objective.model_dump().get("guidance", 1.0)}
+        about = {"licence": licence, "guidance": config.objective.model_dump().get("guidance", 1.0)}
         training.export(folder, given["export"], sigma_rel=given["sigma_rel"], about=about)
         say(f"wrote {given['export']}")
     return 0
