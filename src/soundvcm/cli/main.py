@@ -21,8 +21,10 @@ from soundvcm.errors import SoundVCMError
 # command -> (module, function, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "generate": ("soundvcm.cli.generate", "generate", "make the sound of a clip, a folder or a prompt"),
+    "serve": ("soundvcm.cli.serve", "serve", "open the studio: a page and an HTTP service"),
     "probe": ("soundvcm.cli.probe", "probe", "say what the pipeline sees in a file"),
     "models": ("soundvcm.cli.models", "models", "list the systems that can be loaded"),
+    "extract": ("soundvcm.cli.extract", "extract", "make a feature store from clips and captions"),
     "train": ("soundvcm.cli.train", "train", "train a codec or a network by a recipe"),
     "adopt": ("soundvcm.cli.adopt", "adopt", "begin a two-time network from one of MMAudio"),
     "average": ("soundvcm.cli.average", "average", "export the weights of a run, averaged with any width"),
