@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network |= {"fused_blocks": 1, "mlp_multiple": 8, "time_features": 16}
     loop = {"steps": 12, "rows": 4, "precision": "fp32", "snapshot_steps": 4, "checkpoint_steps": 12}
     loop |= {"workers": 0, "log_steps": 6, "validation_steps": 0}
-    config = TrainingConfig.build({"network": network, "loop": loop, "objective": {"guidance": 3.0}})
+    config = TrainingConfig.build({"network": network, "loop": loop})
     store = make_store(folder / "store", [make_clip(k) for k in range(8)])
     about = {"licence": "CC-BY-NC-4.0"}
     assert training.train(config, [store], folder / "run", device="cpu", about=about).finished
