@@ -82,6 +82,7 @@ def test_the_page_is_whole_and_needs_no_network(page: str) -> None:
     assert tags.seen.count("img") == tags.seen.count("audio") == 2 * 6
     assert "a&lt;&amp;&gt;" in page and "a<&>" not in page
     assert "soundvcm evaluate &lt;true&gt; made" in page
+    assert "Pictures: 0 .. 2 s, 50 Hz .. 8 kHz" in page
 
 
 def test_numbers_stand_with_counts_units_and_intervals(evaluation: Evaluation, page: str) -> None:

@@ -204,10 +204,34 @@ def test_set_interval_is_laid_around_the_value_and_cut_at_zero() -> None:
     def measure(a: Any, b: Any) -> float:
         return float(rows[a].mean() - rows[b].mean()) + 7  # a bias the interval must not have
 
-    interval = set_interval(measure, (50, 50), 1.0, 400, 0)
+    interval = set_interval(measure, 0, (50, 50), 1.0, 400, 0)
     assert interval is not None and (interval[0] + interval[1]) / 2 == pytest.approx(1, abs=0.06)
-    low = set_interval(measure, (50, 50), 0.0, 400, 0)
+    low = set_interval(measure, 0, (50, 50), 0.0, 400, 0)
     assert low is not None and low[0] == 0
-    assert set_interval(measure, (1, 50), 1.0, 400, 0) is None
+    assert set_interval(measure, 0, (1, 50), 1.0, 400, 0) is None
     with pytest.raises(NonFiniteError):
-        set_interval(lambda a, b: float("nan"), (5, 5), 1.0, 20, 0)
+        set_interval(lambda a, b: float("nan"), 5, (0, 0), 1.0, 20, 0)
+
+
+def test_pairs_are_drawn_as_pairs() -> None:
+    """The same pairs on both sides in every draw, those without a partner by themselves."""
+    seen: list[tuple[Any, Any]] = []
+
+    def measure(a: Any, b: Any) -> float:
+        seen.append((a, b))
+        return float(len(a))
+
+    assert set_interval(measure, 6, (2, 3), 9.0, 30, 0) == (9.0, 9.0)
+    for a, b in seen:
+        assert np.array_equal(a[:6], b[:6]) and set(a[:6]) <= set(range(6))
+        assert set(a[6:]) <= {6, 7} and set(b[6:]) <= {6, 7, 8} and (len(a), len(b)) == (8, 9)
+    assert len({tuple(a) for a, _ in seen}) > 20
+
+
+def test_sides_in_other_orders_are_paired_by_name() -> None:
+    """Equal sets have no distance in any draw, whatever the order; so the interval is a point."""
+    rows = {
+        f"n{k}": {"rows": torch.randn(3, 4, generator=torch.Generator().manual_seed(k))} for k in range(8)
+    }
+    score = compute(DEFINITIONS["FD_YAMNet"], rows, dict(reversed(rows.items())), resamples=30)
+    assert score.interval == pytest.approx((0, 0), abs=1e-9) and score.items == (8, 8)

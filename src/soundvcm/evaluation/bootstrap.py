@@ -29,19 +29,21 @@ def mean_interval(values: Sequence[float], resamples: int, seed: int) -> tuple[f
 
 def set_interval(
     measure: Callable[[Indices, Indices], float],
-    counts: tuple[int, int],
+    paired: int,
+    alone: tuple[int, int],
     value: float,
     resamples: int,
     seed: int,
 ) -> tuple[float, float] | None:
-    """Interval of a score of two whole sets, whose items are drawn again on each side by itself.
+    """Interval of a score of two whole sets; pairs are drawn as pairs, items without a partner by themselves.
 
     Repeated items make sets look narrower than they are, so resampled distances lie above the true one by a
     bias; the spread around their own mean is therefore laid around `value` and cut at 0.
 
     Args:
         measure: score of the items with the given indices (truth, made).
-        counts: items of the two sets.
+        paired: so many first items of both sets belong together, in the same order.
+        alone: items after these on each side.
         value: the score of all items.
         resamples: how many draws; with fewer than 2 there is no interval (None).
         seed: of the draws.
@@ -49,18 +51,17 @@ def set_interval(
     Raises:
         NonFiniteError: if a draw has no finite score.
     """
-    if min(counts) < 2 or resamples < 2:
+    if paired + min(alone) < 2 or resamples < 2:
         return None
     rng = np.random.default_rng(seed)
-    found = np.asarray(
-        [
-            measure(rng.integers(0, counts[0], counts[0]), rng.integers(0, counts[1], counts[1]))
-            for _ in range(resamples)
-        ]
-    )
+    found = []
+    for _ in range(resamples):
+        pairs = rng.integers(0, paired, paired) if paired else np.zeros(0, dtype=np.int64)
+        rest = [paired + rng.integers(0, count, count) if count else pairs[:0] for count in alone]
+        found.append(measure(*(np.concatenate([pairs, more]) for more in rest)))
     if not np.isfinite(found).all():
         raise NonFiniteError("a resampled score is not finite: look for damaged features")
-    low, high = np.quantile(found - found.mean(), _edges()) + value
+    low, high = np.quantile(np.asarray(found) - np.mean(found), _edges()) + value
     return max(0.0, float(low)), float(high)
 
 

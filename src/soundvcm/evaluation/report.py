@@ -67,6 +67,10 @@ def html(evaluation: Evaluation) -> str:
     if order:
         shown = {"Best": order[0], "Median": order[len(order) // 2], "Worst": order[-1]}
         body.append(f"<h2>Best, median, worst pair by {escape(ranked_by)}</h2>")
+        scale = (
+            f"Pictures: 0 .. {evaluation.settings.length.seconds:g} s, 50 Hz .. 8 kHz in even octaves, 80 dB"
+        )
+        body.append(f"<p><small>{scale} below the loudest point of the pair; players: 16 kHz.</small></p>")
         body += [_pair(evaluation, title, name) for title, name in shown.items()]
         worst = order[:-1][::-1][:WORST] if len(order) > 1 else []
         worst = [name for name in worst if name not in shown.values()]

@@ -80,7 +80,7 @@ def compute(definition: Definition, truth: Side, made: Side, *, resamples: int =
             raise InputError(f"{definition.name}: no prediction has the name of a true sound")
         return _of_pairs(definition, definition.each, truth, made, common, resamples, seed)
     ids = (list(truth), list(made)) if definition.uses_all else (common, common)
-    return _of_sets(definition, [truth[k] for k in ids[0]], [made[k] for k in ids[1]], resamples, seed)
+    return _of_sets(definition, truth, made, ids, resamples, seed)
 
 
 def _of_pairs(
@@ -114,24 +114,29 @@ def _of_pairs(
 
 
 def _of_sets(
-    definition: Definition, truth: list[Features], made: list[Features], resamples: int, seed: int
+    definition: Definition,
+    truth: Side,
+    made: Side,
+    ids: tuple[list[str], list[str]],
+    resamples: int,
+    seed: int,
 ) -> Score:
     compare = definition.compare
     assert compare is not None
     try:
-        found = compare(truth, made)
+        found = compare([truth[k] for k in ids[0]], [made[k] for k in ids[1]])
     except InputError as error:
         raise InputError(f"{definition.name}: {error}") from None
     draws = 0
     if resamples:
         draws = min(resamples, max(FEWEST_RESAMPLES, ROWS_OF_INTERVALS // max(1, *found.rows)))
-    interval = _interval(compare, truth if found.rows[0] else [], made, found, draws, seed)
+    interval = _interval(compare, truth, made, ids, found, draws, seed)
     return Score(
         definition.name,
         definition.unit,
         definition.better,
         found.value,
-        (len(truth) if found.rows[0] else 0, len(made)),
+        (len(ids[0]) if found.rows[0] else 0, len(ids[1])),
         found.rows,
         found.dimension,
         interval,
@@ -142,13 +147,26 @@ def _of_sets(
 
 
 def _interval(
-    compare: Compare, truth: list[Features], made: list[Features], found: Found, draws: int, seed: int
+    compare: Compare,
+    truth: Side,
+    made: Side,
+    ids: tuple[list[str], list[str]],
+    found: Found,
+    draws: int,
+    seed: int,
 ) -> tuple[float, float] | None:
-    """Both sides drawn again; a score of the predictions alone (no rows of the truth) draws these."""
-    counts = (len(truth) or len(made), len(made))
+    """Items drawn again; a score of the predictions alone (no rows of the truth) draws these alone."""
+    common = [name for name in ids[1] if name in truth]
+    sides = [common + [name for name in side if name not in set(common)] for side in ids]
+    if not found.rows[0]:
+        return set_interval(
+            lambda _, b: compare([], [made[sides[1][k]] for k in b]).value,
+            len(sides[1]), (0, 0), found.value, draws, seed,
+        )  # fmt: skip
     return set_interval(
-        lambda a, b: compare([truth[k] for k in a] if truth else [], [made[k] for k in b]).value,
-        counts,
+        lambda a, b: compare([truth[sides[0][k]] for k in a], [made[sides[1][k]] for k in b]).value,
+        len(common),
+        (len(sides[0]) - len(common), len(sides[1]) - len(common)),
         found.value,
         draws,
         seed,
