@@ -36,7 +36,7 @@ class MeanVelocity(nn.Module):
 
     def __init__(self, hidden: int = 128) -> None:
         super().__init__()
-        sizes = (8, hidden, hidden, hidden)
+        sizes = (16, hidden, hidden, hidden)
         layers = [nn.Sequential(nn.Linear(i, o), nn.SiLU()) for i, o in zip(sizes, sizes[1:], strict=False)]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden, 2))
 
@@ -44,7 +44,10 @@ class MeanVelocity(nn.Module):
         """Mean velocity [b, 1, 2]."""
         gap = t - s
         times = torch.stack([t, gap, (3 * t).sin(), (3 * t).cos(), (3 * gap).sin(), (3 * gap).cos()], 1)
-        return self.layers(torch.cat([x[:, 0], times], 1))[:, None]
+        places = [x[:, 0]] + [
+            wave(scale * x[:, 0]) for scale in (1.5, 3.0) for wave in (torch.sin, torch.cos)
+        ]
+        return self.layers(torch.cat([*places, times], 1))[:, None]
 
 
 def train(steps: int, batch: int, seed: int) -> MeanVelocity:
@@ -82,8 +85,8 @@ def draw_picture(panels: dict[str, Tensor], path: Path) -> None:
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     """Train, sample, measure, draw; returns the median distance to the moons by panel."""
     parser = argparse.ArgumentParser(description="Two moons in one step.")
-    parser.add_argument("--steps", type=int, default=2500, help="training steps")
-    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=3000, help="training steps")
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--output", type=Path, default=Path("two_moons.png"))
     given = parser.parse_args(arguments)
     network, generator = train(given.steps, given.batch, seed=0), torch.Generator().manual_seed(1)

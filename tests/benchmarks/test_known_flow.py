@@ -43,7 +43,7 @@ def test_the_unconditional_velocity_weighs_classes_by_their_posterior(bench) -> 
     world = bench.World()
     _, even = world.velocities(torch.zeros(1, 2, dtype=torch.float64), 0.5)
     assert torch.allclose(even, torch.full((1, 4), 0.25, dtype=torch.float64))
-    _, near = world.velocities(0.5 * world.means[2:3], 0.5)
+    _, near = world.velocities(0.8 * world.means[2:3], 0.2)
     assert float(near[0, 2]) > 0.99
 
 
