@@ -86,17 +86,19 @@ def test_refusals_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_taken_port_is_said_so() -> None:
-    import uvicorn
+    import socket
+
+    from starlette.applications import Starlette
 
     from soundvcm.errors import OptionError
     from soundvcm.web import listen
 
-    socket = uvicorn.Config(lambda: None, "127.0.0.1", 0, log_config=None).bind_socket()
-    with socket:
-        socket.listen()
-        port = socket.getsockname()[1]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
         with pytest.raises(OptionError, match=f"port {port}.*--port"):
-            listen(lambda: None, "127.0.0.1", port)
+            listen(Starlette(), "127.0.0.1", port)
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,17 +52,17 @@ class Guard:
         """One request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)  # type: ignore[arg-type]
+        headers = Headers(scope=scope)
         dressed = _dressed(send)
         try:
             self._check_source(scope, headers)
             if self._is_entrance(scope):
-                return await self._enter()(scope, receive, dressed)  # type: ignore[arg-type]
+                return await self._enter()(scope, receive, dressed)
             self._check_token(scope, headers)
             claimed = headers.get("content-length", "0")
             self.limits.check_upload(int(claimed) if claimed.isdecimal() else 0)
         except RefusedError as error:
-            return await answer(error)(scope, receive, dressed)  # type: ignore[arg-type]
+            return await answer(error)(scope, receive, dressed)
         await self.app(scope, self._counted(receive), dressed)
 
     def _check_source(self, scope: Scope, headers: Headers) -> None:

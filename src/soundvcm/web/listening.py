@@ -31,19 +31,27 @@ def listen(app: Any, host: str, port: int, ready: Callable[[str], None] = lambda
     config = uvicorn.Config(
         app, host, port, log_config=None, access_log=False, timeout_graceful_shutdown=FAREWELL_SECONDS
     )
-    log = logging.getLogger("uvicorn.error")
-    was, log.disabled = log.disabled, True  # it would print the reason and exit on its own
-    try:
-        socket = config.bind_socket()
-    except SystemExit:
-        raise OptionError(
-            f"cannot listen at {host}, port {port}: it is taken or not this machine's; choose another --port"
-        ) from None
-    finally:
-        log.disabled = was
-    shown = f"[{host}]" if ":" in host else host
-    ready(f"http://{shown}:{socket.getsockname()[1]}")
-    try:
-        uvicorn.Server(config).run(sockets=[socket])
-    finally:
-        socket.close()
+    _Server(config, ready).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells its address once it listens, and raises where uvicorn would print and exit."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        host, port = self.config.host, self.config.port
+        log = logging.getLogger("uvicorn.error")
+        was, log.disabled = log.disabled, True
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise OptionError(
+                f"cannot listen at {host}, port {port}: taken, or not this machine's; choose another --port"
+            ) from None
+        finally:
+            log.disabled = was
+        shown = f"[{host}]" if ":" in host else host
+        self.ready(f"http://{shown}:{self.servers[0].sockets[0].getsockname()[1]}")

@@ -57,7 +57,7 @@ def create_app(studio: Studio, token: str | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _fault)
-    app.add_middleware(Guard, limits=studio.limits, token=token)  # type: ignore[arg-type]
+    app.add_middleware(Guard, limits=studio.limits, token=token)
     return app
 
 
