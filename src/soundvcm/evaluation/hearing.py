@@ -1,4 +1,4 @@
-"""What an independent listener hears in a sound, in words: YAMNet's strongest classes over the whole of it.
+"""What an independent listener hears in a sound, in words: YAMNet's strongest classes where it sounds.
 
 Knows YAMNet and resampling; used for the summary line of the command and in reports.
 """
@@ -28,4 +28,10 @@ def hear(wave: NDArray[np.float32], sample_rate: int, count: int = 3) -> list[st
         return ["Silence"]
     if sample_rate != LISTENING_RATE:
         mono = media.resample(mono, sample_rate, LISTENING_RATE)
-    return [name for name, _ in bundled_yamnet().top(torch.from_numpy(mono[0]), count)]
+    listener = bundled_yamnet()
+    sound = torch.from_numpy(np.ascontiguousarray(mono[0]))
+    # A few short sounds in a long pause are still what is heard: patches count by their energy.
+    energy = listener.patches(sound).exp().mean(dim=(1, 2))
+    scores = (listener.scores(sound) * (energy / energy.sum())[:, None]).sum(dim=0)
+    scores[listener.classes.index("Silence")] = 0.0
+    return [listener.classes[int(k)] for k in scores.topk(count).indices]
