@@ -104,7 +104,7 @@ def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
     for kind in sorted(bank.kinds):
         for clip in bank.clips(kind, "test")[:2]:
             wave = torch.zeros(1, 32_768)
-            sound = torch.from_numpy(clip.wave)[: 32_768 - 1600]
+            sound = torch.from_numpy(clip.wave.copy())[: 32_768 - 1600]
             wave[0, 1600 : 1600 + len(sound)] = sound
             truths.append(wave[0])
             copies["codec"].append(pipeline.codec.decode(pipeline.codec.encode(wave).mean)[0])

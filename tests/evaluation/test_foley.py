@@ -48,7 +48,7 @@ def test_kinds_are_named(scenes: SceneSet) -> None:
     bank = FakeBank()
     listener = KindListener(bank)  # type: ignore[arg-type]
     for kind in ("hammer", "rain"):
-        whole = hear_all([torch.from_numpy(clip.wave) for clip in bank.clips(kind, "train")]).whole
+        whole = hear_all([torch.from_numpy(clip.wave.copy()) for clip in bank.clips(kind, "train")]).whole
         assert [names[0] for names in listener.names(whole)] == [kind, kind]
         assert len(listener.names(whole, best=3)[0]) == 3
     one = scenes.of_one_kind

@@ -112,7 +112,8 @@ class KindListener:
     def __init__(self, bank: Bank, per_kind: int = 12) -> None:
         self.kinds = sorted(bank.kinds)
         clips = [
-            [torch.from_numpy(clip.wave) for clip in bank.clips(k, "train")[:per_kind]] for k in self.kinds
+            [torch.from_numpy(clip.wave.copy()) for clip in bank.clips(k, "train")[:per_kind]]
+            for k in self.kinds
         ]
         table = torch.stack([hear_all(waves).whole.mean(dim=0) for waves in clips])
         self.centre = table.mean(dim=0)
