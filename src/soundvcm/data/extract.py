@@ -162,7 +162,8 @@ def extract_clip(row: Row, extraction: Extraction, parts: Parts) -> tuple[Clip, 
     Raises:
         InputError: saying why the clip cannot be used: unreadable, no sound, silent, not finite, too short.
     """
-    lines, remarks = parts.timeline.at(row.seconds), []
+    lines = parts.timeline.at(row.seconds)
+    remarks: list[str] = []
     semantic = sync = origin = None
     if not extraction.sound_only and row.file.suffix.lower() not in media.SOUND_SUFFIXES:
         semantic, sync, origin, remarks = _pictures(row, extraction, parts)
