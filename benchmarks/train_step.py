@@ -10,6 +10,7 @@ Algorithm 1 computed for every row, as the paper writes it.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import statistics
 import threading
 import time
@@ -142,6 +143,7 @@ class Watcher:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = torch.cuda.memory_allocated(self.device)
             return self
+        give_back_memory()
         self._before, self._running = resident_bytes(), True
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
@@ -158,6 +160,13 @@ class Watcher:
             return
         self._running = False
         self._thread.join()
+
+
+def give_back_memory() -> None:
+    """Return freed heap to the system (glibc), so that resident memory shows what the next block needs."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def resident_bytes() -> int:

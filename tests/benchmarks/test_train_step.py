@@ -1,0 +1,47 @@
+"""The step-cost bench: every objective is timed beside flow matching, on the real network."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_step", ROOT / "benchmarks" / "train_step.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["train_step"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_it_prints_ratios_to_flow_matching(bench, capsys) -> None:
+    found = bench.main(["--size", "tiny", "--batch", "4", "--repeats", "1", "--clip_seconds", "1"])
+    assert {"flow matching", "ours", "meanflow jvp", "ours, Algorithm 1 literally"} <= set(found)
+    assert all(seconds > 0 for seconds, _ in found.values())
+    text = capsys.readouterr().out
+    assert "| flow matching |" in text and "| 1.00 |" in text
+
+
+def test_batches_have_the_shapes_of_each_size(bench) -> None:
+    config = bench.network_config("small_16k")
+    data, conditions = bench.random_batch(config, "small_16k", 1, 8.0)
+    assert data.shape == (1, 250, 20)
+    assert conditions.semantic.shape == (1, 64, 1024) and conditions.sync.shape == (1, 192, 768)
+    assert conditions.text.shape == (1, 77, 1024)
+
+
+def test_memory_is_watched(bench) -> None:
+    with bench.Watcher(torch.device("cpu")) as watcher:
+        block = torch.ones(20_000_000)
+        assert float(block.sum()) > 0
+        bench.time.sleep(0.05)
+    assert watcher.peak > 40 * 2**20
