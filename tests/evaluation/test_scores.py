@@ -186,6 +186,7 @@ def test_kernel_distance_by_name() -> None:
         {f"{k}": {"rows": rows} for k, rows in enumerate(torch.randn(2, 12, 2, 8)[side])} for side in (0, 1)
     )
     score = compute(DEFINITIONS["KID_YAMNet"], truth, made)
+    assert compute(DEFINITIONS["KID_YAMNet"], truth, made, resamples=20).interval is None
     assert score.rows == (24, 24) and score.dimension == 8 and "100 subsets" in score.notes[0]
 
 

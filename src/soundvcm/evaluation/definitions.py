@@ -57,6 +57,7 @@ class Definition:
         compare: score of two sets.
         common_only: a score of sets that leaves out unpaired items.
         default: computed if nothing is asked for by name.
+        resampled: has a bootstrap interval (KID has its spread over subsets instead, and may be negative).
     """
 
     name: str
@@ -67,6 +68,7 @@ class Definition:
     compare: Compare | None = None
     common_only: bool = False
     default: bool = False
+    resampled: bool = True
 
     @property
     def uses_all(self) -> bool:
@@ -167,7 +169,7 @@ DEFINITIONS: dict[str, Definition] = {
     one.name: one
     for one in (
         *_family("yamnet", "YAMNet", default=True),
-        Definition("KID_YAMNet", "yamnet", "squared MMD", "lower", compare=_kernel("rows")),
+        Definition("KID_YAMNet", "yamnet", "squared MMD", "lower", compare=_kernel("rows"), resampled=False),
         Definition("onset_F1", "onsets", "0 .. 1", "higher", each=_onsets("f1"), default=True),
         Definition("onset_precision", "onsets", "0 .. 1", "higher", each=_onsets("precision"), default=True),
         Definition("onset_recall", "onsets", "0 .. 1", "higher", each=_onsets("recall"), default=True),

@@ -128,7 +128,7 @@ def _of_sets(
     except InputError as error:
         raise InputError(f"{definition.name}: {error}") from None
     draws = 0
-    if resamples:
+    if resamples and definition.resampled:
         draws = min(resamples, max(FEWEST_RESAMPLES, ROWS_OF_INTERVALS // max(1, *found.rows)))
     interval = _interval(compare, truth, made, ids, found, draws, seed)
     return Score(
