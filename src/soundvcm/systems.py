@@ -137,6 +137,7 @@ def tiny_network() -> NetworkConfig:
         sync_to_modulation=False,
         sync_to_input=True,
         sync_ratio=0.8,
+        condition_scale=14.0,
         learned_empty_text=True,
     )
 

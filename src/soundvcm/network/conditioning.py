@@ -163,7 +163,8 @@ class ConditionEncoder(nn.Module):
         """
         config = self.config
         semantic, sync, text = self._filled(conditions)
-        semantic, text = self.semantic_in(semantic), self.text_in(text)
+        scale = config.condition_scale
+        semantic, text = self.semantic_in(scale * semantic), self.text_in(scale * text)
         pooled = self.semantic_pool(semantic.mean(dim=1)) + self.text_pool(text.mean(dim=1))
         tokens = -(-latents // config.patch)
         width = config.hidden // config.heads

@@ -49,6 +49,8 @@ class NetworkConfig(Config):
         sync_kernel: their taps.
         sync_ratio: sync tokens per latent; None stretches the sync tokens over the latents.
         guidance_input: the guidance scale w the network is told: not at all, w itself, or log w.
+        condition_scale: picture and text features are multiplied by this: unit vectors of 192 numbers, as
+            `tiny` has, are far smaller than the projections are drawn for, and are learned very slowly.
         learned_empty_text: "no text" is learned; otherwise it is a fixed encoding kept with the weights.
     """
 
@@ -84,6 +86,7 @@ class NetworkConfig(Config):
     sync_kernel: int = pydantic.Field(5, ge=1)
     sync_ratio: float | None = pydantic.Field(None, gt=0)
     guidance_input: Literal["none", "value", "log"] = "none"
+    condition_scale: float = pydantic.Field(1.0, gt=0)
     learned_empty_text: bool = False
 
     @pydantic.model_validator(mode="after")
