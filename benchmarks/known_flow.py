@@ -32,6 +32,8 @@ from soundvcm.sampler import guided, integrate, sample_mean, uniform_times
 CLASSES, RADIUS, WIDTH, SCALE, UNTIL = 4, 2.0, 0.3, 2.0, 0.8
 STEP_COUNTS = (1, 2, 4, 25)
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
+#: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
+SHORT = {**PINNED, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.0}
 
 #: what is compared: name -> settings on top of guidance 2 (see `settings_of`)
 METHODS: dict[str, dict[str, Any]] = {
@@ -59,6 +61,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "ours, pinned, r=.5, warm .5": {**PINNED, "warm_start": 0.5},
     "ours, pinned, r=.5, lambda from 1": {**PINNED, "lambda_start": 1.0},
     "ours, pinned, r=.5, lambda to 1/50": {**PINNED, "lambda_end": 0.02},
+    "ours, short recipe": SHORT,
+    "ours, short recipe, p=.5": {**SHORT, "power": 0.5},
+    "ours, short recipe, p=.5, warm .25": {**SHORT, "power": 0.5, "warm_start": 0.25},
     "ours, pinned, r=.5, own look-ahead": {**PINNED, "look_ahead": "own"},
     "ours, pinned, r=.5, own look-ahead, m=1": {**PINNED, "look_ahead": "own", "mix": 1.0},
     "ours, pinned, r=.5, m=.5": {**PINNED, "mix": 0.5},
