@@ -11,10 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,46 +20,13 @@ from soundvcm import runtime, sampler
 from soundvcm.codec.phases import find_phases
 from soundvcm.codec.spectra import frames_of, mel_triangles
 from soundvcm.data.bank import Bank, load_bank
-from soundvcm.data.foley import imagined_features
-from soundvcm.evaluation.foley import Heard, KindListener, SceneSet, hear_all, onset_score, scene_set
-from soundvcm.evaluation.metrics import frechet_distance
+from soundvcm.evaluation.foley import KindListener, hear_all, scene_scores, scene_set
+from soundvcm.evaluation.scene_features import scene_features
 from soundvcm.pipeline import Pipeline
 from soundvcm.presets import load
 from soundvcm.records import Conditions
 
 BATCH = 10
-
-
-@dataclass(frozen=True)
-class Features:
-    """What the network may be told of every scene."""
-
-    motion: Tensor
-    named: Tensor
-    drawn: Tensor
-    text: Tensor
-
-    def conditions(self, told: str) -> Conditions:
-        """Motion and, by `told`: "text", "label" (a photograph of it), "drawing", "all" or "motion" alone."""
-        yes = torch.ones(len(self.motion), dtype=torch.bool)
-        pictured = told in ("label", "drawing", "all")
-        semantic = self.drawn if told == "drawing" else self.named
-        written = told in ("text", "all")
-        return Conditions(semantic, self.motion, self.text, yes & pictured, yes, yes & written)
-
-
-def features_of(pipeline: Pipeline, scenes: SceneSet) -> Features:
-    """Encode every scene once, with the pipeline's own encoders."""
-    rows: dict[str, list[Tensor]] = {"motion": [], "named": [], "drawn": [], "text": []}
-    for scene in scenes.scenes:
-        seconds = round(scene.seconds)
-        rng = np.random.default_rng(scene.seed)
-        rows["motion"].append(pipeline.sync.encode(torch.from_numpy(scene.sampled(25, 64))))
-        rows["named"].append(imagined_features(scene.labels, pipeline.text, seconds, rng))
-        drawn = pipeline.semantic.encode(torch.from_numpy(scene.pictures(224, 4.0)))
-        rows["drawn"].append(drawn[(torch.arange(seconds) * len(drawn)) // seconds])
-        rows["text"].append(pipeline.text.encode([scene.captions[0]])[0])
-    return Features(**{name: torch.stack(values) for name, values in rows.items()})
 
 
 @torch.inference_mode()
@@ -80,20 +45,6 @@ def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -
         waves.append(pipeline.codec.decode(pipeline.network.unstandardise(latents))[:, :samples])
     milliseconds = 1000 * (time.perf_counter() - began) / conditions.batch
     return torch.cat(waves), milliseconds
-
-
-def score(scenes: SceneSet, waves: Tensor, listener: KindListener, real: Heard) -> dict[str, float]:
-    """All scores of one set of waves."""
-    events, kinds = scenes.with_events, scenes.of_one_kind
-    row = onset_score([scenes.scenes[k] for k in events], waves[events])
-    shuffled = [events[(i + 1) % len(events)] for i in range(len(events))]
-    row["f1_shuffled"] = onset_score([scenes.scenes[k] for k in events], waves[shuffled])["f1"]
-    heard = hear_all(waves)
-    chosen = [scenes.scenes[k] for k in kinds]
-    row["kind"] = listener.accuracy(chosen, heard.rows(kinds))
-    row["kind_top3"] = listener.accuracy(chosen, heard.rows(kinds), best=3)
-    row["fd"] = frechet_distance(real.patches, heard.patches)
-    return row
 
 
 @torch.inference_mode()
@@ -145,14 +96,14 @@ def main() -> None:
             [pipeline.codec.decode(pipeline.codec.encode(wave[None]).mean) for wave in scenes.waves]
         )
     table = {
-        "real test sounds": score(scenes, scenes.waves, listener, real),
-        "through the codec": score(scenes, copies[:, : scenes.waves.shape[1]], listener, real),
+        "real test sounds": scene_scores(scenes, scenes.waves, listener, real),
+        "through the codec": scene_scores(scenes, copies[:, : scenes.waves.shape[1]], listener, real),
     }
-    features = features_of(pipeline, scenes)
+    features = scene_features(pipeline, scenes)
     for told in ("text", "label", "drawing", "motion", "all"):
         for steps in (1, 4) if told == "text" else (1,):
             waves, cost = make(pipeline, features.conditions(told), scenes.waves.shape[1], steps)
-            table[f"{told}, {steps} step"] = {**score(scenes, waves, listener, real), "ms": cost}
+            table[f"{told}, {steps} step"] = {**scene_scores(scenes, waves, listener, real), "ms": cost}
     codec = codec_scores(pipeline, bank)
     report = {"scenes": options.scenes, "events": len(scenes.with_events), "kinds": len(scenes.of_one_kind)}
     report |= {"table": table, "codec_cosine": codec, "machine": runtime.describe_machine()}
@@ -161,7 +112,7 @@ def main() -> None:
     print(
         f"{options.scenes} test scenes, {report['events']} of events, {report['kinds']} of one kind of sound"
     )
-    names = ["f1", "precision", "recall", "offset_ms", "f1_shuffled", "kind", "kind_top3", "fd", "ms"]
+    names = "f1 precision recall offset_ms f1_shuffled kind kind_top3 fd kl is ms".split()
     print(f"{'':<20}" + "".join(f"{name:>12}" for name in names))
     for label, row in table.items():
         print(f"{label:<20}" + "".join(f"{row.get(name, float('nan')):>12.3f}" for name in names))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scene_bank import FakeBank
 
+from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+from soundvcm.errors import OptionError
 from soundvcm.evaluation.foley import (
     KindListener,
     SceneSet,
     event_times,
     hear_all,
     onset_score,
+    scene_scores,
     scene_set,
 )
+from soundvcm.evaluation.scene_features import scene_features
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +62,36 @@ def test_kinds_are_named(scenes: SceneSet) -> None:
     chosen = [scenes.scenes[k] for k in one]
     assert 0.0 <= listener.accuracy(chosen, heard.rows(one)) <= listener.accuracy(chosen, heard.rows(one), 3)
     assert heard.whole.shape == (16, 1024) and heard.patches.shape[1] == 1024
+
+
+def test_all_scores_of_one_set(scenes: SceneSet) -> None:
+    listener = KindListener(FakeBank())  # type: ignore[arg-type]
+    real = hear_all(scenes.waves)
+    own = scene_scores(scenes, scenes.waves, listener, real)
+    assert own["fd"] < 1e-6 and own["kl"] < 1e-9 and own["is"] >= 1
+    assert own["n"] == 16 and own["n_events"] == len(scenes.with_events)
+    assert own["f1"] > own["f1_shuffled"] + 0.2
+    noise = torch.randn(scenes.waves.shape, generator=torch.Generator().manual_seed(0)) * 0.05
+    other = scene_scores(scenes, noise, listener, real)
+    assert other["fd"] > 50 and other["kl"] > 0.5 and other["kind"] < 0.5 and other["f1"] < own["f1"] - 0.3
+
+
+def test_features_of_scenes_and_what_is_told(scenes: SceneSet) -> None:
+    few = SceneSet(scenes.scenes[:2], scenes.waves[:2])
+    encoders = SimpleNamespace(semantic=PictureEncoder(), sync=MotionEncoder(), text=WordsEncoder())
+    features = scene_features(encoders, few)
+    assert features.motion.shape == (2, 100, encoders.sync.dim)
+    assert features.named.shape == features.drawn.shape == (2, 4, encoders.semantic.dim)  # type: ignore[union-attr]
+    assert features.text.shape == (2, 1, encoders.text.dim)
+    drawn, label, all_, text, motion = (
+        features.conditions(told) for told in ("drawing", "label", "all", "text", "motion")
+    )
+    assert torch.equal(drawn.semantic, features.drawn) and torch.equal(label.semantic, features.named)
+    flags = [(bool(c.has_semantic.all()), bool(c.has_text.all())) for c in (drawn, label, all_, text, motion)]
+    assert flags == [(True, False), (True, False), (True, True), (False, True), (False, False)]
+    assert all(bool(c.has_sync.all()) for c in (drawn, label, all_, text, motion))
+    assert scene_features(encoders, few, drawings=False).drawn is None
+    with pytest.raises(OptionError, match="drawings=True"):
+        scene_features(encoders, few, drawings=False).conditions("drawing")
+    with pytest.raises(OptionError, match="one of text, label"):
+        features.conditions("smell")  # type: ignore[arg-type]

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from soundvcm.data.bank import Bank
 from soundvcm.data.scenes import Scene, make_scene
+from soundvcm.evaluation.metrics import SPLITS, frechet_distance, inception_score, kl_divergence
 from soundvcm.evaluation.onsets import match_onsets, onsets
 from soundvcm.evaluation.yamnet import bundled_yamnet
 
@@ -84,10 +86,12 @@ class Heard:
     Attributes:
         patches: [p, 1024] embeddings of all their patches, for Frechet distances.
         whole: [k, 1024] one embedding a wave: its patches weighted by their energy.
+        logits: [k, 521] class logits of a wave, mean over its patches, for KL and inception score.
     """
 
     patches: Tensor
     whole: Tensor
+    logits: Tensor
 
     def rows(self, index: Sequence[int]) -> Tensor:
         """[len(index), 1024] embeddings of some of the waves."""
@@ -97,13 +101,14 @@ class Heard:
 def hear_all(waves: Sequence[Tensor] | Tensor) -> Heard:
     """Listen once to each wave [s] at 16 kHz."""
     listener = bundled_yamnet()
-    patches, whole = [], []
+    patches, whole, logits = [], [], []
     for wave in waves:
         seen = listener.embeddings(wave)
         energy = listener.patches(wave).exp().mean(dim=(1, 2))
         patches.append(seen)
+        logits.append(F.linear(seen.mean(dim=0), *listener.head))
         whole.append((seen * (energy / energy.sum().clamp_min(1e-12))[:, None]).sum(dim=0))
-    return Heard(torch.cat(patches), torch.stack(whole))
+    return Heard(torch.cat(patches), torch.stack(whole), torch.stack(logits))
 
 
 class KindListener:
@@ -117,11 +122,11 @@ class KindListener:
         ]
         table = torch.stack([hear_all(waves).whole.mean(dim=0) for waves in clips])
         self.centre = table.mean(dim=0)
-        self.table = torch.nn.functional.normalize(table - self.centre, dim=1)
+        self.table = F.normalize(table - self.centre, dim=1)
 
     def names(self, whole: Tensor, best: int = 1) -> list[list[str]]:
         """The nearest kinds of each embedding [k, 1024], nearest first."""
-        directions = torch.nn.functional.normalize(whole - self.centre, dim=1)
+        directions = F.normalize(whole - self.centre, dim=1)
         nearest = (directions @ self.table.T).topk(best, dim=1).indices
         return [[self.kinds[int(k)] for k in row] for row in nearest]
 
@@ -129,3 +134,30 @@ class KindListener:
         """Share of embeddings [k, 1024] whose kind is the scene's."""
         named = self.names(whole, best)
         return float(np.mean([scene.kinds[0] in names for scene, names in zip(scenes, named, strict=True)]))
+
+
+def scene_scores(scenes: SceneSet, waves: Tensor, listener: KindListener, real: Heard) -> dict[str, float]:
+    """All scores of one set of waves [k, samples] made for the scenes, against their own sound as heard.
+
+    Returns:
+        precision, recall, f1, offset_ms and f1_shuffled (each sound with the next scene's picture) over the
+        scenes of events; kind and kind_top3 over those of one kind; fd, kl (nats) and is over all, `is` from
+        10 scenes on. Counts of scenes: n_events, n_kinds, n.
+    """
+    row: dict[str, float] = {"n": len(waves)}
+    events, kinds = scenes.with_events, scenes.of_one_kind
+    row |= {"n_events": len(events), "n_kinds": len(kinds)}
+    if events:
+        chosen = [scenes.scenes[k] for k in events]
+        row |= onset_score(chosen, waves[events])
+        row["f1_shuffled"] = onset_score(chosen, waves[events[1:] + events[:1]])["f1"]
+    heard = hear_all(waves)
+    if kinds:
+        chosen = [scenes.scenes[k] for k in kinds]
+        row["kind"] = listener.accuracy(chosen, heard.rows(kinds))
+        row["kind_top3"] = listener.accuracy(chosen, heard.rows(kinds), best=3)
+    row["fd"] = frechet_distance(real.patches, heard.patches)
+    row["kl"] = kl_divergence(real.logits, heard.logits)
+    if len(waves) >= SPLITS:
+        row["is"] = inception_score(heard.logits).mean
+    return row
