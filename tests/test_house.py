@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "soundvcm"
 FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     0: ("errors", "shapes", "timeline", "records"),
-    1: ("config", "weights", "runtime"),
+    1: ("config", "weights", "runtime", "clusters"),
     2: ("media", "encoders", "network", "objectives", "sampler", "codec"),
     3: ("pipeline", "watching", "sound", "film", "request", "job", "data"),
     4: ("training", "evaluation"),
@@ -125,6 +125,10 @@ def test_only_media_imports_av() -> None:
 
 def test_only_distributed_touches_torch_distributed() -> None:
     assert outside("training/distributed", "torch.distributed") == []
+
+
+def test_only_clusters_knows_ray() -> None:
+    assert outside("clusters", "ray") == []
 
 
 def test_only_weights_opens_a_socket() -> None:

@@ -10,6 +10,7 @@
     |-- DeviceError               exit code 2: the wanted device or number format is not here
     |-- MissingExtraError         exit code 2: an optional dependency is not installed
     |-- StoreError                exit code 2: a feature store or catalog that cannot be used
+    |-- ClusterError              exit code 2: a cluster that does not answer or cannot begin
     |-- NonFiniteError            exit code 3: the model produced NaN or infinity
     `-- TrainingError             exit code 3: training stopped (too many bad steps, a lost process)
 
@@ -70,6 +71,12 @@ class MissingExtraError(SoundVCMError, ImportError):
 
 class StoreError(SoundVCMError):
     """A feature store or a catalog cannot be used as it is."""
+
+    exit_code = 2
+
+
+class ClusterError(SoundVCMError):
+    """A cluster does not answer, has no room, or its processes cannot begin."""
 
     exit_code = 2
 
