@@ -2,8 +2,8 @@
 
     start() => work, in each process;  work(task) => answer, in the order in which they end
 
-A process that dies takes its task with it; the task goes to a new process, a few times. Only this file knows Ray
-(extra [ray]), which is imported when it is used. Knows nothing of clips, networks or commands.
+A process that dies takes its task with it; the task goes to a new process, a few times. Only this file knows
+Ray (extra [ray]), which is imported when it is used. Knows nothing of clips, networks or commands.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ def spread(
 ) -> Iterator[Answer[Result]]:
     """Do all tasks on a cluster; an answer each, as they end.
 
-    What a task writes must be whole or absent (written beside its place, then renamed): a process that dies in the
-    middle is followed by another that begins the task anew. `start`, tasks and results travel by pickle; soundvcm
-    must be installed on every machine and the files lie under the same paths.
+    What a task writes must be whole or absent (written beside its place, then renamed): a process that dies in
+    the middle is followed by another that begins the task anew. `start`, tasks and results travel by pickle;
+    soundvcm must be installed on every machine and the files lie under the same paths.
 
     Args:
         start: called once in each process: loads what all tasks need, returns the work.
         tasks: one argument of the work each.
-        address: "local" (a cluster of this machine for this run), "auto" (the one that runs here), "HOST:PORT" or
-            "ray://HOST:PORT".
+        address: "local" (a cluster of this machine for this run), "auto" (the one that runs here), "HOST:PORT"
+            or "ray://HOST:PORT".
         workers: processes; 0 for as many as the cluster has room for.
         device: of a process: "cpu"; "cuda" takes one GPU each; "auto" does where the cluster has one.
         tries: processes that may die over one task before it counts as failed.
@@ -84,7 +84,7 @@ def spread(
         cpus, gpus, room = _shares(ray.cluster_resources(), device)
         if room < 1:
             raise ClusterError(f"the Ray cluster at {address} has no room for a process with device {device}")
-        pool = _Pool(ray, start, {"num_cpus": cpus, "num_gpus": gpus}, tries)
+        pool: _Pool[Task] = _Pool(ray, start, {"num_cpus": cpus, "num_gpus": gpus}, tries)
         yield from pool.run(tasks, min(workers or room, len(tasks)))
     finally:
         ray.shutdown()
@@ -99,7 +99,8 @@ def _connect(address: str, workers: int) -> Any:
     """
     if find_spec("ray") is None:
         raise MissingExtraError("ray", "ray")
-    # Nothing is told to anybody; processes without a GPU of their own see what the machine shows (Ray's new default).
+    # Nothing is told to anybody; processes without a GPU of their own see what the machine shows, which is what
+    # Ray announces as its next default.
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
