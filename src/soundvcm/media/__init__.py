@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundvcm.media.containers import SOUND_SUFFIXES, VIDEO_SUFFIXES, choose_container, fitting_output
+    from soundvcm.media.facts import VideoFacts
     from soundvcm.media.files import is_leftover, same_file, whole_file
     from soundvcm.media.footage import Footage, read_frames
     from soundvcm.media.levels import LevelReport, Levels, apply_levels, decibels
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from soundvcm.media.muxing import MuxReport, MuxWriter, mux
     from soundvcm.media.names import folder_outputs, output_paths, prompt_stem
     from soundvcm.media.probing import probe
-    from soundvcm.media.reader import VideoFacts
     from soundvcm.media.shots import shot_cuts
     from soundvcm.media.sound import SoundReport, read_sound, read_tags, resample, save_sound, sound_blocks
     from soundvcm.media.window import window_plan, windows
@@ -69,7 +69,7 @@ _HOMES = {
     "muxing": ("MuxReport", "MuxWriter", "mux"),
     "names": ("folder_outputs", "output_paths", "prompt_stem"),
     "probing": ("probe",),
-    "reader": ("VideoFacts",),
+    "facts": ("VideoFacts",),
     "shots": ("shot_cuts",),
     "sound": ("SoundReport", "read_sound", "read_tags", "resample", "save_sound", "sound_blocks"),
     "window": ("window_plan", "windows"),

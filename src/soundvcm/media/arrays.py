@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from soundvcm.errors import OptionError, ShapeError
-from soundvcm.media.reader import Shown, VideoFacts
+from soundvcm.media.facts import VideoFacts
+from soundvcm.media.reader import Shown
 from soundvcm.timeline import Seconds, exact_seconds
 
 
@@ -57,6 +58,7 @@ class ArrayReader:
     """
 
     is_picture = False
+    unknown_audio = 0
     name = "frames"
 
     def __init__(self, source: Any, fps: Seconds | None, seconds: Fraction | None) -> None:

@@ -64,7 +64,7 @@ def open_output(
         yield container
         container.close()
         container = None
-    except (av.FFmpegError, ValueError, NotImplementedError) as error:
+    except (av.FFmpegError, ValueError, NotImplementedError, OverflowError) as error:
         raise MediaError(f"{path.name}: cannot be written ({reason(error)})") from None
     finally:
         if container is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from soundvcm.media.encode_sound import SoundEncoder, codec_rate
 from soundvcm.media.loudness import Wave
 from soundvcm.media.sound import sound_blocks
-from soundvcm.media.source import open_media
+from soundvcm.media.source import open_media, sound_streams
 
 _GAP = Fraction(1, 10)
 _BLOCK_SECONDS = 1
@@ -84,7 +84,7 @@ class CopiedTrack:
         self.zero, self.whole, self.shift = zero, whole, shift
         self._opened = open_media(source)
         self._container: Any = self._opened.__enter__()
-        self._stream: Any = self._container.streams.audio[track]
+        self._stream: Any = sound_streams(self._container)[track]
 
     def attach(self, output: Any) -> None:
         """Add the track to an output."""
@@ -124,7 +124,7 @@ class EncodedTrack:
         self, source: Any, track: int, zero: Fraction, encoder: str, shift: Fraction = Fraction(0)
     ) -> None:
         with open_media(source) as container:
-            stream = container.streams.audio[track]
+            stream: Any = sound_streams(container)[track]
             rate, channels = stream.rate or 48_000, min(2, stream.channels or 2)
             self._metadata = dict(stream.metadata)
         self._encoder_name, self._shift = encoder, shift

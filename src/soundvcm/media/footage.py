@@ -17,8 +17,9 @@ import torch
 
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.arrays import ArrayReader
+from soundvcm.media.facts import VideoFacts
 from soundvcm.media.opening import check_range, open_reader
-from soundvcm.media.reader import FrameReader, Shown, VideoFacts
+from soundvcm.media.reader import FrameReader, Shown
 from soundvcm.media.resize import Fitter
 from soundvcm.media.source import is_rereadable
 from soundvcm.records import FrameSpec

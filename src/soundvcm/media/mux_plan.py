@@ -27,7 +27,7 @@ from soundvcm.media.encode_sound import codec_rate
 from soundvcm.media.existing import CopiedTrack, EncodedTrack, KeptTrack
 from soundvcm.media.opening import open_reader
 from soundvcm.media.packets import CannotCopyError, CopiedPictures, plan_copy
-from soundvcm.media.source import open_media
+from soundvcm.media.source import open_media, sound_streams
 from soundvcm.timeline import Seconds
 
 Existing = Literal["replace", "mix", "keep"]
@@ -77,7 +77,7 @@ class Seen:
         origin: timestamp (ticks) of the first picture; origin_seconds: the same in seconds.
         encode: stills, animations and frames in memory are always encoded.
         is_still: a single picture.
-        audio_streams: number of sound tracks.
+        audio_streams: number of sound tracks; unknown_audio: of those that no decoder here knows.
     """
 
     codec: str
@@ -87,6 +87,7 @@ class Seen:
     encode: bool
     is_still: bool
     audio_streams: int
+    unknown_audio: int = 0
 
 
 def look(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> Seen:
@@ -103,8 +104,9 @@ def look(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None
         origin = 0 if isinstance(reader, ArrayReader) else reader.origin
         encode = reader.is_picture or is_array(video)
         return Seen(
-            facts.codec, facts.has_alpha, origin, facts.start_time, encode, still, facts.audio_streams
-        )
+            facts.codec, facts.has_alpha, origin, facts.start_time, encode, still, facts.audio_streams,
+            reader.unknown_audio,
+        )  # fmt: skip
 
 
 @dataclass
@@ -187,11 +189,14 @@ def _plan_sound(
 ) -> None:
     rate = settings.to_rate or sample_rate
     plan.mixes = settings.existing == "mix" and seen.audio_streams > 0
-    if settings.existing != "replace" and not seen.audio_streams:
-        plan.messages.append(f"no sound there to {settings.existing}")
+    if settings.existing != "replace":
+        if not seen.audio_streams:
+            plan.messages.append(f"no sound there to {settings.existing}")
+        if seen.unknown_audio:
+            plan.messages.append(f"{seen.unknown_audio} sound track(s) in an unknown coding left out")
     if plan.mixes:
         with open_media(video) as container:
-            track = container.streams.audio[0]
+            track: Any = sound_streams(container)[0]
             rate = settings.to_rate or max(rate, track.rate or rate)
             channels = max(channels, min(2, track.channels))
         if seen.audio_streams > 1:
@@ -204,9 +209,9 @@ def _plan_sound(
 def kept_tracks(video: Any, seen: Seen, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
     """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
     zero, kept = seen.origin_seconds + start, list[KeptTrack]()
-    for number in range(seen.audio_streams):
-        with open_media(video) as container:
-            codec = container.streams.audio[number].codec_context.name.removesuffix("float")
+    with open_media(video) as container:
+        codecs = [stream.codec_context.name.removesuffix("float") for stream in sound_streams(container)]
+    for number, codec in enumerate(codecs):
         if holds_sound(plan.suffix, codec):
             kept.append(CopiedTrack(video, number, zero, start == 0, plan.lead))
         else:

@@ -6,22 +6,25 @@ Knows the container and the decoder; does not know what the pictures are for (se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from soundvcm.errors import MediaError
 from soundvcm.media.clock import FrameClock, tidy_rate
+from soundvcm.media.facts import VideoFacts
 from soundvcm.media.resize import Turn
 from soundvcm.media.source import (
-    has_cover_only,
     is_picture_format,
     is_rereadable,
     open_media,
     reason,
+    sound_streams,
     source_name,
+    unknown_streams,
     video_streams,
+    why_no_pictures,
 )
 from soundvcm.runtime import core_count
 
@@ -31,44 +34,6 @@ if TYPE_CHECKING:
 SEEK_FROM = Fraction(2)
 _DECODER_THREADS = 8
 _SEEK_TRIES = (Fraction(0), Fraction(5))
-
-
-@dataclass
-class VideoFacts:
-    """What a source is, as the pipeline sees it.
-
-    Attributes:
-        width, height: of the picture as shown (after rotation), in pixels.
-        frame_rate: pictures a second the container names, None if it names none.
-        pix_fmt, codec, container: FFmpeg's names.
-        rotation: degrees counter-clockwise by which the stored picture is turned for showing.
-        mirrored: the stored picture is also flipped.
-        pixel_aspect: width of one pixel over its height.
-        has_alpha: transparency that only WebM and Matroska keep.
-        start_time: timestamp (s) of the first picture in the file's own time.
-        claimed_seconds: length the container claims, None if it does not say.
-        audio_streams: number of sound tracks.
-        video_streams: number of picture tracks (cover art not counted).
-    """
-
-    width: int = 0
-    height: int = 0
-    frame_rate: Fraction | None = None
-    pix_fmt: str | None = None
-    codec: str = ""
-    container: str = ""
-    rotation: int = 0
-    mirrored: bool = False
-    pixel_aspect: Fraction = Fraction(1)
-    has_alpha: bool = False
-    start_time: Fraction = Fraction(0)
-    claimed_seconds: Fraction | None = None
-    audio_streams: int = 0
-    video_streams: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as a dictionary."""
-        return asdict(self)
 
 
 @dataclass
@@ -105,6 +70,7 @@ class FrameReader:
     facts: VideoFacts = field(default_factory=VideoFacts)
     seconds: Fraction | None = None
     is_picture: bool = False
+    unknown_audio: int = 0
     _counts: _Counts = field(default_factory=_Counts)
 
     def __enter__(self) -> Self:
@@ -127,16 +93,15 @@ class FrameReader:
         container = self._container
         streams = video_streams(container)
         if not streams:
-            what = "only a cover picture" if has_cover_only(container) else "no pictures"
-            sound = " (it is a sound file)" if container.streams.audio else ""
-            raise MediaError(f"{self.name}: holds {what}{sound}: give a video, an image or a GIF")
+            what = why_no_pictures(container)
+            raise MediaError(f"{self.name}: holds {what}: give a video, an image or a GIF")
         stream: Any = streams[0]
         self._stream, context = stream, stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = min(core_count(), _DECODER_THREADS)
         self.is_picture = is_picture_format(container)
         base = self._stream.time_base or Fraction(1, 1000)
-        claimed = self._claimed(base)
+        claimed, unknown = self._claimed(base), unknown_streams(container)
         rates = [self._stream.base_rate, self._stream.average_rate, self._stream.guessed_rate]
         if self._stream.average_rate and self._stream.base_rate and self._stream.base_rate > 120:
             rates = rates[1:]  # a base rate of 1000 or 90000 is only the tick of a variable stream
@@ -152,9 +117,11 @@ class FrameReader:
             has_alpha=self._stream.metadata.get("alpha_mode") == "1",
             start_time=(self._stream.start_time or 0) * base,
             claimed_seconds=claimed,
-            audio_streams=len(container.streams.audio),
+            audio_streams=len(sound_streams(container)),
             video_streams=len(streams),
+            unknown_streams=sum(unknown),
         )
+        self.unknown_audio = unknown[1]
 
     def _claimed(self, base: Fraction) -> Fraction | None:
         stream, container = self._stream, self._container
@@ -282,6 +249,8 @@ class FrameReader:
         facts = self.facts
         if facts.video_streams > 1:
             found.insert(0, f"{facts.video_streams} video streams: using stream {self._stream.index}")
+        if facts.unknown_streams:
+            found.insert(0, f"{facts.unknown_streams} track(s) in an unknown coding: not used")
         short = None
         if self.seconds is not None and facts.claimed_seconds is not None and self.claim_is_of_video:
             slack = max(Fraction(1, 10), 3 * self._clock.last_duration, facts.claimed_seconds / 100)

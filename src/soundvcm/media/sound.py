@@ -21,7 +21,7 @@ from soundvcm.media.encode_sound import SoundEncoder, codec_rate, open_output
 from soundvcm.media.files import whole_file
 from soundvcm.media.levels import Levels, apply_levels, check_finite, clipping_message, to_integers
 from soundvcm.media.loudness import Wave
-from soundvcm.media.source import open_media, reason, source_name
+from soundvcm.media.source import open_media, reason, sound_streams, source_name
 
 Encoding = Literal["pcm16", "pcm24", "float"]
 _BY_SOUNDFILE = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
@@ -244,7 +244,7 @@ def sound_blocks(
     import av
 
     with open_media(source) as container:
-        tracks = container.streams.audio
+        tracks: list[Any] = sound_streams(container)
         if stream >= len(tracks):
             raise MediaError(f"{source_name(source)}: has {len(tracks)} sound track(s), no number {stream}")
         track = tracks[stream]

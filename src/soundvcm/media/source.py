@@ -136,7 +136,7 @@ def open_media(source: Any) -> Iterator[InputContainer]:
         raise MediaError(f"{name}: not a readable media file ({reason(error)})") from None
     try:
         yield container
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OverflowError) as error:
         raise MediaError(f"{name}: cannot be read ({reason(error)})") from None
     finally:
         container.close()
@@ -169,9 +169,26 @@ def video_streams(container: InputContainer) -> list[Stream]:
     return sorted(found, key=rank, reverse=True)
 
 
-def has_cover_only(container: InputContainer) -> bool:
-    """True if the only pictures in the file are attached ones (album covers)."""
-    return bool(container.streams.video) and not video_streams(container)
+def sound_streams(container: InputContainer) -> list[Stream]:
+    """The sound tracks of a file that have a decoder, in their order; a damaged or unknown one is none."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+
+
+def unknown_streams(container: InputContainer) -> tuple[int, int]:
+    """How many picture and sound tracks are in a coding that has no decoder here."""
+    video, audio = container.streams.video, container.streams.audio
+    return (
+        sum(stream.codec_context is None for stream in video),
+        sum(stream.codec_context is None for stream in audio),
+    )
+
+
+def why_no_pictures(container: InputContainer) -> str:
+    """In words, why a file without usable pictures has none."""
+    if unknown_streams(container)[0]:
+        return "pictures in a coding that cannot be decoded"
+    what = "only a cover picture" if container.streams.video else "no pictures"
+    return what + (" (it is a sound file)" if container.streams.audio else "")
 
 
 def is_picture_format(container: InputContainer) -> bool:
