@@ -1,10 +1,10 @@
 """The truth bench: every objective on a flow whose guided maps are known to 1e-6.
 
-Four classes on a circle of radius 2, each a Gaussian of width 0.3, guidance 2 on t <= 0.8. A small MLP is
-trained with each objective for the same rows and steps (or, with --seconds, the same CPU time); its
-end points at 1, 2, 4 and 25 steps are compared with the numerically integrated guided flow.
+Four Gaussian classes, guidance 2 on t <= 0.8 (`gaussian_classes.py`). A small MLP is trained with each
+objective for the same rows and steps, for the same CPU time, or both; its end points at 1, 2, 4 and 25 steps are
+compared with the numerically integrated guided flow.
 
-    python benchmarks/known_flow.py --seeds 3 --steps 1500 --batch 256 --plot known_flow.png
+    python benchmarks/known_flow.py --seeds 5 --steps 1500 --seconds 6.5 --hidden 128 --plot known_flow.png
 """
 
 from __future__ import annotations
@@ -13,24 +13,22 @@ import argparse
 import copy
 import json
 import math
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from gaussian_classes import SCALE, UNTIL, TwoTimeMLP, World, conditions_of, make_truth
+from known_flow_tables import STEP_COUNTS, Result, plot, table
+from torch import Tensor
 
 from soundvcm.objectives import build, config_of
-from soundvcm.records import Conditions
 from soundvcm.runtime import describe_machine, threads
 from soundvcm.sampler import guided, integrate, sample_mean, uniform_times
 
-CLASSES, RADIUS, WIDTH, SCALE, UNTIL = 4, 2.0, 0.3, 2.0, 0.8
-STEP_COUNTS = (1, 2, 4, 25)
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
 SHORT = {**PINNED, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.0}
@@ -42,8 +40,16 @@ METHODS: dict[str, dict[str, Any]] = {
     "meanflow jvp": {"kind": "meanflow"},
     "meanflow central": {"kind": "meanflow", "derivative": "central"},
     "meanflow jvp, pinned, r=.5": {"kind": "meanflow", **PINNED},
+    "meanflow jvp, pinned, r=.5, p=0": {"kind": "meanflow", **PINNED, "power": 0.0},
+    "meanflow central, pinned, r=.5, p=0": {
+        "kind": "meanflow",
+        "derivative": "central",
+        **PINNED,
+        "power": 0.0,
+    },
     "alpha-flow": {"kind": "alpha_flow"},
     "alpha-flow, pinned, r=.5": {"kind": "alpha_flow", **PINNED},
+    "alpha-flow, pinned, r=.5, p=0": {"kind": "alpha_flow", **PINNED, "power": 0.0},
     "split meanflow": {"kind": "split_meanflow"},
     "split meanflow, pinned, r=.5": {"kind": "split_meanflow", **PINNED},
     "shortcut (half), pinned, r=.5": {"kind": "split_meanflow", "split": "half", **PINNED},
@@ -64,90 +70,35 @@ METHODS: dict[str, dict[str, Any]] = {
     "ours, short recipe": SHORT,
     "ours, short recipe, p=.5": {**SHORT, "power": 0.5},
     "ours, short recipe, p=.5, warm .25": {**SHORT, "power": 0.5, "warm_start": 0.25},
+    "ours, short recipe, warm .25": {**SHORT, "warm_start": 0.25},
+    "ours, short recipe, quotient": {**SHORT, "residual": "quotient"},
+    "ours, short recipe, own look-ahead": {**SHORT, "look_ahead": "own"},
     "ours, pinned, r=.5, own look-ahead": {**PINNED, "look_ahead": "own"},
     "ours, pinned, r=.5, own look-ahead, m=1": {**PINNED, "look_ahead": "own", "mix": 1.0},
     "ours, pinned, r=.5, m=.5": {**PINNED, "mix": 0.5},
     "ours, pinned, r=.5, p=0": {**PINNED, "power": 0.0},
     "ours, pinned, r=.5, p=.5": {**PINNED, "power": 0.5},
     "ours, pinned, r=.5, guidance input": {**PINNED, "guidance_input": True, "guidance_range": (1.0, 4.0)},
+    "ours, short recipe, guidance input": {**SHORT, "guidance_input": True, "guidance_range": (1.0, 4.0)},
 }
 
-
-class World:
-    """The mixture: samples, the exact guided velocity, and its flow by Runge-Kutta in float64.
-
-    A row holds several points ("latents"), each of its own class: the mean square of a row then averages over
-    many numbers, as it does for sound, and the adaptive weight acts on rows rather than on single points.
-    """
-
-    def __init__(self) -> None:
-        angle = torch.arange(CLASSES, dtype=torch.float64) * (2 * math.pi / CLASSES)
-        self.means = RADIUS * torch.stack([angle.cos(), angle.sin()], 1)
-
-    def sample(self, rows: int, latents: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Data [b, n, 2] float32 and class [b, n]."""
-        label = torch.randint(CLASSES, (rows, latents), generator=generator)
-        noise = torch.randn(rows, latents, 2, generator=generator)
-        return (self.means[label] + WIDTH * noise).float(), label
-
-    def velocities(self, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        """Every class's velocity [b, k, 2] and their posterior weights [b, k] at x [b, 2] (docs/paper.md)."""
-        variance = t**2 + (1 - t) ** 2 * WIDTH**2
-        away = x[:, None] - (1 - t) * self.means
-        weights = torch.softmax(-0.5 * away.square().sum(2) / variance, 1)
-        return (t - (1 - t) * WIDTH**2) / variance * away - self.means, weights
-
-    def guided(self, x: Tensor, t: float, label: Tensor, acts: bool) -> Tensor:
-        """W v_c + (1 - w) v inside the guidance interval, v_c outside."""
-        each, weights = self.velocities(x, t)
-        wanted = each[torch.arange(len(x)), label]
-        return SCALE * wanted + (1 - SCALE) * (weights[..., None] * each).sum(1) if acts else wanted
-
-    def flow(self, noise: Tensor, label: Tensor, steps: int = 400) -> Tensor:
-        """End points [b, 1, 2] of the guided flow from t = 1 to 0, by fourth-order Runge-Kutta."""
-        x, label = noise[:, 0].double(), label[:, 0]
-        for start, end, acts in ((1.0, UNTIL, False), (UNTIL, 0.0, True)):
-            h = (end - start) / steps
-            for number in range(steps):
-                t = start + number * h
-                k1 = self.guided(x, t, label, acts)
-                k2 = self.guided(x + h / 2 * k1, t + h / 2, label, acts)
-                k3 = self.guided(x + h / 2 * k2, t + h / 2, label, acts)
-                k4 = self.guided(x + h * k3, t + h, label, acts)
-                x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        return x[:, None]
-
-
-class TwoTimeMLP(nn.Module):
-    """Three hidden layers: (x, t, t - s, class or nothing, guidance) => mean velocity."""
-
-    def __init__(self, hidden: int = 256) -> None:
-        super().__init__()
-        width = 2 + 2 * 7 + CLASSES + 1 + 1
-        sizes = (width, hidden, hidden, hidden)
-        layers = [nn.Sequential(nn.Linear(i, o), nn.SiLU()) for i, o in zip(sizes, sizes[1:], strict=False)]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden, 2))
-
-    def forward(
-        self, x: Tensor, t: Tensor, s: Tensor, conditions: Conditions, guidance: Tensor | None = None
-    ) -> Tensor:
-        """[b, n, 2]; each point by itself."""
-        waves = [f for time in (t, t - s) for f in (time, *_waves(time))]
-        scale = torch.zeros_like(t) if guidance is None else guidance.log()
-        known = conditions.has_text.to(x.dtype)
-        row = torch.stack([*waves, 1 - known, scale], 1)[:, None].expand(-1, x.shape[1], -1)
-        return self.layers(torch.cat([x, row, conditions.text * known[:, None, None]], 2))
-
-
-def _waves(time: Tensor) -> list[Tensor]:
-    return [wave(time * scale) for scale in (1.0, 3.0, 9.0) for wave in (torch.cos, torch.sin)]
-
-
-def conditions_of(label: Tensor) -> Conditions:
-    """The classes [b, n] as text tokens; no pictures."""
-    batch, none = len(label), torch.zeros(len(label), 1, 1)
-    text = nn.functional.one_hot(label, CLASSES).float()
-    return Conditions.of(semantic=none, sync=none, text=text, has_video=torch.zeros(batch, dtype=torch.bool))
+#: the rivals as published and under our settings, and ours from the paper's text to the short recipe
+HEADLINE = (
+    "flow matching, guided at sampling",
+    "reflow + distill (Frieren, no guidance inside)",
+    "meanflow jvp",
+    "meanflow jvp, pinned, r=.5, p=0",
+    "meanflow central, pinned, r=.5, p=0",
+    "alpha-flow, pinned, r=.5, p=0",
+    "split meanflow, pinned, r=.5",
+    "ours, paper",
+    "ours, pinned, r=.5, p=0",
+    "ours, short recipe",
+    "ours, short recipe, p=.5",
+    "ours, short recipe, warm .25",
+    "ours, short recipe, p=.5, warm .25",
+    "ours, short recipe, quotient",
+)
 
 
 @dataclass
@@ -172,17 +123,6 @@ class Budget:
     batch: int
     hidden: int = 256
     latents: int = 16
-
-
-@dataclass
-class Result:
-    """One training: end-point errors by step count, CPU seconds, passes F per row, steps done."""
-
-    errors: dict[int, float]
-    seconds: float
-    passes: float
-    steps: int
-    curve: list[float] = field(default_factory=list)
 
 
 def settings_of(name: str) -> dict[str, Any]:
@@ -298,95 +238,50 @@ def end_point_error(
     return float((follow(network, settings, noise, label, count) - ends).norm(dim=2).mean())
 
 
-def make_truth(world: World, rows: int = 2048) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise, class and true end points; the integration is checked against half the steps."""
-    generator = torch.Generator().manual_seed(2026)
-    noise = torch.randn(rows, 1, 2, generator=generator)
-    label = torch.randint(CLASSES, (rows, 1), generator=generator)
-    ends = world.flow(noise, label)
-    error = float((ends - world.flow(noise, label, steps=200)).abs().max())
-    if error > 1e-6:
-        raise SystemExit(f"the true flow is only known to {error:.1e}: raise its steps")
-    return noise, label, ends.float()
-
-
-def spread(values: list[float]) -> str:
-    """Median (least-greatest)."""
-    return f"{statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
-
-
-def table(results: dict[str, list[Result]]) -> str:
-    """Markdown, one row a method."""
-    lines = [
-        "| objective | 1 step | 2 steps | 4 steps | 25 steps | CPU s | F per row | steps |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, runs in results.items():
-        cells = [spread([run.errors[count] for run in runs]) for count in STEP_COUNTS]
-        seconds = statistics.median(run.seconds for run in runs)
-        passes = statistics.median(run.passes for run in runs)
-        steps = statistics.median(run.steps for run in runs)
-        lines.append(f"| {name} | {' | '.join(cells)} | {seconds:.1f} | {passes:.2f} | {steps:.0f} |")
-    return "\n".join(lines)
-
-
-def plot(results: dict[str, list[Result]], path: Path) -> None:
-    """Median end-point error of each method at each step count, as a picture."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axis = pyplot.subplots(figsize=(9, 0.34 * len(results) + 1.6))
-    names = list(results)[::-1]
-    for count, marker in zip(STEP_COUNTS, "o^sx", strict=True):
-        medians = [statistics.median(run.errors[count] for run in results[name]) for name in names]
-        axis.plot(medians, range(len(names)), marker, label=f"{count} step{'s' * (count > 1)}")
-    axis.set_yticks(range(len(names)), names)
-    axis.set_xlabel("mean distance of the end point from the true one")
-    axis.set_xlim(left=0)
-    axis.grid(alpha=0.3)
-    axis.legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-
-
-def main(arguments: list[str] | None = None) -> dict[str, list[Result]]:
-    """Run the bench; returns the results by method."""
+def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]]]:
+    """Run the bench; returns the results by budget ("equal steps", "equal time") and method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, help="train each for so many steps (1500 if neither is given)")
+    parser.add_argument("--seconds", type=float, help="train each for so many CPU seconds")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--hidden", type=int, default=256, help="width of the MLP's three layers")
-    parser.add_argument(
-        "--seconds", type=float, help="train each for this many CPU seconds instead of --steps"
-    )
-    parser.add_argument("--only", nargs="*", default=["*"], help="names of methods, * and ? allowed")
+    parser.add_argument("--only", nargs="*", default=HEADLINE, help="names of methods, * and ? allowed")
     parser.add_argument("--latents", type=int, default=16, help="points in a row; --batch counts points")
     parser.add_argument("--plot", type=Path, help="write a picture here (needs matplotlib)")
-    parser.add_argument("--json", type=Path, help="write all numbers here")
+    parser.add_argument("--json", type=Path, help="write all numbers here, after each seed")
     given = parser.parse_args(arguments)
     names = [name for name in METHODS if any(fnmatch(name, pattern) for pattern in given.only)]
     if not names:
         parser.error(f"no method is called {given.only}; there are: {'; '.join(METHODS)}")
     if not 1 <= given.latents <= given.batch:
         parser.error("--latents lies between 1 and --batch")
+    steps = given.steps or (1500 if given.seconds is None else None)
+    sizes = {"batch": given.batch, "hidden": given.hidden, "latents": given.latents}
+    budgets: dict[str, Budget] = {}
+    if steps:
+        budgets["equal steps"] = Budget(steps, None, **sizes)
+    if given.seconds:
+        budgets["equal time"] = Budget(0, given.seconds, **sizes)
     world = World()
-    budget = Budget(given.steps, given.seconds, given.batch, given.hidden, given.latents)
-    results: dict[str, list[Result]] = {name: [] for name in names}
+    results: dict[str, dict[str, list[Result]]] = {kind: {name: [] for name in names} for kind in budgets}
     with threads(1):
         truth = make_truth(world)
         for seed in range(given.seeds):
-            for name in names:
-                results[name].append(run(name, seed, budget, world, truth))
-                done = results[name][-1]
-                shown = " ".join(f"{error:.3f}" for error in done.errors.values())
-                print(f"seed {seed}  {name:48s} {shown}  {done.seconds:.1f} s", flush=True)
-    print(f"\n{describe_machine()} {budget}\n\n{table(results)}")
-    if given.json:
-        values = {name: [asdict(result) for result in runs] for name, runs in results.items()}
-        given.json.write_text(json.dumps(values, indent=1), encoding="utf-8")
+            for kind, budget in budgets.items():
+                for name in names:
+                    done = run(name, seed, budget, world, truth)
+                    results[kind][name].append(done)
+                    shown = " ".join(f"{error:.3f}" for error in done.errors.values())
+                    print(f"seed {seed}  {kind}  {name:48s} {shown}  {done.seconds:.1f} s", flush=True)
+            if given.json:
+                values = {
+                    kind: {name: [asdict(one) for one in runs] for name, runs in found.items()}
+                    for kind, found in results.items()
+                }
+                given.json.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    for kind, found in results.items():
+        print(f"\n{kind}: {describe_machine()} {budgets[kind]}\n\n{table(found)}")
     if given.plot:
         plot(results, given.plot)
     return results
