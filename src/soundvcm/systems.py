@@ -116,7 +116,7 @@ def tiny_network() -> NetworkConfig:
     from soundvcm.network import NetworkConfig
 
     return NetworkConfig(
-        latent_dim=40,
+        latent_dim=96,
         semantic_dim=192,
         sync_dim=48,
         text_dim=192,
@@ -138,6 +138,7 @@ def tiny_network() -> NetworkConfig:
         sync_to_input=True,
         sync_ratio=0.8,
         condition_scale=14.0,
+        precondition=True,
         learned_empty_text=True,
     )
 

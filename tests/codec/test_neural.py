@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig
+from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig, importance_of
 from soundvcm.codec.peaks import hold_peaks
 from soundvcm.codec.phases import find_phases, white_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
@@ -171,3 +171,14 @@ def test_gradients_reach_both_halves() -> None:
     assert codec.encoder.out.weight.grad is not None and codec.decoder.head.weight.grad is not None
     assert codec.decoder.doubt.weight.grad is not None
     assert float(codec.decoder.mel.weight.grad.abs().sum()) > 0
+
+
+def test_importance_is_the_size_of_each_component(linear: NeuralCodec) -> None:
+    """Turning one channel by one moves the log mel by its importance; the channels come in that order."""
+    told = linear.importance
+    assert told.shape == (24,) and float(told.max()) == 1.0
+    assert bool((told[1:] <= told[:-1] * 1.0001).all())
+    moved = linear.decoder.mel.weight.flatten(1).norm(dim=1)
+    assert torch.allclose(moved / moved.max(), told, rtol=1e-4)
+    assert importance_of(linear) == pytest.approx(told.tolist())
+    assert importance_of(object()) is None  # type: ignore[arg-type]

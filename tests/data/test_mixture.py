@@ -270,3 +270,25 @@ def test_description_and_seeds(video: FeatureStore) -> None:
     assert len(seeds) == 100 and max(seeds) < 2**63 and mixed_seed(1, 23) != mixed_seed(12, 3)
     with pytest.raises(OptionError, match="at least one store"):
         Mixture([], MixtureConfig(), rows=2, seed=1)
+
+
+def test_emphasis_scales_channels_by_their_importance(tmp_path: Path) -> None:
+    """Standardised channels have the standard deviation importance ** emphasis; stores without it, 1."""
+    writer = StoreWriter(tmp_path / "told", fingerprint=NAMES, rates=RATES, importance=[1.0, 0.25, 0.04])
+    writer.write(0, [clip(f"v{k:02d}") for k in range(10)])
+    writer.finish(words)
+    told = FeatureStore(tmp_path / "told")
+    plain = Mixture([told], MixtureConfig(), rows=10, seed=1)
+    scaled = Mixture([told], MixtureConfig(emphasis=0.5), rows=10, seed=1)
+    assert torch.equal(plain.data_std, torch.ones(3))
+    assert torch.allclose(scaled.data_std, torch.tensor([1.0, 0.5, 0.2]))
+    assert torch.allclose(scaled.batch(0).data, plain.batch(0).data * scaled.data_std, atol=1e-6)
+    back = scaled.batch(0).data * scaled.latent_std + scaled.latent_mean
+    assert torch.allclose(back, plain.batch(0).data * plain.latent_std + plain.latent_mean, atol=1e-5)
+    untold = make(tmp_path / "untold", [clip(f"v{k:02d}") for k in range(10)])
+    assert untold.importance is None
+    assert torch.equal(
+        Mixture([untold], MixtureConfig(emphasis=0.5), rows=10, seed=1).data_std, torch.ones(3)
+    )
+    with pytest.raises(StoreError, match="begun"):
+        StoreWriter(tmp_path / "told", fingerprint=NAMES, rates=RATES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from soundvcm.codec.base import AudioCodec, latent_hop, pad_to_hop
+from soundvcm.codec.base import AudioCodec, importance_of, latent_hop, pad_to_hop
 
 if TYPE_CHECKING:
     from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
@@ -16,6 +16,7 @@ __all__ = [
     "NeuralCodec",
     "NeuralCodecConfig",
     "PaperCodec",
+    "importance_of",
     "latent_hop",
     "pad_to_hop",
     "paper_codec",

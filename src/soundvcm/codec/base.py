@@ -49,6 +49,12 @@ def latent_hop(codec: AudioCodec) -> int:
     return int(codec.sample_rate / codec.latent_rate)
 
 
+def importance_of(codec: AudioCodec) -> list[float] | None:
+    """How much of the sound each latent channel carries, the largest 1; None for codecs that do not tell."""
+    told = getattr(codec, "importance", None)
+    return None if told is None else [float(value) for value in told]
+
+
 def pad_to_hop(wave: Tensor, hop: int) -> Tensor:
     """The wave [b, s] with silence at its end up to a whole number of hops, at least one."""
     samples = wave.shape[-1]

@@ -51,7 +51,7 @@ class NeuralCodecConfig(Config):
     sample_rate: int = 16_000
     hop: int = 256
     mels: int = 128
-    dim: int = 40
+    dim: int = 96
     width: int = 256
     fast_width: int = 256
     encoder_blocks: int = 4
@@ -171,6 +171,15 @@ class NeuralCodec(nn.Module):
     def dim(self) -> int:
         """Latent channels c."""
         return self.config.dim
+
+    @property
+    def importance(self) -> Tensor:
+        """[c] standard deviation (log mel) that each channel, of unit variance, adds to the sound; largest 1.
+
+        The channels began as principal components of equal variance; the rows that make them tell their size.
+        """
+        size = 1.0 / self.encoder.components.weight.detach().flatten(1).norm(dim=1).float()
+        return size / size.max()
 
     def encode(self, wave: Tensor) -> Moments:
         """[b, s] -> moments [b, n, c], n = ceil(s / latent_hop); the end is padded with silence."""

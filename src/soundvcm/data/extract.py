@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from soundvcm import media
-from soundvcm.codec import AudioCodec
+from soundvcm.codec import AudioCodec, importance_of
 from soundvcm.data.catalog import Row
 from soundvcm.data.clip_sound import SLACK_SECONDS, TRAIN_PEAK, prepared, read_clip
 from soundvcm.data.shards import SHARD_CLIPS, Clip, StoreWriter, write_json
@@ -64,7 +64,12 @@ class Parts:
         rates = {"latents": self.codec.latent_rate, "semantic": self.semantic.frame_spec.rate / share}
         if self.timeline.segment_frames == 1:  # overlapping segments cannot be cropped
             rates["sync"] = self.sync.frame_spec.rate
-        return StoreWriter(folder, fingerprint={"codec": self.codec_name, **names}, rates=rates)
+        return StoreWriter(
+            folder,
+            fingerprint={"codec": self.codec_name, **names},
+            rates=rates,
+            importance=importance_of(self.codec),
+        )
 
 
 @dataclass(frozen=True)

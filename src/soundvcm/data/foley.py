@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundvcm.codec import AudioCodec
+from soundvcm.codec import AudioCodec, importance_of
 from soundvcm.data.bank import Bank
 from soundvcm.data.scenes import Scene, make_scene
 from soundvcm.data.shards import Clip, StoreWriter
@@ -104,7 +104,12 @@ def write_shards(
 def scene_writer(folder: Path, parts: FoleyParts, codec_name: str) -> StoreWriter:
     """The writer of a scene store, with the rates at which its streams may be cropped."""
     rates = {"latents": parts.codec.latent_rate, "semantic": Fraction(1), "sync": parts.sync.frame_spec.rate}
-    return StoreWriter(folder, fingerprint={"codec": codec_name, **parts.fingerprint}, rates=rates)
+    return StoreWriter(
+        folder,
+        fingerprint={"codec": codec_name, **parts.fingerprint},
+        rates=rates,
+        importance=importance_of(parts.codec),
+    )
 
 
 @torch.inference_mode()

@@ -106,6 +106,12 @@ def pooled_statistics(sources: Sequence[Source]) -> tuple[Tensor, Tensor]:
     return mean.float(), (second - mean**2).sqrt().float()
 
 
+def channel_importance(stores: Sequence[FeatureStore]) -> Tensor:
+    """[c] standard deviation that each latent channel adds to the sound, largest 1; the stores share a codec."""
+    known = [store.importance for store in stores if store.importance is not None]
+    return known[0] if known else torch.ones(stores[0].widths["latents"])
+
+
 def whole_groups(sources: Sequence[Source]) -> list[Group]:
     """One group per number of latents; streams are cut to the shortest of the group (one token at most)."""
     by_length: dict[int, list[Source]] = {}

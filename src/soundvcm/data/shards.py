@@ -92,20 +92,28 @@ class StoreWriter:
         rates: tokens a second of "latents", "semantic" and "sync" where the stream can be cropped in time;
             leave a
             role out if its tokens overlap (segment encoders).
+        importance: how much of the sound each latent channel carries, if the codec tells.
 
     Raises:
         StoreError: if the folder holds a store, begun or finished, of other encoders.
     """
 
     def __init__(
-        self, folder: Path, *, fingerprint: Mapping[str, str], rates: Mapping[str, Fraction]
+        self,
+        folder: Path,
+        *,
+        fingerprint: Mapping[str, str],
+        rates: Mapping[str, Fraction],
+        importance: Sequence[float] | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self.plan = {
+        self.plan: dict[str, Any] = {
             "format": FORMAT,
             "fingerprint": dict(fingerprint),
             "rates": {role: str(Fraction(rate)) for role, rate in rates.items()},
         }
+        if importance is not None:
+            self.plan["importance"] = [round(float(value), 6) for value in importance]
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
         begun = self.folder / "begun.json"
         if not begun.exists():

@@ -68,6 +68,7 @@ class FeatureStore:
         rates: tokens a second of the streams that can be cropped.
         latent_mean: [c] over the train split.
         latent_std: [c] over the train split.
+        importance: [c] how much of the sound each channel carries, the largest 1; None if the codec told not.
 
     Raises:
         StoreError: if the folder holds no finished store, or a damaged one.
@@ -84,6 +85,8 @@ class FeatureStore:
         self.latent_count = int(manifest["latents"]["count"])
         self.latent_mean = torch.tensor(manifest["latents"]["mean"], dtype=torch.float32)
         self.latent_std = torch.tensor(manifest["latents"]["std"], dtype=torch.float32)
+        importance = manifest.get("importance")
+        self.importance = None if importance is None else torch.tensor(importance, dtype=torch.float32)
         self._files: dict[str, Any] = {}
         self.items: list[Item] = []
         numbers = {text: k for k, text in enumerate(self.texts)}

@@ -19,6 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
+from soundvcm.network.precondition import scales, slope
 from soundvcm.records import Conditions
 from soundvcm.shapes import check_shape
 
@@ -34,11 +35,13 @@ class VelocityNetwork(nn.Module):
     Args:
         config: sizes and options; kept as `.config`.
 
-    The state holds `latent_mean` and `latent_std` [1 1 c], which standardise the codec's latents.
+    The state holds `latent_mean` and `latent_std` [1 1 c], which standardise the codec's latents, and for
+    preconditioned networks `data_std` [1 1 c], the standard deviation that the channels have after that.
     """
 
     latent_mean: Tensor
     latent_std: Tensor
+    data_std: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -46,6 +49,8 @@ class VelocityNetwork(nn.Module):
         dim = config.hidden
         self.register_buffer("latent_mean", torch.zeros(1, 1, config.latent_dim))
         self.register_buffer("latent_std", torch.ones(1, 1, config.latent_dim))
+        if config.precondition:
+            self.register_buffer("data_std", torch.ones(1, 1, config.latent_dim))
         self.conditions = ConditionEncoder(config)
         self.latent_in = InputProjection(
             config.latent_dim * config.patch,
@@ -149,7 +154,10 @@ class VelocityNetwork(nn.Module):
         one = self._global(t, s, encoded, guidance)
         frame = one if encoded.sync is None else one + encoded.sync
         one, frame = F.silu(one), F.silu(frame)
-        latent = patched(noisy.to(self.latent_in.first.weight.dtype), self.config.patch)
+        std = self.data_std.to(noisy.dtype) if self.config.precondition else None
+        shrink, grow = (1.0, 1.0) if std is None else scales(t, std)
+        seen = noisy if std is None else noisy * shrink
+        latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
         semantic, text = encoded.semantic, encoded.text
         for block in self.joint:
@@ -160,6 +168,8 @@ class VelocityNetwork(nn.Module):
             latent = block(latent, frame, encoded.by_latent)
         out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
         out = out.reshape(batch, -1, self.config.latent_dim)[:, :n].to(noisy.dtype)
+        if std is not None:
+            out = grow * out + slope(t, s, std) * noisy
         return -out if self.config.mirrored else out
 
     def _global(self, t: Tensor, s: Tensor, encoded: Encoded, guidance: Tensor | None) -> Tensor:

@@ -22,7 +22,7 @@ from soundvcm.data.mixture import Mixture
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, TrainingError, WeightsError
 from soundvcm.network import NetworkConfig, VelocityNetwork
-from soundvcm.objectives import Objective, build
+from soundvcm.objectives import Objective, ObjectiveConfig, build
 from soundvcm.runtime import resolve_device
 from soundvcm.training.checkpoint import latest_checkpoint
 from soundvcm.training.continuity import same_run
@@ -64,8 +64,7 @@ def train(
         run_dir: folder of the run: config.yaml, log.jsonl, checkpoints, snapshots.
         resume: False refuses a folder that already holds a run.
         warm_start: weights (an exported file, or a state dict) to begin a fresh run with; moments, averages,
-            step
-            and data order start anew, and latents are standardised as those weights expect. Ignored when
+            step and data order start anew, and latents are standardised as those weights expect. Ignored when
             going on.
         weights: share of each store, default by `av_fraction`.
         device: auto, cpu, cuda, mps. Under torchrun each process takes its own GPU.
@@ -84,7 +83,7 @@ def train(
     """
     run_dir = Path(run_dir)
     opened = [store if isinstance(store, FeatureStore) else FeatureStore(store) for store in stores]
-    with team(resolve_device(device)) as together:
+    with team(resolve_device(device), shards=config.loop.processes == "fsdp") as together:
         torch.manual_seed(config.loop.seed)
         last = latest_checkpoint(run_dir)
         if last is not None and not resume:
@@ -133,7 +132,8 @@ def _prepare(
     network = VelocityNetwork(config.network)
     if last is None and warm_start is not None:
         load_weights(network, warm_start)
-    state = TrainingState(network.to(together.device), config.loop)
+    together.place(network.to(together.device))
+    state = TrainingState(network, config.loop)
     if last is not None:
         state.resume(last)
     known = last is not None or warm_start is not None
@@ -150,6 +150,8 @@ def _prepare(
     if not known:
         network.latent_mean.copy_(data.latent_mean.view(1, 1, -1))
         network.latent_std.copy_(data.latent_std.view(1, 1, -1))
+        if config.network.precondition:
+            network.data_std.copy_(data.data_std.view(1, 1, -1))
     record = {
         "config": config.model_dump(mode="json"),
         "data": data.describe() | about,
@@ -159,7 +161,26 @@ def _prepare(
     }
     if last is not None:
         same_run(last, record)
-    return _Parts(state, data, build(config.objective), record)
+    return _Parts(state, data, build(_objective(config, together)), record)
+
+
+def _objective(config: TrainingConfig, together: Team) -> ObjectiveConfig:
+    """The objective's settings; every process makes the same calls where the network is shared out.
+
+    Raises:
+        OptionError: if the objective cannot train such a network.
+    """
+    objective = config.objective
+    if not together.shards:
+        return objective
+    if getattr(objective, "derivative", "") == "jvp":
+        raise OptionError(
+            "loop.processes=fsdp shares the network out, which forward-mode derivatives do not pass: set"
+            " objective.derivative=central, or loop.processes=ddp"
+        )
+    if "equal_calls" not in type(objective).model_fields:
+        return objective
+    return objective.model_copy(update={"equal_calls": True})
 
 
 def load_weights(network: nn.Module, source: Path | Mapping[str, Tensor]) -> None:
