@@ -18,9 +18,9 @@ import numpy as np
 from soundvcm import media, runtime
 from soundvcm.errors import OptionError
 from soundvcm.pipeline import Pipeline
+from soundvcm.progress import LONG_PHASES, Progress, silent_progress
 from soundvcm.request import Request
-from soundvcm.sound import Progress, Sound, Watched, Wave
-from soundvcm.watching import silent_progress
+from soundvcm.sound import Sound, Watched, Wave
 
 
 @dataclass
@@ -91,14 +91,15 @@ def run(
         )
     for take, output in enumerate(outputs):
         check()
+        told = of_takes(progress, take, len(outputs))
         if streams(request, watched):
             timings: dict[str, float] = {}
             sound, written, messages = write_film(
-                pipeline, request, watched, output, first + take, timings, progress, check
+                pipeline, request, watched, output, first + take, timings, told, check
             )
             seconds = 0.0
         else:
-            sound = pipeline.make(watched, request.ask, seed=first + take, progress=progress)
+            sound = pipeline.make(watched, request.ask, seed=first + take, progress=told)
             check()
             began = time.perf_counter()
             progress("write", 0.0)
@@ -108,6 +109,15 @@ def run(
         _note(outcome, watched, sound, written, messages, seconds, take)
     outcome.calls = pipeline.calls(request.ask) * max(1, len(watched.parts)) * request.takes
     return outcome
+
+
+def of_takes(progress: Progress, take: int, takes: int) -> Progress:
+    """Progress of one of several takes: the long phase of a film counts all of them."""
+
+    def told(phase: str, share: float) -> None:
+        progress(phase, (take + share) / takes if phase in LONG_PHASES else share)
+
+    return told
 
 
 def streams(request: Request, watched: Watched) -> bool:

@@ -22,10 +22,11 @@ from soundvcm.codec import AudioCodec
 from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.network import VelocityNetwork
+from soundvcm.progress import Progress, silent_progress
 from soundvcm.records import Conditions
-from soundvcm.sound import Ask, Progress, Sampling, Sound, Watched, Wave, refuse_non_finite
+from soundvcm.sound import Ask, Sampling, Sound, Watched, Wave, refuse_non_finite
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
-from soundvcm.watching import Video, Watcher, silent_progress, timed
+from soundvcm.watching import Video, Watcher, timed
 
 JUST_AS_ASKED = Ask()
 
@@ -105,7 +106,8 @@ class Pipeline(Watcher):
             fps: pictures a second of an array.
             cfg_strength: guidance scale, where the system has that knob.
             ignore_pictures: use only movement and words, not what the pictures show.
-            progress: called with (phase, share done).
+            progress: called with (phase, share done); wrap it in `progress.TimeLeft` to be told how many
+                seconds are left. A film is told as "watch", then "film".
 
         Raises:
             InputError: if something given cannot be used; the message says what and why.
@@ -162,6 +164,8 @@ class Pipeline(Watcher):
                 if len(parts) > 1:
                     progress("film", k / len(parts))
                 yield self._window(part, ask, film.window_seed(seed, k), timings, progress)
+            if len(parts) > 1:
+                progress("film", 1.0)
 
         rate = self.sample_rate
         cuts = [None if cut is None else round(cut * rate) for cut in watched.cuts]

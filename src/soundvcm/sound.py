@@ -5,7 +5,6 @@ Knows media (to write files) and nothing of networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +19,6 @@ from soundvcm.errors import NonFiniteError
 from soundvcm.timeline import Timeline
 
 Wave = NDArray[np.float32]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,12 @@ from torch import Tensor
 from soundvcm import film, media
 from soundvcm.encoders import FeatureCache, VideoEncoder
 from soundvcm.errors import OptionError
+from soundvcm.progress import Progress, silent_progress
 from soundvcm.records import FrameSpec
-from soundvcm.sound import Progress, Watched
+from soundvcm.sound import Watched
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
 
 Video = str | Path | BinaryIO | np.ndarray[Any, Any]
-
-
-def silent_progress(phase: str, share: float) -> None:
-    """Progress that nobody watches."""
 
 
 class Watcher:
@@ -90,9 +87,14 @@ class Watcher:
             if footage is None:
                 break
             parts.append(self.encode(footage, timings, progress))
+            total = whole_seconds(footage, start, seconds)
+            if total is not None and total > self.longest:
+                done = footage.start + footage.seconds - exact_seconds(start)
+                progress("watch", float(min(done / total, Fraction(99, 100))))
             cuts.append(next((cut for cut in footage.cuts if cut < film.OVERLAP_SECONDS), None))
         if len(parts) == 1:
             return replace(parts[0], timings=timings)
+        progress("watch", 1.0)
         length = (len(parts) - 1) * self._hop + parts[-1].timeline.seconds
         warnings = tuple(dict.fromkeys(line for part in parts for line in part.warnings))
         return Watched(
@@ -135,6 +137,15 @@ class Watcher:
 
     def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
         return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)
+
+
+def whole_seconds(footage: media.Footage, start: Seconds, seconds: Seconds | None) -> Fraction | None:
+    """Length of the range that a window belongs to, as far as its file can be believed; None if unknown."""
+    asked, claimed = None if seconds is None else exact_seconds(seconds), footage.facts.claimed_seconds
+    if footage.is_still or claimed is None:
+        return asked
+    there = claimed - exact_seconds(start)
+    return there if asked is None else min(asked, there)
 
 
 @contextmanager

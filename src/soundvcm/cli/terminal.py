@@ -8,21 +8,29 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
+
+from soundvcm.progress import TimeLeft
 
 
 class Phases:
-    """Shows the name of the running phase on one line of the terminal."""
+    """Shows the running phase on one line of the terminal: what, how much is done, how much time is left."""
 
-    def __init__(self, show: bool | None = None) -> None:
+    def __init__(self, show: bool | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
         self.show = sys.stderr.isatty() if show is None else show
         self.began = time.perf_counter()
+        self._estimate = TimeLeft(self._line, clock)
 
     def __call__(self, phase: str, share: float) -> None:
         """Called by the pipeline: name of the phase and share done, 0 .. 1."""
         if self.show:
-            done = "" if share in (0.0, 1.0) else f" {share:4.0%}"
-            print(f"\r\x1b[K{phase}{done} ...", end="", file=sys.stderr, flush=True)
+            self._estimate(phase, share)
+
+    def _line(self, phase: str, share: float, left: float | None) -> None:
+        done = "" if share in (0.0, 1.0) else f" {share:4.0%}"
+        soon = f", {in_words(left)} left" if done and left is not None else ""
+        print(f"\r\x1b[K{phase}{done}{soon} ...", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Remove the line."""

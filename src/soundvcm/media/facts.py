@@ -1,4 +1,4 @@
-"""What a source of pictures is, as the pipeline sees it: sizes, rates, tracks. Knows no files, no decoders."""
+"""What a source of pictures is, as the pipeline sees it: sizes, rates, tracks. Knows no file, no decoder."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ const form = at("form"), picture = at("picture"), run = at("run");
 const PHASES = {
   decode: "reading the pictures", encode: "looking at the pictures", text: "reading the words",
   network: "making the sound", codec: "decoding the sound", write: "writing", mux: "joining picture and sound",
-  film: "going through the film",
+  film: "going through the film", watch: "looking at the film",
 };
 // Shares of a take's time, roughly; phases that are done count whole.
 const ORDER = ["decode", "encode", "text", "network", "codec", "write", "mux"];
