@@ -6,7 +6,10 @@ includes the slow cases.
 
 from __future__ import annotations
 
+import ast
 import os
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ import torch
 from golden_rules import exact_input, given_input, relative_error, seed_of, weight
 from parity import Case, Check, read_cases, runners
 
+SUFFIXES = (".npz", ".json", ".tsv")
 OWN = Path(__file__).resolve().parent / "golden"
 FOLDER = Path(os.environ.get("SOUNDVCM_GOLDEN", OWN))
 CASES = read_cases(FOLDER)
@@ -44,6 +48,17 @@ def test_a_wrong_number_fails_a_check() -> None:
     assert "not equal" in str(Check("other", [1, 2], [1, 3], 0, "exact").failure())
 
 
+def test_a_few_values_are_measured_by_the_size_of_their_whole_array() -> None:
+    """Small ones carry the rounding of large neighbours; large ones are never forgiven more than `rel` does."""
+    small = np.array([1e-2, -1e-2])
+    assert Check("alone", small + 1e-6, small, 1e-5).failure() is not None
+    assert Check("of many", small + 1e-6, small, 1e-5, rms=1.0).failure() is None
+    assert "1.00e-04" in str(Check("wrong", small + 1e-4, small, 1e-5, rms=1.0).failure())
+    large = np.array([2.0, -2.0])
+    assert "5.00e-04" in str(Check("large", large + 1e-3, large, 1e-5, rms=1.0).failure())
+    assert Check("nan", small * np.nan, small, 1e-4, rms=1.0).failure() is not None
+
+
 def test_rules_give_the_listed_seeds_and_values() -> None:
     facts = Case("rules", "rules", "rule_check.json", OWN).values()
     salt = facts["salt"]
@@ -65,9 +80,32 @@ def test_a_salt_changes_every_draw() -> None:
     assert not np.array_equal(exact_input("x", (4,)), exact_input("x", (4,), "pepper"))
 
 
+def read_by_tests(name: str) -> bool:
+    """Whether the code of a test file (not a comment or docstring) names this golden file, "*" standing in."""
+    sources = [path for path in OWN.parent.rglob("*.py") if path.is_file()]
+    return any(fnmatch(name, words) for path in sources for words in file_names_in(path))
+
+
+@cache
+def file_names_in(path: Path) -> frozenset[str]:
+    """Texts of a source that end like a golden file; the parts of an f-string that vary become "*"."""
+    tree, found = ast.parse(path.read_text(encoding="utf-8")), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(words)):
+                found.add(words)
+            case ast.JoinedStr(values=values):
+                found.add("".join(v.value if isinstance(v, ast.Constant) else "*" for v in values))
+    return frozenset(w for w in found if w.endswith(SUFFIXES) and not w.strip("*").startswith("."))
+
+
 def test_each_golden_file_has_a_case() -> None:
-    """Nothing lies in the folder without being compared."""
+    """Nothing lies in the folder without being compared: by a case, or by a test that reads it by name."""
     used = {case.file for case in read_cases(OWN)} | {case.keys for case in read_cases(OWN)}
-    lying = {path.name for path in OWN.iterdir() if path.suffix in (".npz", ".json", ".tsv")}
-    lying -= {name for name in lying if name.endswith("_state_dict_keys.tsv")}  # tests/network/test_model.py
-    assert lying - used - {"cases.json", "rule_check.json"} == set()
+    lying = {path.name for path in OWN.iterdir() if path.suffix in SUFFIXES}
+    assert {name for name in lying - used if not read_by_tests(name)} == set()
+
+
+def test_a_golden_file_nobody_reads_is_noticed() -> None:
+    assert not read_by_tests("left_over" + ".npz")
+    assert not read_by_tests("left_over" + ".json")
