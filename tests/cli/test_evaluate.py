@@ -84,7 +84,7 @@ def test_where_features_are_kept(tmp_path: Path, home: Path) -> None:
     ("words", "said"),
     [
         (("--scores", "FD_Yamnets"), "no score 'FD_Yamnets' (did you mean 'FD_YAMNet'?)"),
-        (("--scores", "FD_PANNs"), "FD_PANNs needs PANNs Cnn14 for 16 kHz and its weights"),
+        (("--scores", "FD_PANNs"), "FD_PANNs: weights file Cnn14_16k_mAP=0.438.pth is not here"),
         (("--seconds", "0"), "--seconds 0 is out of range: give 0.1 .. 600"),
         (("--seconds", "3", "--short", "refuse"), "lasts 2.000 s, shorter than 3 s: give longer files"),
         (("--resamples", "3"), "--resamples 3 is out of range"),

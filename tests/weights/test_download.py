@@ -219,3 +219,8 @@ def test_published_addresses():
     assert download.addresses(table.part("mmaudio_small_16k_ckpt"))[0].endswith(
         "/checkpoints/mmaudio_small_16k_ckpt.pth"
     )
+
+
+def test_files_of_metric_networks_have_addresses():
+    row = table.part("panns_cnn14_16k")
+    assert download.addresses(row) == ["https://zenodo.org/records/3987831/files/Cnn14_16k_mAP%3D0.438.pth"]

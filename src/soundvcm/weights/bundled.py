@@ -14,13 +14,13 @@ class Source:
     """One place a file can be fetched from.
 
     Attributes:
-        host: "hub" (Hugging Face, or the endpoint in HF_ENDPOINT) or "github" (a release).
-        repository: owner/name.
+        host: "hub" (Hugging Face, or the endpoint in HF_ENDPOINT), "github" (a release) or "zenodo".
+        repository: owner/name; the number of a record on Zenodo.
         path: path inside the repository or the release.
         revision: branch, commit or release tag.
     """
 
-    host: Literal["hub", "github"]
+    host: Literal["hub", "github", "zenodo"]
     repository: str
     path: str
     revision: str = "main"

@@ -27,6 +27,7 @@ _TIMEOUT_SECONDS = 10.0
 _CHUNK = 1 << 20
 _HUB = "https://huggingface.co"
 _GITHUB = "https://github.com"
+_ZENODO = "https://zenodo.org/records"
 
 
 class _BrokenError(Exception):
@@ -79,6 +80,8 @@ def _address(source: Source) -> str:
     path = urllib.parse.quote(source.path)
     if source.host == "github":
         return f"{_GITHUB}/{source.repository}/releases/download/{source.revision}/{path}"
+    if source.host == "zenodo":
+        return f"{_ZENODO}/{source.repository}/files/{path}"
     endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
     return f"{endpoint}/{source.repository}/resolve/{source.revision}/{path}"
 
