@@ -60,14 +60,19 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """serve(limits fields ..., token=, local_paths=, pipeline=, progress=) => Served."""
+    """serve(limits fields ..., token=, local_paths=, pipeline=, folder=, keep=) => Served."""
     with ExitStack() as stack:
 
         def start(
-            token: str | None = None, local_paths: bool = False, pipeline: Any = None, **limits: Any
+            token: str | None = None,
+            local_paths: bool = False,
+            pipeline: Any = None,
+            folder: Path | None = None,
+            keep: bool = False,
+            **limits: Any,
         ) -> Served:
-            folder = tmp_path / f"studio{len(list(tmp_path.glob('studio*')))}"
-            studio = Studio(pipeline or random_pipeline(), folder, Limits(**limits), local_paths)
+            folder = folder or tmp_path / f"studio{len(list(tmp_path.glob('studio*')))}"
+            studio = Studio(pipeline or random_pipeline(), folder, Limits(**limits), local_paths, keep)
             stack.callback(studio.close)
             config = uvicorn.Config(
                 create_app(studio, token), "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1

@@ -29,6 +29,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
+    folder: Path | None = None,
     allow_local_paths: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     max_upload_mib: int = 512,
     max_seconds: float = 600.0,
@@ -48,6 +49,8 @@ def serve(
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more.
+        folder: where clips and finished takes are kept for the next start; left out, a temporary folder that
+            goes with the studio.
         allow_local_paths: clients may name files of this machine instead of uploading.
         max_upload_mib: largest upload.
         max_seconds: longest clip and longest sound.
@@ -77,8 +80,9 @@ def serve(
     pipeline = load(model, device=device, dtype=dtype)
     signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
     entrance = "" if token is None else f"/?token={token}"
-    with tempfile.TemporaryDirectory(prefix="soundvcm-studio-") as folder:
-        studio = Studio(pipeline, Path(folder) / "files", limits, allow_local_paths)
+    with contextlib.ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundvcm-studio-")))
+        studio = Studio(pipeline, place / "files", limits, allow_local_paths, keep=folder is not None)
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 listen(

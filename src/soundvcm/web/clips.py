@@ -12,11 +12,14 @@ import unicodedata
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundvcm.sound import Watched
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.strip import Seen, look
+
+if TYPE_CHECKING:
+    from soundvcm.web.shelf import Shelf
 
 Range = tuple[str, str | None]
 STEM_LETTERS = 60
@@ -73,6 +76,13 @@ class Clips:
         self._clips: dict[str, Clip] = {}
         self._features: OrderedDict[tuple[str, Range], Watched] = OrderedDict()
         self._lock = threading.Lock()
+        self._shelf: Shelf | None = None
+
+    def take_over(self, shelf: Shelf) -> dict[str, Clip]:
+        """Hold what an earlier studio left in the folder, and leave the same for the next one."""
+        self._shelf = shelf
+        self._clips = {clip.id: clip for clip in shelf.clips(self)}
+        return dict(self._clips)
 
     def new_path(self) -> tuple[str, Path]:
         """An id that cannot be guessed and the path for its content."""
@@ -92,6 +102,8 @@ class Clips:
                 path.unlink(missing_ok=True)
             raise
         clip = Clip(name, path, safe_stem(stem), seen, owned)
+        if owned and self._shelf is not None:
+            self._shelf.put_clip(clip)
         with self._lock:
             self._clips[name] = clip
         return clip
@@ -156,6 +168,7 @@ class Clips:
             del self._features[key]
         if clip.owned:
             clip.path.unlink(missing_ok=True)
+            clip.path.with_suffix(".json").unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return len(self._clips)

@@ -65,6 +65,7 @@ class Job:
         takes: finished ones.
         error: why it failed, a sentence.
         kept_features: whether the clip had already been encoded.
+        stem: harmless beginning for the names of downloads; that of the clip if left out.
     """
 
     id: str
@@ -81,9 +82,13 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     kept_features: bool = False
+    stem: str = ""
     created: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.stem = self.stem or (self.clip.stem if self.clip is not None else "sound")
 
     def check(self) -> None:
         """Called between phases.
@@ -127,8 +132,7 @@ class Job:
 
     def name_of(self, take: Take, kind: str) -> str:
         """Name of a download: stem and seed (case 34)."""
-        stem = self.clip.stem if self.clip is not None else "sound"
-        return f"{stem}-seed{take.seed}{take.file(kind).suffix}"
+        return f"{self.stem}-seed{take.seed}{take.file(kind).suffix}"
 
     def as_dict(self, position: int | None) -> dict[str, Any]:
         """For clients; `position` is 1 for the job that is next."""
@@ -158,3 +162,9 @@ class Job:
             "sound": f"{base}/sound",
             "video": None if take.video is None else f"{base}/video",
         }
+
+
+def media_type(path: Path) -> str:
+    """What to call a result's content."""
+    kinds = {".wav": "audio/wav", ".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"}
+    return kinds.get(path.suffix, "video/x-matroska" if path.suffix == ".mkv" else "application/octet-stream")

@@ -24,9 +24,9 @@ from soundvcm.web import about, forms, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clips import Clip
 from soundvcm.web.guard import Guard, answer
-from soundvcm.web.jobs import ENDED, Job
+from soundvcm.web.jobs import ENDED, Job, media_type
 from soundvcm.web.limits import RefusedError
-from soundvcm.web.studio import FAULT, Studio, media_type
+from soundvcm.web.studio import FAULT, Studio
 
 POLL_SECONDS, HEARTBEAT_SECONDS = 0.05, 15.0
 REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -22,11 +22,12 @@ from soundvcm import runtime
 from soundvcm.errors import SoundVCMError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
-from soundvcm.sound import Watched
 from soundvcm.web.clips import Clip, Clips
-from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
+from soundvcm.web.jobs import ENDED, CancelledError, Job
 from soundvcm.web.limits import Limits, RefusedError
+from soundvcm.web.making import Maker
 from soundvcm.web.metrics import Metrics
+from soundvcm.web.shelf import Shelf
 
 SWEEP_SECONDS = 5.0
 FAULT = "something went wrong inside the studio; its log says more"
@@ -40,16 +41,28 @@ class Studio:
         folder: for clips and results; created, and emptied as they grow old.
         limits: what is taken on.
         local_paths: whether clients may name files of this machine.
+        keep: leave clips and finished takes in the folder at the end, for the next studio there.
+
+    Raises:
+        OptionError: if another studio has the folder.
     """
 
     def __init__(
-        self, pipeline: Pipeline, folder: Path, limits: Limits | None = None, local_paths: bool = False
+        self,
+        pipeline: Pipeline,
+        folder: Path,
+        limits: Limits | None = None,
+        local_paths: bool = False,
+        keep: bool = False,
     ) -> None:
+        self.shelf, self.keep = Shelf(folder), keep
         self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
         self.limits = limits or Limits()
         self.clips = Clips(folder / "clips", self.limits)
         self.metrics = Metrics()
-        self._jobs: dict[str, Job] = {}
+        self._maker = Maker(pipeline, self.clips, self.metrics, self.shelf)
+        held = self.clips.take_over(self.shelf)
+        self._jobs: dict[str, Job] = {job.id: job for job in self.shelf.read(held)}
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
         self._closing = False
@@ -131,6 +144,8 @@ class Studio:
         """
         take = job.take(number)
         job.takes.remove(take)
+        if job.state in ENDED:
+            self.shelf.put(job)
         for path in (take.sound, take.video):
             if path is not None:
                 path.unlink(missing_ok=True)
@@ -170,7 +185,7 @@ class Studio:
         self.clips.sweep(now)
 
     def close(self) -> None:
-        """Stop the running job after its phase, end the worker, remove every file."""
+        """Stop the running job after its phase, end the worker; remove every file, unless they are kept."""
         with self._turn:
             self._closing = True
             jobs = [*self._waiting, *([self._running] if self._running else [])]
@@ -178,7 +193,9 @@ class Studio:
         for job in jobs:
             self.cancel(job)
         self._worker.join(timeout=60)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.shelf.release()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- the worker
 
@@ -203,7 +220,7 @@ class Studio:
             job.check()
             job.become("running")
             job.folder.mkdir(parents=True)
-            self._takes(job)
+            self._maker.takes(job)
             self._end(job, "done")
         except CancelledError:
             self._end(job, "cancelled")
@@ -214,59 +231,6 @@ class Studio:
             self._end(job, "failed", FAULT)
         self.metrics.observe(time.perf_counter() - began)
 
-    def _takes(self, job: Job) -> None:
-        watched = self._watched(job)
-        for number in range(1, job.request.takes + 1):
-            seed = job.request.seed + number - 1
-            path = job.folder / f"take{number}.wav"
-            one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
-            outcome = work.run(self.pipeline, one, job.progress, watched, job.check)
-            job.check()
-            video = self._muxed(job, one, outcome, number)
-            job.seconds, job.length = outcome.seconds, outcome.length
-            job.calls += outcome.calls
-            for phase, value in outcome.timings.items():
-                job.timings[phase] = job.timings.get(phase, 0.0) + value
-                self.metrics.count("phase_seconds", value, phase=phase)
-            job.warnings += [line for line in outcome.warnings if line not in job.warnings]
-            take = Take(number, seed, outcome.outputs[0], video)
-            job.takes.append(take)
-            job.note("take", **job.take_dict(take))
-            self.metrics.count("network_calls", outcome.calls)
-            self.metrics.count("sound_seconds", outcome.seconds)
-
-    def _watched(self, job: Job) -> Watched:
-        """What the pipeline saw, from an earlier job where it is kept."""
-        request, clip = job.request, job.clip
-        span = (request.start, request.duration)
-        kept = None if clip is None else self.clips.features(clip, span)
-        if kept is not None:
-            job.kept_features = True
-            return kept
-        watched = self.pipeline.watch(
-            request.video, start=request.start, seconds=request.duration, progress=job.progress
-        )
-        for phase, value in watched.timings.items():
-            job.timings[phase] = value
-            self.metrics.count("phase_seconds", value, phase=phase)
-        watched = replace(watched, timings={})  # later takes did not spend it
-        if clip is not None:
-            self.clips.keep(clip, span, watched)
-        return watched
-
-    def _muxed(self, job: Job, one: Request, outcome: work.Outcome, number: int) -> Path | None:
-        """The clip with the take's sound beside the sound file: one network call gives both."""
-        if job.clip is None:
-            return None
-        began = time.perf_counter()
-        job.progress("mux", 0.0)
-        asked = replace(one, audio_only=False, sample_rate=None)
-        path, messages = work.write(asked, outcome.sounds[0], job.folder / f"take{number}.mp4")
-        outcome.timings["mux"] = time.perf_counter() - began
-        outcome.warnings += messages
-        job.progress("mux", 1.0)
-        return path
-
     def _harmless(self, message: str, job: Job) -> str:
         """A sentence for clients: names no path of this machine."""
         if job.clip is not None:
@@ -276,19 +240,18 @@ class Studio:
 
     def _end(self, job: Job, state: Any, error: str | None = None) -> None:
         job.error = error
-        if not job.takes:  # takes that were finished before stay; half of one never counts
-            shutil.rmtree(job.folder, ignore_errors=True)
         if job.clip is not None:
             self.clips.hold(job.clip, -1)
+        if not job.takes:  # takes that were finished before stay; half of one never counts
+            shutil.rmtree(job.folder, ignore_errors=True)
+        else:
+            try:
+                self.shelf.put(replace(job, state=state, error=error))
+            except OSError:  # a full disk must not end the worker
+                logging.getLogger(__name__).exception("job %s", job.id)
         job.become(state)
         self.metrics.count("jobs", state=state)
         with self._turn:
             forgotten = job.id not in self._jobs
         if forgotten:
             shutil.rmtree(job.folder, ignore_errors=True)
-
-
-def media_type(path: Path) -> str:
-    """What to call a result's content."""
-    kinds = {".wav": "audio/wav", ".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"}
-    return kinds.get(path.suffix, "video/x-matroska" if path.suffix == ".mkv" else "application/octet-stream")

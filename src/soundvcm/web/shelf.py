@@ -1,0 +1,194 @@
+"""What of the studio outlives it: a card beside the files of every job and clip, read back at the next start.
+
+    job, clip => card.json, written beside and renamed, after the files it tells of => job, clip
+
+Only what a card names is ever served, and a card is written when its files are whole: of a studio that was
+killed in the middle of a take nothing of that take is left. Knows files; nothing of pipelines or HTTP.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from soundvcm.errors import OptionError
+from soundvcm.request import Request
+from soundvcm.web.clips import Clip, Clips
+from soundvcm.web.jobs import ENDED, Job, Take
+from soundvcm.web.strip import Seen
+
+Found = TypeVar("Found")
+CARD = "card.json"
+CUT_SHORT = "the studio was stopped before this job was finished"
+_PLAIN = ("state", "seconds", "length", "timings", "calls", "warnings", "error", "kept_features")
+
+
+class Shelf:
+    """The folder of one studio.
+
+    Args:
+        folder: of clips and results; made if it is missing.
+
+    Raises:
+        OptionError: if another studio has it, or it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.jobs = folder / "jobs"
+        try:
+            self.jobs.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder / ".lock")
+        except BlockingIOError:
+            raise OptionError(f"{folder}: another studio uses this folder: choose another --folder") from None
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise OptionError(f"{folder}: cannot be used ({why}): choose another --folder") from None
+
+    def release(self) -> None:
+        """Let another studio have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def put(self, job: Job) -> None:
+        """Write the card of a job: its takes so far, whose files are whole.
+
+        A job that was forgotten meanwhile has no folder any more and gets no card.
+        """
+        facts = {name: getattr(job, name) for name in _PLAIN}
+        facts["request"] = {**asdict(job.request), "video": None, "output": None}
+        facts["clip"] = None if job.clip is None else job.clip.id
+        facts["stem"] = job.stem
+        facts["takes"] = [row for row in map(_row, job.takes) if row is not None]
+        if job.folder.is_dir():
+            _write(job.folder / CARD, facts)
+
+    def put_clip(self, clip: Clip) -> None:
+        """Write the card of an uploaded clip beside it."""
+        seen = clip.seen
+        look = {**asdict(seen), "strip": base64.b64encode(seen.strip).decode()}
+        look["seconds"] = None if seen.seconds is None else str(seen.seconds)
+        size = clip.path.stat().st_size
+        _write(clip.path.with_suffix(".json"), {"stem": clip.stem, "seen": look, "bytes": size})
+
+    def clips(self, clips: Clips) -> list[Clip]:
+        """The clips of an earlier studio; files without a card, and cards without their file, are removed."""
+        found = []
+        for path in sorted(clips.folder.iterdir()):
+            if path.suffix:
+                if path.suffix != ".json" or not path.with_suffix("").exists():
+                    path.unlink(missing_ok=True)
+                continue
+            card = path.with_suffix(".json")
+            clip = _read(card, lambda facts, path=path: _clip(path, facts))  # type: ignore[misc]
+            if clip is None:
+                path.unlink(missing_ok=True)
+                card.unlink(missing_ok=True)
+            else:
+                clip.used = _age(card)
+                found.append(clip)
+        return found
+
+    def read(self, clips: dict[str, Clip]) -> list[Job]:
+        """The jobs of an earlier studio, ended ones; what no card tells of is removed."""
+        found = []
+        for folder in sorted(self.jobs.iterdir()):
+            card = folder / CARD
+            job = _read(card, lambda facts, folder=folder: _job(folder, facts, clips))  # type: ignore[misc]
+            if job is None or not job.takes:
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            kept = {CARD, *(path.name for take in job.takes for path in (take.sound, take.video) if path)}
+            for path in folder.iterdir():
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+            job.used = _age(card)
+            found.append(job)
+        return found
+
+
+def _row(take: Take) -> dict[str, Any] | None:
+    """A take on a card, with the sizes of its files; None if somebody just deleted it."""
+    files = {kind: path for kind, path in (("sound", take.sound), ("video", take.video)) if path is not None}
+    try:
+        sizes = {kind: [path.name, path.stat().st_size] for kind, path in files.items()}
+    except FileNotFoundError:
+        return None
+    return {"number": take.number, "seed": take.seed, "files": sizes}
+
+
+def _job(folder: Path, facts: dict[str, Any], clips: dict[str, Clip]) -> Job:
+    request = Request(**facts["request"])
+    clip = clips.get(facts["clip"] or "")
+    job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
+    for name in _PLAIN:
+        setattr(job, name, facts[name])
+    for row in facts["takes"]:
+        files = {kind: folder / Path(name).name for kind, (name, _) in row["files"].items()}
+        whole = all((folder / Path(name).name).stat().st_size == size for name, size in row["files"].values())
+        if whole:
+            job.takes.append(Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video")))
+    if job.state not in ENDED:
+        job.state, job.error = "failed", CUT_SHORT
+    for take in job.takes:
+        job.note("take", **job.take_dict(take))
+    job.note("state", state=job.state, error=job.error)
+    return job
+
+
+def _clip(path: Path, facts: dict[str, Any]) -> Clip:
+    if path.stat().st_size != facts["bytes"]:
+        raise ValueError("half a file")
+    look = dict(facts["seen"])
+    look["strip"] = base64.b64decode(look["strip"])
+    look["seconds"] = None if look["seconds"] is None else Fraction(look["seconds"])
+    return Clip(path.name, path, str(facts["stem"]), Seen(**look), owned=True)
+
+
+def _read(card: Path, make: Callable[[dict[str, Any]], Found]) -> Found | None:
+    """What a card tells; None if it is missing, damaged, or its files are."""
+    try:
+        return make(json.loads(card.read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _write(card: Path, facts: dict[str, Any]) -> None:
+    part = card.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(facts, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, card)
+
+
+def _age(card: Path) -> float:
+    """When a card was written, on the monotonic clock of this process."""
+    return time.monotonic() - max(0.0, time.time() - card.stat().st_mtime)
+
+
+def _locked(path: Path) -> int | None:
+    """A lock that ends with the process; None on systems without such locks.
+
+    Raises:
+        BlockingIOError: if another process has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
