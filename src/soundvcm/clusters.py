@@ -54,21 +54,22 @@ def spread(
 ) -> Iterator[Answer[Result]]:
     """Do all tasks on a cluster; an answer each, as they end.
 
-    What a task writes must be whole or absent (written beside its place, then renamed): a process that dies in
-    the middle is followed by another that begins the task anew. `start`, tasks and results travel by pickle;
-    soundvcm must be installed on every machine and the files lie under the same paths.
+    What a task writes must be whole or absent (written beside its place, then renamed): a process that dies
+    in the middle is followed by another that begins the task anew. `start`, tasks and results travel by
+    pickle; soundvcm must be installed on every machine and the files lie under the same paths.
 
     Args:
         start: called once in each process: loads what all tasks need, returns the work.
         tasks: one argument of the work each.
-        address: "local" (a cluster of this machine for this run), "auto" (the one that runs here), "HOST:PORT"
-            or "ray://HOST:PORT".
+        address: "local" (a cluster of this machine for this run), "auto" (the one that runs here),
+            "HOST:PORT" or "ray://HOST:PORT".
         workers: processes; 0 for as many as the cluster has room for.
         device: of a process: "cpu"; "cuda" takes one GPU each; "auto" does where the cluster has one.
         tries: processes that may die over one task before it counts as failed.
 
     Yields:
-        Answers. An exception of the work is the answer's `error`; it is not tried again.
+        Answers. An exception of the work is the answer's `error`; it is not tried again. A ClusterError of
+        the work says that no task can be done: it ends the run, as one of `start` does.
 
     Raises:
         MissingExtraError: without Ray.
@@ -99,7 +100,7 @@ def _connect(address: str, workers: int) -> Any:
     """
     if find_spec("ray") is None:
         raise MissingExtraError("ray", "ray")
-    # Nothing is told to anybody; processes without a GPU of their own see what the machine shows, which is what
+    # Nothing is told to anybody; processes without a GPU of their own see what the machine shows, which
     # Ray announces as its next default.
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     for name, value in quiet.items():
@@ -146,6 +147,8 @@ class _Worker:
             return "unfit", _in_a_line(error)
         try:
             return "done", self._work(task)
+        except ClusterError as error:
+            return "unfit", str(error)
         except Exception as error:
             return "failed", _in_a_line(error)
 

@@ -17,7 +17,7 @@ import soundfile
 from standins import random_pipeline, write_clip
 
 from soundvcm import presets
-from soundvcm.cli import batch
+from soundvcm.cli import batch_work
 from soundvcm.cli import main as cli
 from soundvcm.cli.batch_items import plan
 from soundvcm.cli.batch_table import read_table
@@ -256,13 +256,13 @@ def test_the_report_grows_line_by_line(
     for name in "abc":
         (tmp_path / f"{name}.mp4").write_bytes(second)
     seen = []
-    work = batch.job.run
+    work = batch_work.job.run
 
     def watched_run(*given: Any, **named: Any) -> Any:
         seen.append(len((tmp_path / "out" / "report.jsonl").read_text().splitlines()))
         return work(*given, **named)
 
-    monkeypatch.setattr(batch.job, "run", watched_run)
+    monkeypatch.setattr(batch_work.job, "run", watched_run)
     assert run(tmp_path, "-o", tmp_path / "out") == 0
     assert seen == [0, 1, 2]
 

@@ -1,55 +1,32 @@
 """A batch: many clips, one load of the model, a report written as it goes, and an exit code that tells.
 
-While the network works on one clip, one thread reads and encodes the next. Knows the shared `job`, the items
-and the report; how a sound is made is not its affair.
+While the network works on one clip, one thread reads and encodes the next; or a cluster does whole clips.
+Knows the items, the report and the order of the work; what is done with a clip is not its affair.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from soundvcm import job, runtime
+from soundvcm import runtime
 from soundvcm.cli.batch_items import Item, Plan, plan
-from soundvcm.cli.batch_report import Record, Report, fingerprint, refuse_strangers
-from soundvcm.cli.generate import load_pipeline
+from soundvcm.cli.batch_report import Record, Report
+from soundvcm.cli.batch_work import Orders, Ready
 from soundvcm.cli.terminal import Phases, emit_json, in_words, say
-from soundvcm.errors import MediaError, SoundVCMError
 from soundvcm.request import Request
-from soundvcm.sound import Watched
 from soundvcm.timeline import exact_seconds
 
 if TYPE_CHECKING:
     from soundvcm.pipeline import Pipeline
-
-
-@dataclass
-class Ready:
-    """A clip that was looked at ahead of its turn.
-
-    Attributes:
-        item: what it is.
-        request: what is asked of it.
-        mark: fingerprint of content and settings; "" if the clip could not be read.
-        done: line of the report that says it is done.
-        watched: its features; None if it is done or cannot be done.
-        reason: why it cannot be done.
-    """
-
-    item: Item
-    request: Request
-    mark: str = ""
-    done: Record | None = None
-    watched: Watched | None = None
-    reason: str = ""
 
 
 @dataclass
@@ -78,6 +55,7 @@ def run_batch(
     *,
     overwrite: bool = False,
     as_json: bool = False,
+    cluster: tuple[str, int] | None = None,
 ) -> int:
     """Make the sound of every clip in files, folders and tables; clips that fail do not stop the others.
 
@@ -87,6 +65,7 @@ def run_batch(
         options: name, device and dtype of the model.
         overwrite: make again what is there with the same content and settings.
         as_json: print one object instead of the summary, and no progress.
+        cluster: address of a Ray cluster and processes on it (0: as many as fit); None works here.
 
     Returns:
         The exit code: 0 all well (or already done), 3 some failed, 2 none succeeded.
@@ -94,10 +73,13 @@ def run_batch(
     Raises:
         OptionError: for what is wrong for every clip; nothing was done.
         WeightsError, DeviceError: if the model cannot be loaded.
+        MissingExtraError, ClusterError: if the cluster cannot be used.
     """
     check_for_all(request)
     work = plan(inputs, request)
-    batch = Batch(request, options, overwrite=overwrite, show=False if as_json else None)
+    batch = Batch(
+        Orders(request, options, work.folder, overwrite), cluster=cluster, show=False if as_json else None
+    )
     with Report(work.folder) as report:
         tally = batch.run(work, report)
     if as_json:
@@ -135,34 +117,48 @@ class Batch:
     """The work itself.
 
     Args:
-        request: what is asked of every clip.
-        options: name, device and dtype of the model.
-        overwrite: do again what is done.
+        orders: what holds for every clip.
+        cluster: address and processes of a Ray cluster; None works here.
         show: progress; None shows it where standard error is a terminal.
     """
 
     def __init__(
-        self, request: Request, options: dict[str, str], *, overwrite: bool = False, show: bool | None = None
+        self, orders: Orders, *, cluster: tuple[str, int] | None = None, show: bool | None = None
     ) -> None:
-        self.request, self.options, self.overwrite = request, options, overwrite
+        self.orders, self.cluster = orders, cluster
         self.phases, self.tally = Phases(show), Tally()
         self._pipeline: Pipeline | None = None
         self._leaving = threading.Event()
         self._label = ""
 
     def run(self, work: Plan, report: Report) -> Tally:
-        """Do all items in order; a line of the report and, for a failure, one on standard error each."""
+        """Do all items; a line of the report and, for a failure, one on standard error each."""
         self.tally.ignored, began = work.ignored, time.perf_counter()
         try:
-            for number, ready in enumerate(self._ahead(work.items, report)):
-                self._label = self._place(number, len(work.items), ready.item, time.perf_counter() - began)
-                record = self._one(ready, report)
-                report.add(record)
-                self._count(record)
+            (self._here if self.cluster is None else self._there)(work.items, report, began)
         finally:
             self.phases.clear()
             self.tally.took = time.perf_counter() - began
         return self.tally
+
+    def _here(self, items: list[Item], report: Report, began: float) -> None:
+        """One after the other, in order."""
+        for number, ready in enumerate(self._ahead(items, report)):
+            self._label = self._place(number, len(items), ready.item, time.perf_counter() - began)
+            self._note(self.orders.make(self._pipeline, ready, self._show), report)
+
+    def _there(self, items: list[Item], report: Report, began: float) -> None:
+        """On a cluster, in the order in which they end."""
+        from soundvcm.cli.batch_cluster import records
+
+        assert self.cluster is not None
+        self.phases("cluster", 0.0)
+        with contextlib.redirect_stdout(sys.stderr):  # Ray tells of dead processes on standard output
+            for number, (item, record) in enumerate(records(self.orders, items, report, *self.cluster), 1):
+                self._note(record, report)
+                if number < len(items):
+                    place = self._place(number, len(items), item, time.perf_counter() - began)
+                    self.phases(place, number / len(items))
 
     def _ahead(self, items: list[Item], report: Report) -> Iterator[Ready]:
         """Items in order, the next one being prepared while the caller works on the one before."""
@@ -180,39 +176,15 @@ class Batch:
 
     def _prepare(self, item: Item, report: Report) -> Ready:
         """In the thread: is it done already? If not, read and encode it."""
-        prompt = self.request.prompt if item.prompt is None else item.prompt
-        seed = self.request.seed if item.seed is None else item.seed
-        request = replace(self.request, video=item.source, output=item.output, prompt=prompt, seed=seed)
-        ready = Ready(item, request, reason=item.fault)
-        if item.fault:
-            return ready
-        try:
-            if not item.source.exists():
-                raise MediaError(f"{item.source}: no such file")
-            ready.mark = fingerprint(item.source, request, self.options)
-            target = report.target(item.output)
-            ready.done = None if self.overwrite else report.finished(target, ready.mark)
-            if ready.done is not None:
-                return ready
-            if not self.overwrite:
-                refuse_strangers(request)
-        except (SoundVCMError, OSError) as error:
-            ready.reason = reason(error)
-            return ready
-        pipeline = self.pipeline(request)  # outside of any try: without a model the whole run ends
-        try:
-            ready.watched = pipeline.watch(
-                item.source, start=request.start, seconds=request.duration, progress=self._ended
-            )
-        except Cancelled:
-            ready.reason = "the run ended"
-        except Exception as error:  # a clip that breaks us must not take the others with it
-            ready.reason = reason(error)
+        ready = self.orders.begin(item, report.latest(self.orders.target(item.output)))
+        if ready.open:
+            pipeline = self.pipeline(ready.request)  # outside of any try: without a model the whole run ends
+            ready.look(pipeline, self._ended)
         return ready
 
     def _ended(self, phase: str, share: float) -> None:
         if self._leaving.is_set():
-            raise Cancelled
+            raise Cancelled("the run ended")
 
     def pipeline(self, request: Request) -> Pipeline:
         """The model, loaded when the first clip needs it.
@@ -222,39 +194,12 @@ class Batch:
         """
         if self._pipeline is None:
             self.phases("load", 0.0)
-            self._pipeline = load_pipeline(self.options)
-            job.check_request(self._pipeline, replace(request, seed=self.request.seed))
+            self._pipeline = self.orders.load(request)
         return self._pipeline
 
-    def _one(self, ready: Ready, report: Report) -> Record:
-        """The line of one item, after its work."""
-        target = None if ready.item.fault else report.target(ready.item.output)
-        record: Record = {"file": str(ready.item.source), "target": target}
-        if ready.done is not None:
-            return {**ready.done, **record, "status": "skipped", "took": 0.0}
-        began = time.perf_counter()
-        outcome, why = None, ready.reason
-        if ready.watched is not None and self._pipeline is not None:
-            try:
-                outcome = job.run(self._pipeline, ready.request, self._show, ready.watched)
-            except Exception as error:
-                why = reason(error)
-        result: dict[str, Any] = {"status": "failed", "seconds": None, "seed": None, "output": None}
-        if outcome is not None:
-            names = [report.target(path) for path in outcome.outputs]
-            result = {
-                "status": "done",
-                "seconds": outcome.seconds,
-                "seed": outcome.seeds[0],
-                "output": names[0],
-                "outputs": names,
-                "bytes": [path.stat().st_size for path in outcome.outputs],
-                "warnings": outcome.warnings,
-            }
-        facts = {"reason": why, "prompt": ready.request.prompt, "fingerprint": ready.mark}
-        return {**record, **result, **facts, "took": round(time.perf_counter() - began, 3)}
-
-    def _count(self, record: Record) -> None:
+    def _note(self, record: Record, report: Report) -> None:
+        """A line of the report, counted; a failure is said."""
+        report.add(record)
         status = record["status"]
         setattr(self.tally, status, getattr(self.tally, status) + 1)
         if status == "done":
@@ -286,13 +231,3 @@ def named(record: Record) -> str:
     if record["target"] is None:
         return str(why)
     return f"{path}: {why.removeprefix(f'{path}: ').removeprefix(f'{Path(path).name}: ')}"
-
-
-def reason(error: BaseException) -> str:
-    """Why a clip failed, in one line; faults of ours carry the name of the exception."""
-    if isinstance(error, OSError) and not isinstance(error, SoundVCMError):
-        name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        text = f"{name}{error.strerror or error}"
-    else:
-        text = str(error) if isinstance(error, SoundVCMError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())

@@ -72,10 +72,6 @@ class Report:
             with suppress(OSError):
                 self.folder.rmdir()
 
-    def target(self, output: Path) -> str:
-        """Name of a planned or written file inside the folder, the same on every system."""
-        return Path(os.path.relpath(output, self.folder)).as_posix()
-
     def add(self, record: Record) -> None:
         """Write one line; it is on the disk when this returns.
 
@@ -88,19 +84,9 @@ class Report:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def finished(self, target: str, fingerprint: str) -> Record | None:
-        """The line of a result that is still whole and was made of the same content by the same settings."""
-        record = self._latest.get(target)
-        if record is None or record.get("fingerprint") != fingerprint or record.get("status") == "failed":
-            return None
-        outputs, sizes = record.get("outputs"), record.get("bytes")
-        if not isinstance(outputs, list) or not isinstance(sizes, list) or len(outputs) != len(sizes):
-            return None
-        for name, size in zip(outputs, sizes, strict=True):
-            path = self.folder / str(name)
-            if not path.is_file() or path.stat().st_size != size:
-                return None
-        return record
+    def latest(self, target: str) -> Record | None:
+        """The last line about a result, from this run or an earlier one."""
+        return self._latest.get(target)
 
 
 def read_report(path: Path) -> list[Record]:
@@ -123,6 +109,24 @@ def read_report(path: Path) -> list[Record]:
 def _line(record: Record) -> bytes:
     # A name that is no text keeps its bytes as a JSON escape.
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def name_in(folder: Path, output: Path) -> str:
+    """Name of a planned or written file inside the folder of the report, the same on every system."""
+    return Path(os.path.relpath(output, folder)).as_posix()
+
+
+def still_whole(record: Record | None, fingerprint: str, folder: Path) -> bool:
+    """Whether a line tells of a result that was made of this content and is there with its full size."""
+    if record is None or record.get("fingerprint") != fingerprint or record.get("status") == "failed":
+        return False
+    outputs, sizes = record.get("outputs"), record.get("bytes")
+    if not isinstance(outputs, list) or not isinstance(sizes, list) or len(outputs) != len(sizes):
+        return False
+    paths = [folder / str(name) for name in outputs]
+    return all(
+        path.is_file() and path.stat().st_size == size for path, size in zip(paths, sizes, strict=True)
+    )
 
 
 def fingerprint(source: Path, request: Request, options: dict[str, str]) -> str:

@@ -50,6 +50,8 @@ def generate(
     stereo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     exact_cut: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    ray: str | None = None,
+    ray_workers: int = 0,
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> int:
     """Make a soundtrack: soundvcm generate clip.mp4 writes clip.sound.mp4 beside it.
@@ -80,6 +82,8 @@ def generate(
         stereo: two identical channels.
         exact_cut: cut a part exactly, encoding the picture again.
         overwrite: in a batch, make again what is already there.
+        ray: do a batch on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
+        ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
     """
     given = dict(locals())
@@ -88,7 +92,17 @@ def generate(
     if len(inputs) > 1 or any(is_collection(path) for path in inputs):
         from soundvcm.cli.batch import run_batch
 
-        return run_batch(inputs, request_from(given), load_options(given), overwrite=overwrite, as_json=json)
+        cluster = None if ray is None else (ray, ray_workers)
+        return run_batch(
+            inputs,
+            request_from(given),
+            load_options(given),
+            overwrite=overwrite,
+            as_json=json,
+            cluster=cluster,
+        )
+    if ray is not None:
+        raise OptionError("--ray is for batches: name several clips, a folder or a table")
     request = request_from({**given, "video": inputs[0] if inputs else None})
     return one_clip(request, load_options(given), as_json=json)
 
