@@ -1,8 +1,8 @@
 """The truth bench: every objective on a flow whose guided maps are known to 1e-6.
 
 Four Gaussian classes, guidance 2 on t <= 0.8 (`gaussian_classes.py`). A small MLP is trained with each
-objective for the same rows and steps, for the same CPU time, or both; its end points at 1, 2, 4 and 25 steps are
-compared with the numerically integrated guided flow.
+objective for the same rows and steps, for the same CPU time, or both; its end points at 1, 2, 4 and 25 steps
+are compared with the numerically integrated guided flow. With --json a second run goes on where one stopped.
 
     python benchmarks/known_flow.py --seeds 5 --steps 1500 --seconds 6.5 --hidden 128 --plot known_flow.png
 """
@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import torch
 from gaussian_classes import SCALE, UNTIL, TwoTimeMLP, World, conditions_of, make_truth
-from known_flow_tables import STEP_COUNTS, Result, plot, table
+from known_flow_tables import STEP_COUNTS, Memory, Result, plot, table
 from torch import Tensor
 
 from soundvcm.objectives import build, config_of
@@ -249,7 +248,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]
     parser.add_argument("--only", nargs="*", default=HEADLINE, help="names of methods, * and ? allowed")
     parser.add_argument("--latents", type=int, default=16, help="points in a row; --batch counts points")
     parser.add_argument("--plot", type=Path, help="write a picture here (needs matplotlib)")
-    parser.add_argument("--json", type=Path, help="write all numbers here, after each seed")
+    parser.add_argument("--json", type=Path, help="keep all numbers here, and go on from them")
     given = parser.parse_args(arguments)
     names = [name for name in METHODS if any(fnmatch(name, pattern) for pattern in given.only)]
     if not names:
@@ -263,23 +262,18 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]
         budgets["equal steps"] = Budget(steps, None, **sizes)
     if given.seconds:
         budgets["equal time"] = Budget(0, given.seconds, **sizes)
-    world = World()
-    results: dict[str, dict[str, list[Result]]] = {kind: {name: [] for name in names} for kind in budgets}
+    world, memory = World(), Memory(given.json, budgets)
     with threads(1):
         truth = make_truth(world)
         for seed in range(given.seeds):
             for kind, budget in budgets.items():
                 for name in names:
-                    done = run(name, seed, budget, world, truth)
-                    results[kind][name].append(done)
-                    shown = " ".join(f"{error:.3f}" for error in done.errors.values())
-                    print(f"seed {seed}  {kind}  {name:48s} {shown}  {done.seconds:.1f} s", flush=True)
-            if given.json:
-                values = {
-                    kind: {name: [asdict(one) for one in runs] for name, runs in found.items()}
-                    for kind, found in results.items()
-                }
-                given.json.write_text(json.dumps(values, indent=1), encoding="utf-8")
+                    if not memory.has(kind, name, seed):
+                        done = run(name, seed, budget, world, truth)
+                        memory.add(kind, name, seed, done)
+                        shown = " ".join(f"{error:.3f}" for error in done.errors.values())
+                        print(f"seed {seed}  {kind}  {name:48s} {shown}  {done.seconds:.1f} s", flush=True)
+    results = {kind: {name: memory.runs(kind, name, given.seeds) for name in names} for kind in budgets}
     for kind, found in results.items():
         print(f"\n{kind}: {describe_machine()} {budgets[kind]}\n\n{table(found)}")
     if given.plot:

@@ -1,10 +1,13 @@
-"""What `known_flow.py` found, as a table and as a picture. Knows numbers only."""
+"""What `known_flow.py` found: kept in a file, as a table and as a picture. Knows numbers only."""
 
 from __future__ import annotations
 
+import json
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 STEP_COUNTS = (1, 2, 4, 25)
 
@@ -17,6 +20,36 @@ class Result:
     seconds: float
     passes: float
     steps: int
+
+
+class Memory:
+    """Results by budget, method and seed; kept in a JSON file if there is one, after each of them."""
+
+    def __init__(self, path: Path | None, budgets: Mapping[str, Any]) -> None:
+        self.path, self.told = path, {kind: asdict(budget) for kind, budget in budgets.items()}
+        self.found: dict[str, dict[str, dict[str, Any]]] = {}
+        if path is not None and path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            for kind, budget in self.told.items():
+                if kept["budgets"].get(kind, budget) != budget:
+                    raise SystemExit(f"{path} was made with {kind} {kept['budgets'][kind]}: use another file")
+            self.told, self.found = kept["budgets"] | self.told, kept["results"]
+
+    def has(self, kind: str, name: str, seed: int) -> bool:
+        """Whether this has been done."""
+        return str(seed) in self.found.get(kind, {}).get(name, {})
+
+    def add(self, kind: str, name: str, seed: int, result: Result) -> None:
+        """Keep one result."""
+        self.found.setdefault(kind, {}).setdefault(name, {})[str(seed)] = asdict(result)
+        if self.path is not None:
+            text = json.dumps({"budgets": self.told, "results": self.found}, indent=1)
+            self.path.write_text(text, encoding="utf-8")
+
+    def runs(self, kind: str, name: str, seeds: int) -> list[Result]:
+        """The results of the first seeds."""
+        rows = [self.found[kind][name][str(seed)] for seed in range(seeds)]
+        return [Result(**{**row, "errors": {int(k): v for k, v in row["errors"].items()}}) for row in rows]
 
 
 def spread(values: list[float]) -> str:

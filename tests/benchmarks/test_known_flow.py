@@ -83,7 +83,7 @@ def test_a_short_run_learns_and_reports(bench, tmp_path, capsys, name) -> None:
     )  # fmt: skip
     (runs,) = found["equal steps"].values()
     assert runs[0].steps == 40 and all(error > 0 for error in runs[0].errors.values())
-    assert json.loads(file.read_text(encoding="utf-8")).keys() == found.keys()
+    assert json.loads(file.read_text(encoding="utf-8"))["results"].keys() == found.keys()
     assert picture.read_bytes()[:4] == b"\x89PNG"
     text = capsys.readouterr().out
     assert "| objective |" in text and text.count(name.removesuffix("*")) == 2
@@ -116,6 +116,21 @@ def test_both_budgets_in_one_run(bench, tmp_path, capsys) -> None:
     }
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert "equal time: " in capsys.readouterr().out
+
+
+def test_a_second_run_goes_on_and_other_budgets_are_refused(bench, tmp_path, capsys, monkeypatch) -> None:
+    words = ["--batch", "64", "--hidden", "16", "--only", "ours, paper", "--json", str(tmp_path / "all.json")]
+    first = bench.main(["--seeds", "1", "--steps", "5", *words])
+    done = []
+    original = bench.run
+    monkeypatch.setattr(bench, "run", lambda *given: done.append(given[:2]) or original(*given))
+    second = bench.main(["--seeds", "2", "--steps", "5", *words])
+    assert done == [("ours, paper", 1)]
+    runs = second["equal steps"]["ours, paper"]
+    assert len(runs) == 2 and runs[0] == first["equal steps"]["ours, paper"][0] != runs[1]
+    with pytest.raises(SystemExit, match="use another file"):
+        bench.main(["--seeds", "1", "--steps", "6", *words])
+    capsys.readouterr()
 
 
 def test_the_headline_is_of_known_methods(bench) -> None:

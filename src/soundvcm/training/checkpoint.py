@@ -25,6 +25,7 @@ from torch import Tensor
 
 from soundvcm.errors import NonFiniteError, WeightsError
 from soundvcm.runtime import available_devices
+from soundvcm.training.distributed import part_of
 
 PARTS = ("weights", "optimizer", "ema", "random")
 FORMAT = "soundvcm-training-1"
@@ -126,12 +127,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: list[str]) -> dic
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, names: list[str], tensors: Mapping[str, Tensor]) -> None:
-    """Give the optimizer its saved state back.
+    """Give the optimizer its saved state back, shared out as its parameters are.
 
     Raises:
         WeightsError: if the state is of other parameters.
     """
-    numbers = {name: k for k, name in enumerate(names)}
+    numbers, parameters = {name: k for k, name in enumerate(names)}, optimizer.param_groups[0]["params"]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         name, _, what = key.rpartition("/")
@@ -139,7 +140,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, names: list[str], tensors: 
             raise WeightsError(
                 f"the checkpoint holds optimizer state of {name!r}, which this network does not have"
             )
-        state.setdefault(numbers[name], {})[what] = value
+        number = numbers[name]
+        state.setdefault(number, {})[what] = part_of(value, parameters[number])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

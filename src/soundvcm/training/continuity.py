@@ -1,5 +1,4 @@
-"""May this run go on with these settings? What can change between two starts, and what would change its
-numbers.
+"""May this run go on with these settings? What can change between two starts, and what would change its numbers.
 
 Knows saved facts as plain JSON values.
 """
@@ -13,8 +12,11 @@ from typing import Any
 
 from soundvcm.errors import OptionError
 
-#: settings that may differ when a run goes on: they change when and what is written, or where it ends
+#: settings that may differ when a run goes on: they change when and what is written, where it ends, or how many
+#: processes do it (numbers stay the same if processes x accumulate does)
 FREE = {
+    "accumulate",
+    "processes",
     "steps",
     "max_minutes",
     "snapshot_steps",

@@ -1,15 +1,15 @@
 """The processes of one run under torchrun, or the single one: the only file that touches torch.distributed.
 
-Every process takes its part of each batch; gradients are averaged by DDP; small facts (loss, "stop", "bad")
-are summed
-once a step, so that all processes decide alike. Knows neither data nor objectives.
+Every process takes its part of each batch; gradients are averaged by DDP, or by FSDP2, which also shares out
+weights, moments and averages. Small facts (loss, "stop", "bad") are summed once a step, so that all processes
+decide alike. Knows neither data nor objectives.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from inspect import signature
 from typing import Any
@@ -29,10 +29,14 @@ class Team:
         rank: number of this process, from 0.
         size: how many there are.
         device: what this process computes on.
+        shards: the network is shared out (FSDP2): every process then takes part in whatever needs it whole,
+            such as validating and saving.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None) -> None:
-        self.rank, self.size = rank, size
+    def __init__(
+        self, rank: int = 0, size: int = 1, device: torch.device | None = None, *, shards: bool = False
+    ) -> None:
+        self.rank, self.size, self.shards = rank, size, shards and size > 1
         self.device = device or torch.device("cpu")
 
     @property
@@ -40,9 +44,24 @@ class Team:
         """This process writes files and reports."""
         return self.rank == 0
 
+    def place(self, network: nn.Module) -> None:
+        """Share a network out (FSDP2), each element of its module lists as a unit; nothing for other teams.
+
+        Every process must hold the same weights. Parameters become DTensors.
+        """
+        if self.shards:
+            from torch.distributed.device_mesh import init_device_mesh
+            from torch.distributed.fsdp import fully_shard
+
+            mesh = init_device_mesh(self.device.type, (self.size,))
+            lists = [child for child in network.children() if isinstance(child, nn.ModuleList)]
+            for unit in (*(block for blocks in lists for block in blocks), network):
+                # Gradient-free passes come between forward and backward: nothing may stay gathered.
+                fully_shard(unit, mesh=mesh, reshard_after_forward=True)
+
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network whose backward averages gradients over the team (DDP); itself for a team of one."""
-        if self.size == 1:
+        """The network whose backward averages gradients over the team; itself where it needs no wrapper."""
+        if self.size == 1 or self.shards:
             return network
         from torch.nn.parallel import DistributedDataParallel
 
@@ -53,10 +72,24 @@ class Team:
         options: dict[str, Any] = {name: False, "gradient_as_bucket_view": True}
         return DistributedDataParallel(network, device_ids=ids, **options)
 
-    def without_sync(self, module: nn.Module) -> AbstractContextManager[Any]:
+    @contextmanager
+    def without_sync(self, module: nn.Module) -> Iterator[None]:
         """Backward passes inside only add up locally (all but the last accumulated pass)."""
-        no_sync = getattr(module, "no_sync", None)
-        return no_sync() if self.size > 1 and no_sync is not None else nullcontext()
+        held = getattr(module, "set_requires_gradient_sync", None) if self.shards else None
+        no_sync = getattr(module, "no_sync", nullcontext) if self.size > 1 else nullcontext
+        if held is not None:
+            held(False)
+        try:
+            with nullcontext() if held is not None else no_sync():
+                yield
+        finally:
+            if held is not None:
+                held(True)
+
+    def norm(self, gradients: list[Tensor]) -> Tensor:
+        """Length of all gradients together; of the whole ones where each process holds a part."""
+        own = torch.stack(list(torch._foreach_norm([local(each) for each in gradients]))).norm()
+        return self.total(own.double().square()).sqrt() if self.shards else own
 
     def total(self, values: Tensor) -> Tensor:
         """Sum of a small tensor over the team."""
@@ -81,9 +114,44 @@ class Team:
         return len(set(gathered)) == 1
 
 
+def local(value: Tensor) -> Tensor:
+    """What this process holds of a tensor, sharing its memory; a tensor that is not shared out, as it is."""
+    part: Tensor = value.to_local() if hasattr(value, "to_local") else value  # type: ignore[operator]
+    return part
+
+
+def whole(tensors: Mapping[str, Tensor], *, keep: bool = True) -> dict[str, Tensor]:
+    """Whole tensors from the parts of all processes, which must all ask; on the CPU where any was shared out.
+
+    Args:
+        tensors: by name; those that are not shared out stay as they are.
+        keep: False takes part and returns nothing, for processes that do not need the result.
+    """
+    found = {}
+    for name, value in tensors.items():
+        gathered = value.full_tensor().cpu() if hasattr(value, "full_tensor") else value
+        if keep:
+            found[name] = gathered
+    return found
+
+
+def part_of(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor shared out as another one is; as it is where that one is not (or has another shape)."""
+    if not hasattr(like, "placements") or value.shape != like.shape:
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    shared: Tensor = distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+    return shared
+
+
 @contextmanager
-def team(device: torch.device) -> Iterator[Team]:
+def team(device: torch.device, *, shards: bool = False) -> Iterator[Team]:
     """The team this process belongs to: torchrun's, or a team of one.
+
+    Args:
+        device: cpu, or the kind of GPU; each process takes its own.
+        shards: share the network out (FSDP2) instead of copying it (DDP).
 
     Raises:
         TrainingError: if another process is lost meanwhile; the last checkpoint is whole, so the run can go
@@ -102,14 +170,13 @@ def team(device: torch.device) -> Iterator[Team]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=TIMEOUT_SECONDS))
     try:
-        yield Team(rank, size, device)
+        yield Team(rank, size, device, shards=shards)
     except (RuntimeError, dist.DistError) as error:
         if not is_lost_peer(error):
             raise
         raise TrainingError(
             f"process {rank} of {size} lost another one ({str(error).splitlines()[0][:120]}); the last"
-            f" checkpoint is"
-            " whole: run the same command again to go on from it"
+            " checkpoint is whole: run the same command again to go on from it"
         ) from error
     finally:
         if dist.is_initialized():

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from soundvcm.errors import OptionError, WeightsError
+from soundvcm.training.distributed import local, part_of, whole
 
 WIDEST = 12**-0.5  # sigma_rel of gamma = 0, the plain average of all updates
 Kind = Literal["edm2", "nitrous"]
@@ -95,7 +96,8 @@ class EmaProfiles:
     """Averages of the same parameters at several widths, updated together.
 
     Args:
-        parameters: name -> parameter; the averages live on the same device in the same format.
+        parameters: name -> parameter; the averages live on the same device in the same format, and are shared
+            out over the processes where the parameters are.
         sigma_rels: the widths.
         kind: see `beta_at`.
 
@@ -120,14 +122,13 @@ class EmaProfiles:
     def update(self) -> None:
         """Take in the parameters as they are now."""
         self.updates += 1
-        live = [value.detach() for value in self._live.values()]
+        live = [local(value.detach()) for value in self._live.values()]
         for sigma, gamma in self.gammas.items():
             keep = 0.0 if self.updates == 1 else beta_at(self.updates, gamma, self.kind)  # the first copies
-            torch._foreach_lerp_(list(self.averages[sigma].values()), live, 1 - keep)
+            torch._foreach_lerp_([local(value) for value in self.averages[sigma].values()], live, 1 - keep)
 
-    @contextmanager
-    def swapped(self, sigma_rel: float | None = None) -> Iterator[None]:
-        """The live parameters hold the average of a tracked width (default: the first) inside the block.
+    def average(self, sigma_rel: float | None = None) -> dict[str, Tensor]:
+        """The average of a tracked width (default: the first).
 
         Raises:
             OptionError: if that width is not tracked.
@@ -136,6 +137,16 @@ class EmaProfiles:
         if part is None:
             known = ", ".join(f"{sigma:g}" for sigma in self.averages) or "none"
             raise OptionError(f"no average of width {sigma_rel} is tracked (tracked: {known})")
+        return part
+
+    @contextmanager
+    def swapped(self, sigma_rel: float | None = None) -> Iterator[None]:
+        """The live parameters hold the average of a tracked width (default: the first) inside the block.
+
+        Raises:
+            OptionError: if that width is not tracked.
+        """
+        part = self.average(sigma_rel)
         before = {name: value.detach().clone() for name, value in self._live.items()}
         self._fill(part)
         try:
@@ -146,7 +157,7 @@ class EmaProfiles:
     @torch.no_grad()
     def _fill(self, values: Mapping[str, Tensor]) -> None:
         for name, value in self._live.items():
-            value.copy_(values[name])
+            local(value.detach()).copy_(local(values[name]))
 
     def state(self) -> dict[str, Tensor]:
         """All averages as flat names "SIGMA/parameter", for a checkpoint."""
@@ -170,7 +181,7 @@ class EmaProfiles:
                     raise WeightsError(
                         f"the checkpoint has no average of width {sigma:g} for {name}: sigma_rels was changed"
                     )
-                value.copy_(saved)
+                local(value).copy_(local(part_of(saved, value)))
         self.updates = updates
 
 
@@ -189,16 +200,26 @@ def snapshot_folder(run_dir: Path) -> Path:
 
 
 def write_snapshots(
-    run_dir: Path, ema: EmaProfiles, dtype: torch.dtype, buffers: Mapping[str, Tensor]
+    run_dir: Path,
+    ema: EmaProfiles,
+    dtype: torch.dtype,
+    buffers: Mapping[str, Tensor],
+    *,
+    write: bool = True,
 ) -> list[Path]:
-    """Write the average of every width (with the network's buffers); returns the files. Present ones are
-    replaced.
+    """Write the average of every width (with the network's buffers); returns the files.
+
+    Present ones are replaced. `write=False` only takes part in gathering averages that are shared out.
     """
     folder = snapshot_folder(run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    if write:
+        folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
     facts = {"updates": ema.updates, "kind": ema.kind, "buffers": sorted(buffers)}
-    for sigma, part in ema.averages.items():
+    for sigma, shared in ema.averages.items():
+        part = whole(shared, keep=write)
+        if not write:
+            continue
         path = folder / f"{sigma:g}-{ema.updates:08d}.safetensors"
         tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in part.items()}
         tensors |= {name: value.detach().cpu().contiguous() for name, value in buffers.items()}

@@ -61,6 +61,7 @@ def estimate(
     per_pass = -(-loop.rows // (gpus * loop.accumulate))
     bytes_each = 2 if loop.precision == "bf16" else 4
     widths = len(loop.sigma_rels)
+    holders = gpus if loop.processes == "fsdp" else 1
     row = passes * flops
     speed = gpus * peak * share / row
     hours = loop.steps * loop.rows / speed / 3600 if loop.steps else None
@@ -70,7 +71,7 @@ def estimate(
         "parameters": count,
         "passes_per_row": round(passes, 2),
         "gflop_per_row": round(row / 1e9, 1),
-        "state_gib": round(4 * count * (4 + widths) / 2**30, 2),
+        "state_gib": round(4 * count * (4 + widths) / holders / 2**30, 2),
         "activations_gib": round(saved * bytes_each * per_pass / 2**30, 2),
         "checkpoint_mb": round(4 * count * (3 + widths) / 1e6),
         "export_mb": round(4 * count / 1e6),

@@ -1,8 +1,7 @@
 """The log of a run: one JSON object a line, and TensorBoard beside it where installed and asked for.
 
 On resume, lines of steps that will be done again are dropped, so that a step is in the log once. Knows names
-and
-numbers, nothing of training.
+and numbers, nothing of training.
 """
 
 from __future__ import annotations
@@ -68,6 +67,19 @@ class Logbook:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+class SilentLogbook(Logbook):
+    """Writes nothing: of the processes that do not lead."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.path, self._board = Path(run_dir) / "log.jsonl", None
+
+    def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 def read_log(run_dir: Path, event: str | None = None) -> list[dict[str, Any]]:

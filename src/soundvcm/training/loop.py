@@ -3,9 +3,8 @@
     to resume, run the same command again
 
 Whatever happens in a step depends on (state, step) only, so a resumed run equals a straight one to the bit
-(case 37).
-Knows the network as a module with the Velocity call, the objective and the data as functions; builds none of
-them.
+(case 37). Knows the network as a module with the Velocity call, the objective and the data as functions;
+builds none of them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +22,10 @@ from torch import Tensor
 from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
 from soundvcm.training.checkpoint import random_state, set_random_state
-from soundvcm.training.distributed import Team
+from soundvcm.training.distributed import Team, local
 from soundvcm.training.feed import Feed
-from soundvcm.training.logbook import Logbook
+from soundvcm.training.logbook import Logbook, SilentLogbook
+from soundvcm.training.recent import Recent, progress_of
 from soundvcm.training.schedule import progress_at, rate_factor
 from soundvcm.training.settings import LoopConfig
 from soundvcm.training.signals import stop_signals
@@ -36,16 +35,6 @@ from soundvcm.training.watch import autocast, half_norms
 
 if TYPE_CHECKING:
     from soundvcm.objectives import LossTerms, Objective
-
-
-@dataclass
-class _Recent:
-    """Sums since the last log line."""
-
-    loss: float = 0.0
-    norm: float = 0.0
-    good: int = 0
-    watch: dict[str, float] = field(default_factory=dict)
 
 
 class Loop:
@@ -59,8 +48,8 @@ class Loop:
         run_dir: where log and checkpoints go.
         team: the processes of this run.
         record: configurations saved with every checkpoint.
-        hooks: called every `validation_steps` and at the end, by the leading process; numbers they return
-            are logged.
+        hooks: called every `validation_steps` and at the end, by the leading process (by all where the
+            network is shared out); numbers they return are logged.
         on_progress: called at every log line, by the leading process.
     """
 
@@ -89,13 +78,13 @@ class Loop:
         self.feed = Feed(lambda step, part: data.batch(step, part, self.parts), mine, config.workers)
         self.mine = mine
         self.stop_asked = self.agreed_stop = False
-        self.recent = _Recent()
+        self.recent = Recent()
         self.began, self.first_step, self.first_seconds = time.monotonic(), state.step, state.seconds
         self.saved_at, self.saved_step = self.began, -1
         self.checkpoint: Path | None = None
-        self.logbook = (
-            Logbook(run_dir, step=state.step, tensorboard=config.tensorboard) if team.leads else None
-        )
+        self.logbook: Logbook = SilentLogbook(run_dir)
+        if team.leads:
+            self.logbook = Logbook(run_dir, step=state.step, tensorboard=config.tensorboard)
 
     @property
     def progress(self) -> float:
@@ -134,8 +123,7 @@ class Loop:
                 self._log("end" if finished else "stopped", {"seconds": self.state.seconds})
         finally:
             self.feed.close()
-            if self.logbook is not None:
-                self.logbook.close()
+            self.logbook.close()
         state = self.state
         return Result(state.step, finished, state.seconds, state.bad_total, self.checkpoint, loss)
 
@@ -174,7 +162,7 @@ class Loop:
         """Decide, with the whole team, whether the step was good; apply it if so (case 38)."""
         config, state = self.config, self.state
         grads = [p.grad for p in state.parameters if p.grad is not None]
-        norm = torch.stack(list(torch._foreach_norm(grads))).norm() if grads else torch.zeros(())
+        norm = self.team.norm(grads) if grads else torch.zeros(())
         seconds = self.first_seconds + time.monotonic() - self.began if self.team.leads else 0.0
         asked = float(self.stop_asked)
         facts = torch.stack([loss.double(), norm.double() / self.team.size]).cpu()
@@ -184,14 +172,12 @@ class Loop:
         good = math.isfinite(total_loss) and math.isfinite(total_norm) and total_norm <= config.bad_norm
         if good:
             if total_norm > config.clip:
-                torch._foreach_mul_(grads, config.clip / (total_norm + 1e-6))
+                torch._foreach_mul_([local(grad) for grad in grads], config.clip / (total_norm + 1e-6))
             state.optimizer.step()
-            if self.team.leads:
+            if self.team.leads or self.team.shards:
                 state.ema.update()
             state.bad_row = 0
-            self.recent.loss += total_loss
-            self.recent.norm += total_norm
-            self.recent.good += 1
+            self.recent.add(total_loss, total_norm)
         state.optimizer.zero_grad(set_to_none=True)
         state.step += 1
         state.rate = rate
@@ -232,46 +218,32 @@ class Loop:
 
     def _report(self) -> float:
         state, recent = self.state, self.recent
-        loss = recent.loss / recent.good if recent.good else math.nan
-        spent = max(1e-9, state.seconds - self.first_seconds)
-        done = self.progress - progress_at(self.config, self.first_step, self.first_seconds)
-        left = (1 - self.progress) * spent / done if done > 0 else math.inf
-        speed = (state.step - self.first_step) * self.config.rows / spent
-        self._log(
-            "train",
-            {
-                "loss": loss,
-                "gradient_norm": recent.norm / recent.good if recent.good else math.nan,
-                "rate": state.rate,
-                "progress": self.progress,
-                "seconds": state.seconds,
-                "rows_per_second": speed,
-                "bad_steps": state.bad_total,
-            }
-            | recent.watch,
+        where = progress_of(
+            self.config,
+            now=(state.step, state.seconds),
+            first=(self.first_step, self.first_seconds),
+            loss=recent.loss,
+            rate=state.rate,
+            bad_steps=state.bad_total,
         )
+        self._log("train", recent.line(where))
         if self.on_progress is not None and self.team.leads:
-            steps = self.config.steps if self.config.max_minutes is None else None
-            self.on_progress(
-                Progress(
-                    state.step,
-                    steps,
-                    self.progress,
-                    loss,
-                    state.rate,
-                    speed,
-                    state.seconds,
-                    left,
-                    state.bad_total,
-                )
-            )
-        self.recent = _Recent()
-        return loss
+            self.on_progress(where)
+        self.recent = Recent()
+        return where.loss
 
     def _validate(self) -> None:
-        if not self.team.leads or self.logbook is None:
+        if not (self.team.leads or self.team.shards):
             return
-        view = View(self.state.step, self.progress, self.state, self.logbook, self.run_dir, self.team.device)
+        view = View(
+            self.state.step,
+            self.progress,
+            self.state,
+            self.logbook,
+            self.run_dir,
+            self.team.device,
+            self.team.leads,
+        )
         for hook in self.hooks:
             before = random_state()
             found = hook(view)
@@ -280,15 +252,17 @@ class Loop:
                 self._log("validation", found)
 
     def _snapshots(self) -> None:
-        if self.team.leads:
-            self.state.write_snapshots(self.run_dir, getattr(torch, self.config.snapshot_dtype))
+        if self.team.leads or self.team.shards:
+            dtype = getattr(torch, self.config.snapshot_dtype)
+            self.state.write_snapshots(self.run_dir, dtype, write=self.team.leads)
 
     def _save(self) -> None:
-        if self.team.leads:
-            self.checkpoint = self.state.save(self.run_dir, self.record, self.progress, self.config.keep)
+        if self.team.leads or self.team.shards:
+            config, leads = self.config, self.team.leads
+            saved = self.state.save(self.run_dir, self.record, self.progress, config.keep, write=leads)
+            self.checkpoint = saved or self.checkpoint
         self.saved_step = self.state.step
         self.saved_at = self.began + self.state.seconds - self.first_seconds
 
     def _log(self, event: str, values: Mapping[str, Any]) -> None:
-        if self.logbook is not None:
-            self.logbook.write(event, self.state.step, values)
+        self.logbook.write(event, self.state.step, values)

@@ -63,6 +63,8 @@ class LoopConfig(Config):
         rows: rows of the whole batch, over all processes and accumulated passes.
         accumulate: passes of each process per step. P processes with `accumulate` 1 give the numbers of one
             process with `accumulate` P.
+        processes: how several processes hold the network: "ddp" each a copy, "fsdp" each a part of weights,
+            gradients, moments and averages (FSDP2). Checkpoints are the same.
         seed: of weights, order, noise and every other draw.
         precision: "bf16" is autocast without a gradient scaler; weights, moments and averages stay float32.
         compile: backend of torch.compile, or "none". "eager" only traces.
@@ -87,6 +89,7 @@ class LoopConfig(Config):
     max_minutes: Positive | None = None
     rows: Count = 512
     accumulate: Count = 1
+    processes: Literal["ddp", "fsdp"] = "ddp"
     seed: int = pydantic.Field(default=14159265, ge=0)
     precision: Literal["fp32", "bf16"] = "bf16"
     compile: Literal["none", "inductor", "eager"] = "none"

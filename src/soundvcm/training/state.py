@@ -6,12 +6,13 @@ Knows tensors and counters; neither data nor objective.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from soundvcm.errors import WeightsError
 from soundvcm.training.checkpoint import (
@@ -23,6 +24,7 @@ from soundvcm.training.checkpoint import (
     set_random_state,
     write_checkpoint,
 )
+from soundvcm.training.distributed import part_of, whole
 from soundvcm.training.ema import EmaProfiles, write_snapshots
 from soundvcm.training.settings import LoopConfig
 
@@ -31,7 +33,7 @@ class TrainingState:
     """Network, optimizer, averages and counters of a run.
 
     Args:
-        network: already on its device, float32.
+        network: already on its device, float32, and shared out if it will be (`Team.place`).
         config: of the loop.
 
     Attributes:
@@ -60,8 +62,13 @@ class TrainingState:
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
         self.bad_total, self.bad_row = 0, 0
 
-    def save(self, run_dir: Path, record: Mapping[str, Any], progress: float, keep: int) -> Path:
+    def save(
+        self, run_dir: Path, record: Mapping[str, Any], progress: float, keep: int, *, write: bool = True
+    ) -> Path | None:
         """Write a checkpoint of everything; `record` holds the configurations that made it.
+
+        A checkpoint holds whole tensors, whatever the number of processes. `write=False` only takes part in
+        gathering them.
 
         Raises:
             NonFiniteError: if something in it is not finite.
@@ -75,13 +82,13 @@ class TrainingState:
             "bad_row": self.bad_row,
         }
         saved = Saved(
-            weights=dict(self.network.state_dict()),
-            optimizer=optimizer_tensors(self.optimizer, self.names),
-            ema=self.ema.state(),
+            weights=whole(self.network.state_dict(), keep=write),
+            optimizer=whole(optimizer_tensors(self.optimizer, self.names), keep=write),
+            ema=whole(self.ema.state(), keep=write),
             random=random_state(),
             facts=facts | dict(record),
         )
-        return write_checkpoint(run_dir, self.step, saved, keep=keep)
+        return write_checkpoint(run_dir, self.step, saved, keep=keep) if write else None
 
     def resume(self, path: Path) -> None:
         """Take up a checkpoint: weights, moments, averages, counters and global random states.
@@ -90,8 +97,10 @@ class TrainingState:
             WeightsError: if it is damaged or of another network or other averages.
         """
         saved = read_checkpoint(path)
+        own = self.network.state_dict()
+        parts = {name: part_of(value, own.get(name, value)) for name, value in saved.weights.items()}
         try:
-            self.network.load_state_dict(saved.weights)
+            self.network.load_state_dict(parts)
         except RuntimeError as error:
             lines = str(error).splitlines()
             raise WeightsError(
@@ -104,8 +113,36 @@ class TrainingState:
         self.rate = float(saved.facts["rate"])
         self.bad_total, self.bad_row = int(saved.facts["bad_total"]), int(saved.facts["bad_row"])
 
-    def write_snapshots(self, run_dir: Path, dtype: torch.dtype) -> None:
-        """Write the averages as they are, for `synthesise`."""
+    @contextmanager
+    def averaged(self, sigma_rel: float | None = None) -> Iterator[nn.Module]:
+        """The network holds the average of a tracked width (default: the first) inside the block.
+
+        Raises:
+            OptionError: if that width is not tracked.
+        """
+        # A network that is shared out may still hold what the last pass had gathered (root of FSDP2).
+        forget = getattr(self.network, "reshard", lambda: None)
+        try:
+            with self.ema.swapped(sigma_rel):
+                forget()
+                yield self.network
+        finally:
+            forget()
+
+    def averages(self, sigma_rel: float | None = None, *, keep: bool = True) -> dict[str, Tensor]:
+        """Whole averaged weights of a tracked width (default: the first) with the buffers, on the CPU.
+
+        Where the network is shared out, every process must ask; `keep=False` takes part and returns nothing.
+
+        Raises:
+            OptionError: if that width is not tracked.
+        """
+        buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
+        values = {**self.ema.average(sigma_rel), **buffers}
+        return {name: value.detach().cpu().clone() for name, value in whole(values, keep=keep).items()}
+
+    def write_snapshots(self, run_dir: Path, dtype: torch.dtype, *, write: bool = True) -> None:
+        """Write the averages as they are, for `synthesise`; `write=False` only takes part in gathering them."""
         if self.ema.updates:
             buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
-            write_snapshots(run_dir, self.ema, dtype, buffers)
+            write_snapshots(run_dir, self.ema, dtype, buffers, write=write)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from soundvcm.data.mixture import Batch
 from soundvcm.training.logbook import Logbook
@@ -63,7 +63,8 @@ class View:
     """What a hook sees: the state between two steps, and the log.
 
     A hook gets the network in training mode and may change nothing; global random states are put back after
-    it.
+    it. Hooks are called by the leading process; where the network is shared out (FSDP2), by every process,
+    since all must take part in its passes: then only the one that `leads` writes files.
     """
 
     step: int
@@ -72,6 +73,7 @@ class View:
     logbook: Logbook
     run_dir: Path
     device: torch.device
+    leads: bool = True
 
     @property
     def network(self) -> nn.Module:
@@ -81,8 +83,12 @@ class View:
     @contextmanager
     def averaged(self, sigma_rel: float | None = None) -> Iterator[nn.Module]:
         """The network with the averaged weights of a tracked width (default: the first), inside the block."""
-        with self.state.ema.swapped(sigma_rel), torch.no_grad():
-            yield self.state.network
+        with self.state.averaged(sigma_rel) as network, torch.no_grad():
+            yield network
+
+    def weights(self, sigma_rel: float | None = None) -> dict[str, Tensor]:
+        """Averaged weights and buffers, whole, on the CPU: for a network of one's own; {} where not leading."""
+        return self.state.averages(sigma_rel, keep=self.leads)
 
 
 Hook = Callable[[View], Mapping[str, float] | None]
