@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -40,6 +40,7 @@ def train(
     device: str = "auto",
     export: Path | None = None,
     sigma_rel: float = 0.1,
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> int:
     """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. Run it again to resume.
@@ -60,6 +61,7 @@ def train(
         device: auto, cpu, cuda or mps.
         export: where to write the finished weights.
         sigma_rel: width of the average that is exported.
+        dtype: number format of the exported network.
         dry_run: print the configuration and what a step costs, train nothing.
     """
     if recipe not in (*PREPARATIONS, *NETWORKS):
@@ -74,6 +76,7 @@ def train(
         "warm_start": warm_start,
         "export": export,
         "sigma_rel": sigma_rel,
+        "dtype": dtype,
     }
     return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
 
@@ -106,7 +109,7 @@ def draw_scenes(bank: Path, folder: Path, codec: Path, scenes: int, workers: int
     """The feature store of drawn scenes, by several processes."""
     from soundvcm.cli.scenes import scene_store
 
-    counts = {"train": scenes, "val": max(64, scenes // 40)}
+    counts = {"train": scenes, "val": min(scenes, max(64, scenes // 40))}
     manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
     say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
     return 0
@@ -155,7 +158,8 @@ def train_network(
         return 130
     if given["export"] is not None:
         about = {"licence": licence, "guidance": config.objective.model_dump().get("guidance", 1.0)}
-        training.export(folder, given["export"], sigma_rel=given["sigma_rel"], about=about)
+        numbers = {"sigma_rel": given["sigma_rel"], "dtype": given["dtype"]}
+        training.export(folder, given["export"], **numbers, about=about)
         say(f"wrote {given['export']}")
     return 0
 

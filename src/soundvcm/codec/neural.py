@@ -179,7 +179,8 @@ class NeuralCodec(nn.Module):
         The channels began as principal components of equal variance; the rows that make them tell their size.
         """
         size = 1.0 / self.encoder.components.weight.detach().flatten(1).norm(dim=1).float()
-        return size / size.max()
+        share: Tensor = size / size.max()
+        return share
 
     def encode(self, wave: Tensor) -> Moments:
         """[b, s] -> moments [b, n, c], n = ceil(s / latent_hop); the end is padded with silence."""
