@@ -1,29 +1,31 @@
 """Where the time of the paper's 16 kHz system goes on this machine, and what each lever saves, in one run.
 
-Real sizes, rule-free random weights (their values do not change the time). The encoders are timed on a few
-pictures and segments and scaled to an 8 s clip (64 pictures, 24 segments); everything else is timed whole.
-Each lever is compared with the plain form inside the same process, repetition by repetition in turn, so that
-a busy machine disturbs both; "core s" is CPU time, which suffers least.
+Real sizes, weights by the rule of tests/golden/README.md (with torch's generator: numpy needs a minute). 2 of
+64 pictures, 2 of 24 segments and 4 of 8 s of vocoder are run and scaled to an 8 s clip; the rest is run
+whole. A lever is compared with the plain form inside one process. "core s" is CPU time, which a busy machine
+disturbs least; errors are of these weights, not of the public ones. About 3 minutes of CPU.
 
-    python benchmarks/paper_stages.py                       # all stages, about 10 minutes on 2 cores
-    python benchmarks/paper_stages.py --stages vae vocoder  # some of them
+    python benchmarks/paper_stages.py                               # all stages but compile
+    python benchmarks/paper_stages.py --stages compile --threads 2  # torch.compile: a minute of CPU more
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from soundvcm import runtime
+from soundvcm.codec.chunks import in_chunks
 from soundvcm.codec.mel import MEL_16K, log_mel
-from soundvcm.codec.paper import PaperCodec
 from soundvcm.codec.vae import VAE_16K, MelVae
 from soundvcm.codec.vocoder import BIGVGAN_16K, Vocoder
 from soundvcm.encoders import FeatureCache
@@ -32,202 +34,227 @@ from soundvcm.encoders.synchformer import SynchformerEncoder, SyncTower
 from soundvcm.network import SIZES, VelocityNetwork
 from soundvcm.records import Conditions
 
-CLIP_PICTURES, CLIP_SEGMENTS, LATENTS = 64, 24, 250
+PICTURES, SEGMENTS, LATENTS = 64, 24, 250  # of 8 s
+NEAR = 2.0  # mean absolute difference of pictures, of 255
+Module = TypeVar("Module", bound=nn.Module)
+Way = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a way of doing a stage, scaled to an 8 s clip."""
+    """One line of the table: a way of doing a stage, scaled to an 8 s clip; ratio = CPU of the plain way over
+    this one's.
+    """
 
     stage: str
     way: str
+    ran: str
     core_seconds: float
     wall_seconds: float
     ratio: float
     error: float
 
 
-def race(ways: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, tuple[float, float, float]]:
-    """Run all ways in turn; for each the least CPU and wall time, and the error against the first."""
-    best: dict[str, tuple[float, float]] = {}
-    results = {name: way() for name, way in ways.items()}  # also the warm-up
-    for _ in range(repeats):
-        for name, way in ways.items():
+class Stage:
+    """Rows of one stage; the first way is the plain one that all others are compared with."""
+
+    def __init__(self, name: str, ran: str = "whole", scale: float = 1, repeats: int = 1) -> None:
+        self.name, self.ran, self.scale, self.repeats = name, ran, scale, repeats
+        self.rows: list[Row] = []
+        self.expected: Tensor | None = None
+        self.plain = 0.0
+
+    def run(self, way: str, function: Way) -> None:
+        """Time one way: the least of `repeats`, after one call to warm up where there are several."""
+        result = function() if self.repeats > 1 else None
+        spent = []
+        for _ in range(self.repeats):
             core, wall = time.process_time(), time.perf_counter()
-            way()
-            spent = (time.process_time() - core, time.perf_counter() - wall)
-            old = best.get(name, spent)
-            best[name] = (min(old[0], spent[0]), min(old[1], spent[1]))
-    plain = next(iter(results.values())).float()
-    errors = {name: ((value.float() - plain).norm() / plain.norm()).item() for name, value in results.items()}
-    return {name: (*best[name], errors[name]) for name in ways}
+            result = function()
+            spent.append((time.process_time() - core, time.perf_counter() - wall))
+        core, wall = (min(column) for column in zip(*spent, strict=True))
+        assert result is not None
+        value = result.float()
+        if self.expected is None:
+            self.expected, self.plain = value, core
+        error = ((value - self.expected).norm() / self.expected.norm()).item()
+        times = core * self.scale, wall * self.scale
+        self.rows.append(Row(self.name, way, self.ran, *times, self.plain / max(core, 1e-9), error))
 
 
-def rows_of(stage: str, ways: dict[str, Callable[[], Tensor]], repeats: int, scale: float = 1) -> list[Row]:
-    """The rows of a stage; ratio = CPU time of the first way over this one's."""
-    raced = race(ways, repeats)
-    plain = next(iter(raced.values()))[0]
-    return [
-        Row(stage, way, core * scale, wall * scale, plain / core if core else float("inf"), error)
-        for way, (core, wall, error) in raced.items()
-    ]
-
-
-def randomly(module: nn.Module) -> nn.Module:
-    """Weights of the size that keeps activations of order one."""
+def by_rule(module: Module) -> Module:
+    """Weights that keep activations of order one: matrices by fan-in, norms near one, the rest small."""
     generator = torch.Generator().manual_seed(0)
-    for value in module.parameters():
-        fan_in = value[0].numel() if value.ndim > 1 else 400
-        value.data.normal_(generator=generator).mul_(fan_in**-0.5)
-        if value.ndim == 1:
-            value.data.mul_(0.5)
+    values = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name, value in values.items():
+        last = name.rsplit(".", 1)[-1]
+        value.data.normal_(generator=generator)
+        if value.ndim > 1 and last.endswith("weight"):
+            value.data.mul_(value[0].numel() ** -0.5)
+        else:
+            value.data.mul_(0.05)
+        if last.endswith("_std") or (value.ndim == 1 and last.endswith("weight")):
+            value.data.add_(1)
     return module.eval().requires_grad_(False)
 
 
 def pictures(count: int, side: int) -> Tensor:
-    """Noise pictures uint8 [count, side, side, 3]."""
+    """Smooth pictures that change from one to the next, uint8 [count, side, side, 3]."""
     generator = torch.Generator().manual_seed(1)
-    return torch.randint(0, 256, (count, side, side, 3), generator=generator, dtype=torch.uint8)
+    coarse = torch.rand(count, 3, 12, 12, generator=generator)
+    fine = nn.functional.interpolate(coarse, size=side, mode="bicubic", antialias=False)
+    return (255 * fine.clamp(0, 1)).byte().permute(0, 2, 3, 1).contiguous()
 
 
-def clip_stage(repeats: int) -> list[Row]:
-    """CLIP's pictures: two timed; bfloat16 weights, exact repeats, the cache."""
+def clip_stage() -> list[Row]:
+    """CLIP's pictures: the second is the first with a little noise, so that it is a near-duplicate."""
     config = ClipConfig()
-    tower = randomly(PictureTower(config))
-    frames = pictures(2, config.picture)
-    plain = ClipPictureEncoder(tower, config, batch=2)  # type: ignore[arg-type]
-    cache = FeatureCache()
-    still = frames[:1].expand(2, -1, -1, -1)
-    ways = {
-        "float32": lambda: plain.encode(frames),
-        "second take, from the cache": lambda: cache.get(plain, frames),
-    }
-    rows = rows_of("CLIP pictures", ways, repeats, CLIP_PICTURES / 2)
-    rows += rows_of(
-        "CLIP pictures, still shot",
-        {
-            "every picture": lambda: torch.cat([plain.encode(still[:1])] * 2),
-            "repeats once": lambda: plain.encode(still),
-        },
-        repeats,
-        CLIP_PICTURES / 2,
-    )
-    expected, plain_core = plain.encode(frames), rows[0].core_seconds
-    half = ClipPictureEncoder(tower.bfloat16(), config, batch=2)  # type: ignore[arg-type]
-    (row,) = rows_of(
-        "CLIP pictures", {"bfloat16 weights": lambda: half.encode(frames)}, repeats, CLIP_PICTURES / 2
-    )
-    error = ((half.encode(frames) - expected).norm() / expected.norm()).item()
-    return [
-        *rows,
-        Row(row.stage, row.way, row.core_seconds, row.wall_seconds, plain_core / row.core_seconds, error),
-    ]
+    tower = by_rule(PictureTower(config))
+    first = pictures(1, config.picture)
+    noise = torch.randint(-3, 4, first.shape, generator=torch.Generator().manual_seed(2))
+    frames = torch.cat([first, (first.int() + noise).clamp(0, 255).byte()])
+    plain, cache = ClipPictureEncoder(tower, config, batch=2), FeatureCache()
+    near = ClipPictureEncoder(tower, config, batch=2, tolerance=NEAR)
+    stage = Stage("CLIP pictures", "2 of 64", PICTURES / 2)
+    stage.run("float32", lambda: cache.get(plain, frames))
+    stage.run("second take: from the cache", lambda: cache.get(plain, frames))
+    stage.run(f"near-duplicates once (option, {NEAR:g} of 255)", lambda: near.encode(frames))
+    half = ClipPictureEncoder(tower.bfloat16(), config, batch=2)
+    stage.run("bfloat16 weights", lambda: half.encode(frames))
+    return stage.rows
 
 
-def sync_stage(repeats: int) -> list[Row]:
-    """Synchformer: two segments timed; bfloat16 weights."""
-    tower = randomly(SyncTower())
+def sync_stage() -> list[Row]:
+    """Synchformer: two segments; a still shot, whose segments are equal; bfloat16 weights."""
+    tower = by_rule(SyncTower())
     frames = pictures(24, 224)
-    plain = SynchformerEncoder(tower, batch=2)  # type: ignore[arg-type]
-    rows = rows_of("Synchformer", {"float32": lambda: plain.encode(frames)}, repeats, CLIP_SEGMENTS / 2)
-    expected = plain.encode(frames)
-    half = SynchformerEncoder(tower.bfloat16(), batch=2)  # type: ignore[arg-type]
-    (row,) = rows_of(
-        "Synchformer", {"bfloat16 weights": lambda: half.encode(frames)}, repeats, CLIP_SEGMENTS / 2
-    )
-    error = ((half.encode(frames) - expected).norm() / expected.norm()).item()
-    ratio = rows[0].core_seconds / row.core_seconds
-    return [*rows, Row(row.stage, row.way, row.core_seconds, row.wall_seconds, ratio, error)]
+    plain = SynchformerEncoder(tower)
+    stage = Stage("Synchformer", "2 of 24", SEGMENTS / 2)
+    stage.run("float32", lambda: plain.encode(frames))
+    still = frames[:1].expand(24, -1, -1, -1)
+    pair = Stage("Synchformer, still shot", "2 of 24", SEGMENTS / 2)
+    segments = still.unfold(0, 16, 8)
+    pair.run("every segment", lambda: torch.cat([plain._encode(row[None]) for row in segments]).flatten(0, 1))
+    pair.run("equal segments once (default)", lambda: plain.encode(still))
+    half = SynchformerEncoder(tower.bfloat16())
+    stage.run("bfloat16 weights", lambda: half.encode(frames))
+    return [*stage.rows, *pair.rows]
 
 
-def text_stage(repeats: int) -> list[Row]:
+def text_stage() -> list[Row]:
     """CLIP's text tower, one prompt."""
-    encoder = ClipTextEncoder(randomly(TextTower(ClipConfig())))  # type: ignore[arg-type]
-    return rows_of("CLIP text", {"float32": lambda: encoder.encode(["rain on a tin roof"])}, repeats)
+    tower = by_rule(TextTower(ClipConfig()))
+    stage, words = Stage("CLIP text", repeats=2), ["rain on a tin roof"]
+    plain = ClipTextEncoder(tower)
+    stage.run("float32", lambda: plain.encode(words))
+    half = ClipTextEncoder(tower.bfloat16())
+    stage.run("bfloat16 weights", lambda: half.encode(words))
+    return stage.rows
 
 
-def network_stage(repeats: int) -> list[Row]:
-    """The 157 M network: one call with conditions encoded before, or encoded again in each call; bfloat16."""
-    config = SIZES["small_16k"].change({"second_time": "offset", "mirrored": False})
-    network = randomly(VelocityNetwork(config))
-    generator = torch.Generator().manual_seed(2)
-    conditions = Conditions.of(
-        semantic=torch.randn(1, 64, 1024, generator=generator),
-        sync=torch.randn(1, 192, 768, generator=generator),
-        text=torch.randn(1, 77, 1024, generator=generator),
-    )
-    noisy, one = torch.randn(1, LATENTS, 20, generator=generator), torch.ones(1)
+class Drawn:
+    """The 157 M two-time network with everything it is called with."""
 
-    def once(kind: torch.dtype) -> Callable[[], Tensor]:
-        given = network.given(conditions.to(torch.device("cpu"), kind), LATENTS)  # type: ignore[operator]
-        return lambda: given(noisy.to(kind), one, 0 * one)
+    def __init__(self) -> None:
+        config = SIZES["small_16k"].change({"second_time": "offset", "mirrored": False})
+        self.network = by_rule(VelocityNetwork(config))
+        generator = torch.Generator().manual_seed(2)
+        self.conditions = Conditions.of(
+            semantic=torch.randn(1, 64, 1024, generator=generator),
+            sync=torch.randn(1, 192, 768, generator=generator),
+            text=torch.randn(1, 77, 1024, generator=generator),
+        )
+        self.noisy, self.one = torch.randn(1, LATENTS, 20, generator=generator), torch.ones(1)
 
-    ways = {
-        "conditions encoded in each call": lambda: network(noisy, one, 0 * one, conditions),
-        "conditions encoded once": once(torch.float32),
-    }
-    rows = rows_of("network, one call", ways, repeats)
-    expected = ways["conditions encoded once"]()
+    def once(self, kind: torch.dtype = torch.float32) -> Way:
+        """A call with its conditions encoded before."""
+        given = self.network.given(self.conditions.to(torch.device("cpu"), kind), LATENTS)
+        return lambda: given(self.noisy, self.one, 0 * self.one)
+
+
+def network_stage() -> list[Row]:
+    """One call: conditions encoded once or in each call, guidance from outside, bfloat16."""
+    drawn = Drawn()
+    network, noisy, one = drawn.network, drawn.noisy, drawn.one
+    stage = Stage("network, one call", repeats=3)
+    stage.run("conditions encoded in each call", lambda: network(noisy, one, 0 * one, drawn.conditions))
+    stage.run("conditions encoded once", drawn.once())
     network.bfloat16()
-    (row,) = rows_of("network, one call", {"once, bfloat16": once(torch.bfloat16)}, repeats)
-    error = ((once(torch.bfloat16)().float() - expected).norm() / expected.norm()).item()
-    ratio = rows[0].core_seconds / row.core_seconds
-    return [*rows, Row(row.stage, row.way, row.core_seconds, row.wall_seconds, ratio, error)]
+    stage.run("once, bfloat16 weights", drawn.once(torch.bfloat16))
+    return stage.rows
 
 
-def vae_stage(repeats: int) -> list[Row]:
+def compile_stage() -> list[Row]:
+    """The same call with its blocks translated by torch.compile, and what the first call costs."""
+    drawn = Drawn()
+    once = drawn.once()
+    stage = Stage("network, one call", repeats=3)
+    stage.run("conditions encoded once", once)
+    runtime.compile_forward([*drawn.network.joint, *drawn.network.fused], torch.device("cpu"))
+    core, wall = time.process_time(), time.perf_counter()
+    once()
+    first = time.process_time() - core, time.perf_counter() - wall
+    stage.run("compiled blocks", once)
+    return [*stage.rows, Row("network, one call", "compiled blocks, first call", "whole", *first, 0, 0)]
+
+
+def vae_stage() -> list[Row]:
     """The VAE's decoder, whole and in chunks; its encoder with the mel front end."""
-    vae = randomly(MelVae(VAE_16K))
-    vae.data_std.fill_(1)  # type: ignore[union-attr, operator]
+    vae = by_rule(MelVae(VAE_16K))
     latents = torch.randn(1, LATENTS, 20, generator=torch.Generator().manual_seed(3))
     wave = torch.rand(1, 128_000, generator=torch.Generator().manual_seed(4)) - 0.5
-    ways = {"whole": lambda: vae.decode_mel(latents), "chunks of 64": lambda: vae.decode_mel(latents, 64)}  # type: ignore[operator]
-    rows = rows_of("VAE decoder", ways, repeats)
-    encode = {"whole": lambda: vae.encode_mel(log_mel(wave, MEL_16K)).mean}  # type: ignore[operator]
-    return [*rows, *rows_of("mel and VAE encoder", encode, repeats)]
+    decoder = Stage("VAE decoder", repeats=2)
+    decoder.run("whole", lambda: vae.decode_mel(latents))
+    decoder.run("chunks of 64 latents", lambda: vae.decode_mel(latents, 64))
+    encoder = Stage("mel and VAE encoder")
+    encoder.run("whole", lambda: vae.encode_mel(log_mel(wave, MEL_16K)).mean)
+    return [*decoder.rows, *encoder.rows]
 
 
-def vocoder_stage(repeats: int) -> list[Row]:
-    """BigVGAN, whole and in chunks."""
-    vocoder = randomly(Vocoder(BIGVGAN_16K))
-    vae = MelVae(VAE_16K.change({"width": 8}))
-    mel = torch.randn(1, 80, 2 * LATENTS, generator=torch.Generator().manual_seed(5))
-    chunked = PaperCodec(MEL_16K, vae, vocoder, chunk=64)  # type: ignore[arg-type]
-    ways = {"whole": lambda: vocoder(mel), "chunks of 2 s": lambda: chunked.mel_to_wave(mel)}
-    return rows_of("BigVGAN", ways, repeats)
+def vocoder_stage() -> list[Row]:
+    """BigVGAN on 4 s (250 of 500 mel frames), whole and in two chunks, whose margins are computed twice."""
+    vocoder = by_rule(Vocoder(BIGVGAN_16K))
+    mel = torch.randn(1, 80, LATENTS, generator=torch.Generator().manual_seed(5))
+    stage = Stage("BigVGAN", "4 of 8 s", 2)
+    stage.run("whole", lambda: vocoder(mel))
+    stage.run("two chunks", lambda: in_chunks(vocoder, mel, 125, vocoder.reach, MEL_16K.hop))
+    return stage.rows
 
 
-STAGES: dict[str, Callable[[int], list[Row]]] = {
+STAGES: dict[str, Callable[[], list[Row]]] = {
     "clip": clip_stage,
     "sync": sync_stage,
     "text": text_stage,
     "network": network_stage,
     "vae": vae_stage,
     "vocoder": vocoder_stage,
+    "compile": compile_stage,
 }
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--stages", nargs="+", choices=sorted(STAGES), default=list(STAGES))
-    words.add_argument("--repeats", type=int, default=3)
+    default = [name for name in STAGES if name != "compile"]
+    words.add_argument("--stages", nargs="+", choices=list(STAGES), default=default)
     words.add_argument("--threads", type=int, default=None)
     words.add_argument("--output", type=Path, help="also write the rows as JSON")
     given = words.parse_args()
     rows: list[Row] = []
-    print(f"{runtime.describe_machine()}\n")
-    print("| stage | way | core s | wall s | ratio | error |\n|---|---|---|---|---|---|")
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    facts = {**runtime.describe_machine(), "date": time.strftime("%Y-%m-%d"), "load": load}
+    print(
+        f"{facts}\n\n| stage | way | ran | core s | wall s | ratio | error |\n|---|---|---|---|---|---|---|"
+    )
     with runtime.threads(given.threads), torch.inference_mode():
         for name in given.stages:
-            for row in STAGES[name](given.repeats):
+            for row in STAGES[name]():
                 rows.append(row)
                 times = f"{row.core_seconds:.3g} | {row.wall_seconds:.3g}"
-                print(
-                    f"| {row.stage} | {row.way} | {times} | {row.ratio:.2f} | {row.error:.1e} |", flush=True
-                )
+                what = f"{row.stage} | {row.way} | {row.ran}"
+                print(f"| {what} | {times} | {row.ratio:.2f} | {row.error:.1e} |", flush=True)
     if given.output:
-        facts = {"machine": runtime.describe_machine(), "rows": [asdict(row) for row in rows]}
-        given.output.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        content = json.dumps({"machine": facts, "rows": [asdict(row) for row in rows]}, indent=1)
+        given.output.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -126,5 +126,7 @@ def install(monkeypatch: pytest.MonkeyPatch, home: Path, mode: str = "16k") -> W
     monkeypatch.setitem(SIZES, f"small_{mode}", small_size(mode))
     monkeypatch.setitem(PAPER_CODECS, mode, PaperParts(mel, vae, vocoder, f"vae_{mode}", f"bigvgan_{mode}"))
     words = Words()
-    monkeypatch.setattr(paper_systems, "encoders", lambda device, dtype: (Pictures(), Segments(), words))
+    monkeypatch.setattr(
+        paper_systems, "encoders", lambda device, dtype, near=0.0: (Pictures(), Segments(), words)
+    )
     return words

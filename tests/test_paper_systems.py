@@ -180,6 +180,46 @@ def test_features_are_kept_between_runs(words: Words, clip: Path) -> None:
     assert torch.equal(second.watch(clip).sync, first.watch(clip).sync)
 
 
+def test_a_second_take_costs_one_network_pass(
+    words: Words, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another prompt in another process: no picture or segment is encoded again, one network call."""
+    path = tmp_path / "mine.safetensors"
+    save_trained(path)
+    presets.load(str(path), device="cpu").generate(clip, prompt="rain", seed=3)
+    later = presets.load(str(path), device="cpu")
+    for encoder in (later.semantic, later.sync):
+        encoder.encode = lambda frames: pytest.fail("encoded again")  # type: ignore[method-assign]
+    passes, encodings = counted(monkeypatch, "forward"), counted(monkeypatch, "encode")
+    sound = later.generate(clip, prompt="a dog barks", seed=4)
+    assert passes == [1] and encodings == [1] and sound.calls == 1
+    assert words.encoded == ["rain", "a dog barks"]
+    later.generate(clip, prompt="a dog barks", seed=4, steps=4)
+    assert passes == [1] * 5 and encodings == [1, 1]
+
+
+def test_near_pictures_reach_the_encoder_and_are_refused_where_they_say_nothing(
+    words: Words, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[float] = []
+    plain = paper_systems.encoders
+
+    def encoders(device: torch.device, dtype: torch.dtype, near: float = 0.0) -> object:
+        asked.append(near)
+        return plain(device, dtype, near)
+
+    monkeypatch.setattr(paper_systems, "encoders", encoders)
+    path, own = tmp_path / "mine.safetensors", tmp_path / "own.pth"
+    save_trained(path)
+    torch.save(reference_state("16k"), own)
+    for name in ("mmaudio_small_16k", str(path), str(own)):
+        presets.load(name, device="cpu")
+        presets.load(name, device="cpu", near_pictures=2.0)
+    assert asked == [0.0, 2.0] * 3
+    with pytest.raises(OptionError, match="near_pictures has nothing to act on with tiny"):
+        presets.load("tiny", device="cpu", near_pictures=2.0)
+
+
 def test_missing_files_are_named_in_order(words: Words) -> None:
     folder = weights.weights_folder()
     for name in ("clip_vith14_378", "synchformer", "bigvgan_16k", "vae_16k", "mmaudio_small_16k"):

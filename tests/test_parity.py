@@ -49,7 +49,7 @@ def test_a_wrong_number_fails_a_check() -> None:
 
 
 def test_a_few_values_are_measured_by_the_size_of_their_whole_array() -> None:
-    """Small ones carry the rounding of large neighbours; large ones are never forgiven more than `rel` does."""
+    """Small ones carry the rounding of large neighbours; large ones are forgiven no more than by `rel`."""
     small = np.array([1e-2, -1e-2])
     assert Check("alone", small + 1e-6, small, 1e-5).failure() is not None
     assert Check("of many", small + 1e-6, small, 1e-5, rms=1.0).failure() is None
@@ -81,7 +81,7 @@ def test_a_salt_changes_every_draw() -> None:
 
 
 def read_by_tests(name: str) -> bool:
-    """Whether the code of a test file (not a comment or docstring) names this golden file, "*" standing in."""
+    """Whether the code of a test file (not a comment or docstring) names this golden file ("*" fits all)."""
     sources = [path for path in OWN.parent.rglob("*.py") if path.is_file()]
     return any(fnmatch(name, words) for path in sources for words in file_names_in(path))
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import pytest
 import torch
+from standins import random_network
+from torch import nn
 
 from soundvcm import runtime
 from soundvcm.errors import DeviceError, OptionError
+from soundvcm.network import VelocityNetwork
+from soundvcm.records import Conditions
 
 
 def test_auto_is_something_that_works() -> None:
@@ -61,3 +68,71 @@ def test_threads_are_put_back() -> None:
 
 def test_machine_in_words() -> None:
     assert set(runtime.describe_machine()) == {"torch", "device", "cores"} and runtime.core_count() >= 1
+
+
+class Doubling(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(x * self.factor)
+
+
+def test_compiled_modules_give_the_same_and_keep_their_names() -> None:
+    """What changes is how forward is called, not the weights or their names."""
+    part, x = Doubling().requires_grad_(False), torch.linspace(-1, 1, 7)
+    expected, names = part(x), list(part.state_dict())
+    traced: list[int] = []
+
+    def backend(graph: torch.fx.GraphModule, given: object) -> object:
+        traced.append(len(graph.graph.nodes))
+        return graph.forward
+
+    assert runtime.compile_forward([part], torch.device("cpu"), backend) == 1
+    assert torch.equal(part(x), expected) and torch.equal(part(-x), part(-x)) and len(traced) == 1
+    assert list(part.state_dict()) == names
+
+
+def test_without_a_compiler_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(DeviceError, match=r"compiling needs a C\+\+ compiler \(g\+\+\).*leave out --compile"):
+        runtime.compile_forward([Doubling()], torch.device("cpu"))
+    monkeypatch.setenv("CXX", "clang++-17")
+    with pytest.raises(DeviceError, match=r"clang\+\+-17"):
+        runtime.compile_forward([Doubling()], torch.device("cpu"))
+
+
+def velocity(network: VelocityNetwork, n: int) -> torch.Tensor:
+    """One call of a network of stand-ins with all conditions, [1 n c]."""
+    generator = torch.Generator().manual_seed(n)
+    config = network.config
+    conditions = Conditions.of(
+        semantic=torch.randn(1, 3, config.semantic_dim, generator=generator),
+        sync=torch.randn(1, n, config.sync_dim, generator=generator),
+        text=torch.randn(1, 1, config.text_dim, generator=generator),
+    )
+    noisy, t = torch.randn(1, n, config.latent_dim, generator=generator), torch.ones(1)
+    with torch.inference_mode():
+        return network(noisy, t, 0 * t, conditions)
+
+
+def test_blocks_of_a_network_can_be_traced_and_serve_every_length() -> None:
+    network = random_network()
+    expected = [velocity(network, n) for n in (16, 24)]
+    assert runtime.compile_forward([*network.joint, *network.fused], torch.device("cpu"), "eager") == 2
+    for n, right in zip((16, 24, 16), [*expected, expected[0]], strict=True):
+        assert torch.allclose(velocity(network, n), right, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(not any(map(shutil.which, runtime.cpp_compilers())), reason="no C++ compiler here")
+def test_compiled_blocks_stay_within_rounding() -> None:
+    network = random_network()
+    right = velocity(network, 16)
+    runtime.compile_forward([*network.joint, *network.fused], torch.device("cpu"))
+    found = velocity(network, 16)
+    assert float((found - right).norm() / right.norm()) < 1e-5

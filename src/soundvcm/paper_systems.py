@@ -36,36 +36,38 @@ LONGEST_SECONDS = 8
 REFERENCE_SAMPLING = Sampling(kind="flow", steps=25, guidance=4.5, negative_prompt=True)
 
 
-def encoders(device: torch.device, dtype: torch.dtype) -> tuple[VideoEncoder, VideoEncoder, TextEncoder]:
-    """CLIP's pictures, Synchformer and CLIP's words, with the public weights.
+def encoders(
+    device: torch.device, dtype: torch.dtype, near: float = 0.0
+) -> tuple[VideoEncoder, VideoEncoder, TextEncoder]:
+    """CLIP's pictures, Synchformer and CLIP's words, with the public weights; `near` as for `trained`.
 
     Raises:
         WeightsError: if a file is missing or does not fit.
     """
     from soundvcm.encoders import clip_encoders, synchformer_encoder
 
-    pictures, words = clip_encoders(device, dtype)
+    pictures, words = clip_encoders(device, dtype, near)
     return pictures, synchformer_encoder(device, dtype), words
 
 
-def reference(name: str, device: torch.device, dtype: torch.dtype) -> Pipeline:
+def reference(name: str, device: torch.device, dtype: torch.dtype, near: float = 0.0) -> Pipeline:
     """MMAudio itself, sampled as it samples: `name` is one of `weights.systems()`.
 
     Raises:
         WeightsError: if a file is missing, damaged or of another network.
     """
     tensors, _ = weights.load(name)
-    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype)
+    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype, near)
 
 
-def reference_file(path: Path, device: torch.device, dtype: torch.dtype) -> Pipeline:
+def reference_file(path: Path, device: torch.device, dtype: torch.dtype, near: float = 0.0) -> Pipeline:
     """A checkpoint of MMAudio's own training, given by its path; its size is read off its shapes.
 
     Raises:
         WeightsError: if it is not such a checkpoint, or if the stack's files are missing.
     """
     tensors, _ = weights.read(path)
-    return _reference(path.stem, tensors, recognise(tensors), device, dtype)
+    return _reference(path.stem, tensors, recognise(tensors), device, dtype, near)
 
 
 def _reference(
@@ -74,6 +76,7 @@ def _reference(
     config: NetworkConfig,
     device: torch.device,
     dtype: torch.dtype,
+    near: float,
 ) -> Pipeline:
     import torch
 
@@ -83,11 +86,16 @@ def _reference(
         network = VelocityNetwork(config)
     network.load_reference({key: value.float() for key, value in tensors.items()})
     _check_statistics(name, network.state_dict())
-    return trained(name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype)
+    return trained(name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype, near)
 
 
 def trained(
-    name: str, network: VelocityNetwork, sampling: Sampling, device: torch.device, dtype: torch.dtype
+    name: str,
+    network: VelocityNetwork,
+    sampling: Sampling,
+    device: torch.device,
+    dtype: torch.dtype,
+    near: float = 0.0,
 ) -> Pipeline:
     """A loaded network with the encoders and the codec it was made for.
 
@@ -97,6 +105,7 @@ def trained(
         sampling: how latents are made.
         device: where all of it runs.
         dtype: number format of network and encoders; the codec is always float32.
+        near: pictures that differ less than this from the last encoded one (of 255) are not encoded again.
 
     Raises:
         WeightsError: if a file of the stack is missing or damaged, or the network is of another stack.
@@ -111,7 +120,7 @@ def trained(
 
     # On the disk: CLIP and Synchformer take minutes on a CPU, all the rest seconds.
     cache = FeatureCache(weights.home_folder() / "features")
-    stack = (paper_codec(mode, device), *encoders(device, dtype))
+    stack = (paper_codec(mode, device), *encoders(device, dtype, near))
     return assembled(name, network, *stack, sampling=sampling, device=device, dtype=dtype, cache=cache)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundvcm import weights
-from soundvcm.errors import WeightsError
+from soundvcm.errors import OptionError, WeightsError
 from soundvcm.systems import (
     PRESETS,
     TINY,
@@ -66,7 +66,14 @@ def timeline_of(name: str) -> Timeline:
     return Timeline(1, sample_rate=rate, latent_hop=512 if rate < 32_000 else 1024)  # type: ignore[arg-type]
 
 
-def load(name: str = "tiny", *, device: str = "auto", dtype: str = "float32") -> Pipeline:
+def load(
+    name: str = "tiny",
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    compile: bool = False,
+    near_pictures: float = 0.0,
+) -> Pipeline:
     """Load a system by name, or a network by the path of its file.
 
     Args:
@@ -75,36 +82,57 @@ def load(name: str = "tiny", *, device: str = "auto", dtype: str = "float32") ->
         device: auto, cpu, cuda or mps.
         dtype: number format of the network (and of the paper's encoders): float32 or bfloat16 (float16 on
             GPUs). Codecs are always float32.
+        compile: translate the network's blocks with torch.compile at their first call; the sound changes by
+            rounding only. Encoders and codec stay as they are.
+        near_pictures: the paper's systems need not encode a picture again that differs from the last encoded
+            one by no more than this (mean absolute difference, of 255); 0 spares exact repeats only.
 
     Raises:
-        OptionError: for an unknown name, with the nearest one.
+        OptionError: for an unknown name, with the nearest one; for near_pictures where it says nothing.
         WeightsError: if a weights file is missing, damaged or of another network.
         MissingExtraError: if the tokenizer of the paper's systems is not installed.
-        DeviceError: if the device or the format is not here.
+        DeviceError: if the device, the format or what compiling needs is not here.
     """
     require(name)
-    from soundvcm import paper_systems, runtime
+    from soundvcm import runtime
 
     where = runtime.resolve_device(device)
-    form = runtime.resolve_dtype(dtype, where)
+    pipeline = _assembled(name, where, runtime.resolve_dtype(dtype, where), near_pictures)
+    if compile:
+        runtime.compile_forward([*pipeline.network.joint, *pipeline.network.fused], where)
+    return pipeline
+
+
+def _assembled(name: str, where: torch.device, form: torch.dtype, near: float) -> Pipeline:
+    from soundvcm import paper_systems
+
     if name == TINY.name:
         network, sampling = saved_network("tiny_network")
-        return _embedded(name, network, sampling, where, form)
+        return _embedded(name, network, sampling, where, form, near)
     if name in PRESETS and PRESETS[name].stack == "reference":
-        return paper_systems.reference(name, where, form)
+        return paper_systems.reference(name, where, form, near)
     path = Path(name) if is_path(name) else trained_file(name)
     if "config" not in weights.header(path):
-        return paper_systems.reference_file(path, where, form)
+        return paper_systems.reference_file(path, where, form, near)
     network, sampling = saved_network(path)
     title = path.stem if is_path(name) else name
     if stack_of(network.config) == "embedded":
-        return _embedded(title, network, sampling, where, form)
-    return paper_systems.trained(title, network, sampling, where, form)
+        return _embedded(title, network, sampling, where, form, near)
+    return paper_systems.trained(title, network, sampling, where, form, near)
 
 
 def _embedded(
-    name: str, network: VelocityNetwork, sampling: Sampling, device: torch.device, dtype: torch.dtype
+    name: str,
+    network: VelocityNetwork,
+    sampling: Sampling,
+    device: torch.device,
+    dtype: torch.dtype,
+    near: float,
 ) -> Pipeline:
+    if near:
+        raise OptionError(
+            f"near_pictures has nothing to act on with {name}: it encodes one picture a second; leave it out"
+        )
     from soundvcm.encoders import FeatureCache, MotionEncoder, PictureEncoder, WordsEncoder
     from soundvcm.pipeline import Pipeline
 

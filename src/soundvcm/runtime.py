@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundvcm.errors import DeviceError, OptionError
 
@@ -106,6 +110,42 @@ def threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def compile_forward(
+    parts: Iterable[nn.Module], device: torch.device, backend: str | Callable[..., Any] = "inductor"
+) -> int:
+    """Have torch.compile translate each module's forward at its first call; returns how many there are.
+
+    Equal modules share one translation, which PyTorch keeps in its own cache folder between runs.
+
+    Args:
+        parts: modules, changed in place; their weights and their state dict stay as they are.
+        device: where they run.
+        backend: of torch.compile; all but the default trace without a compiler.
+
+    Raises:
+        DeviceError: if what the translation needs is not here: a C++ compiler on a CPU, Triton on a GPU.
+    """
+    if backend == "inductor":
+        if device.type == "cuda" and find_spec("triton") is None:
+            raise DeviceError("compiling for a GPU needs triton: pip install triton, or leave out --compile")
+        if device.type != "cuda" and not any(map(shutil.which, cpp_compilers())):
+            raise DeviceError(
+                f"compiling needs a C++ compiler ({' or '.join(cpp_compilers())}): install one, or leave out"
+                " --compile"
+            )
+    count = 0
+    for part in parts:
+        part.compile(backend=backend)
+        count += 1
+    return count
+
+
+def cpp_compilers() -> list[str]:
+    """The commands torch.compile would call here: $CXX, or the system's usual ones."""
+    usual = {"win32": ["cl"], "darwin": ["clang++"]}.get(sys.platform, ["g++"])
+    return [os.environ["CXX"]] if os.environ.get("CXX") else usual
 
 
 def core_count() -> int:

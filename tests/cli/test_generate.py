@@ -176,3 +176,23 @@ def test_dash_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path / "-dash.mp4", 25)
     assert run("--video=-dash.mp4", "--seed", 1) == 0
     assert (tmp_path / "-dash.sound.mp4").exists()
+
+
+def test_speed_options_reach_the_model_and_compiling_says_what_it_does(
+    clip: Path, standin: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def load(name: str = "tiny", **options: object) -> Pipeline:
+        asked.append(options)
+        return standin
+
+    monkeypatch.setattr(presets, "load", load)
+    assert run(clip, "--device", "cpu", "--seed", 1) == 0
+    assert "compil" not in capsys.readouterr().err
+    assert run(clip, "--device", "cpu", "--seed", 1, "--compile", "--near_pictures", 2) == 0
+    said = capsys.readouterr().err
+    blocks = len(standin.network.joint) + len(standin.network.fused)
+    assert f"compiling the {blocks} blocks of the network" in said and "encoders and codec are not" in said
+    plain = {"device": "cpu", "dtype": "float32", "compile": False, "near_pictures": 0.0}
+    assert asked == [plain, plain | {"compile": True, "near_pictures": 2.0}]

@@ -70,8 +70,8 @@ class Case:
 class Check:
     """What was found against what is expected; `measure` as in the golden README.
 
-    `rms`: of the whole array, where `expected` is a few values out of it. The relative error of the whole array
-    is then estimated from these few: a handful that happens to be small says nothing about its own last digits.
+    `rms`: of the whole array, where `expected` is a few values out of it. The relative error of the whole is
+    then estimated from these few: a handful that happens to be small says nothing about its own last digits.
     """
 
     what: str

@@ -132,7 +132,7 @@ def still_whole(record: Record | None, fingerprint: str, folder: Path) -> bool:
 def fingerprint(source: Path, request: Request, options: dict[str, str]) -> str:
     """What a result depends on: the clip's content, what was asked, the model and our version.
 
-    The device is left out: it changes the sound by rounding only.
+    The device and compiling are left out: they change the sound by rounding only.
 
     Raises:
         OSError: if the clip cannot be read.
@@ -142,7 +142,7 @@ def fingerprint(source: Path, request: Request, options: dict[str, str]) -> str:
         while chunk := file.read(_CHUNK):
             content.update(chunk)
     asked = {name: value for name, value in asdict(request).items() if name not in NOT_SETTINGS}
-    model = {name: value for name, value in options.items() if name != "device"}
+    model = {name: value for name, value in options.items() if name not in ("device", "compile")}
     facts = json.dumps([content.hexdigest(), asked, model, __version__], sort_keys=True)
     return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -40,6 +40,8 @@ def generate(
     model: str = "tiny",
     device: str = "auto",
     dtype: str = "float32",
+    compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    near_pictures: float = 0.0,
     audio_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     cfg_strength: float | None = None,
     ignore_pictures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -72,6 +74,9 @@ def generate(
         model: a name of: soundvcm models; or a network file (from train, average or adopt).
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
+        compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
+        near_pictures: (the paper's systems) do not encode pictures again that changed by no more than this
+            on average, of 255; 2 is little. Exact repeats are never encoded twice.
         audio_only: write a sound file (wav, flac, ...) instead of a video.
         cfg_strength: guidance scale (only where the model has that knob).
         ignore_pictures: go by movement and words, not by what the pictures show.
@@ -123,19 +128,27 @@ def request_from(given: dict[str, Any]) -> Request:
     return Request(**values)
 
 
-def load_options(given: dict[str, Any]) -> dict[str, str]:
+def load_options(given: dict[str, Any]) -> dict[str, Any]:
     """What `presets.load` is told."""
-    return {"name": given["model"], "device": given["device"], "dtype": given["dtype"]}
+    names = ("device", "dtype", "compile", "near_pictures")
+    return {"name": given["model"], **{name: given[name] for name in names}}
 
 
-def load_pipeline(options: dict[str, str]) -> Pipeline:
-    """Load the system."""
+def load_pipeline(options: dict[str, Any]) -> Pipeline:
+    """Load the system; what compiling does, and what it does not, is said."""
     from soundvcm.presets import load
 
-    return load(options["name"], device=options["device"], dtype=options["dtype"])
+    pipeline = load(**options)
+    if options.get("compile"):
+        blocks = len(pipeline.network.joint) + len(pipeline.network.fused)
+        note(
+            f"compiling the {blocks} blocks of the network at their first call, which takes longer; encoders"
+            " and codec are not compiled"
+        )
+    return pipeline
 
 
-def one_clip(request: Request, options: dict[str, str], *, as_json: bool) -> int:
+def one_clip(request: Request, options: dict[str, Any], *, as_json: bool) -> int:
     """Do one request and say what came of it."""
     if request.video is None and not request.prompt.strip():
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")

@@ -257,9 +257,11 @@ class ClipTextEncoder:
 
 
 def clip_encoders(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, tolerance: float = 0.0
 ) -> tuple[ClipPictureEncoder, ClipTextEncoder]:
     """Both encoders with the public weights; bfloat16 halves memory and, where the CPU has it, time.
+
+    `tolerance` as for `ClipPictureEncoder`.
 
     Raises:
         WeightsError: if the file is missing (what to fetch is said) or does not fit.
@@ -267,4 +269,5 @@ def clip_encoders(
     config = ClipConfig()
     tensors, _ = weights.load(WEIGHTS)
     picture, text = load_towers(tensors, config, WEIGHTS, dtype)
-    return ClipPictureEncoder(picture.to(device), config), ClipTextEncoder(text.to(device))
+    pictures = ClipPictureEncoder(picture.to(device), config, tolerance=tolerance)
+    return pictures, ClipTextEncoder(text.to(device))
