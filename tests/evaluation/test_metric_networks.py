@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from clips import moving, write_video
 from golden_rules import draw, weight
 from torch import Tensor, nn
 
 from soundvcm import weights
+from soundvcm.encoders import Synchformer, load_synchformer
 from soundvcm.errors import InputError, WeightsError
-from soundvcm.evaluation import filters, panns, passt, vggish
+from soundvcm.evaluation import desync, filters, panns, passt, vggish
+from soundvcm.evaluation.definitions import DEFINITIONS
 from soundvcm.evaluation.extractors import EXTRACTORS, UNPROVEN, require
 
 DATA = Path(__file__).parent / "data"
@@ -145,7 +148,12 @@ def test_filters_have_the_shapes_their_makers_gave_them() -> None:
 
 def test_missing_weights_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SOUNDVCM_HOME", str(tmp_path))
-    for name, score in (("vggish", "FD_VGG"), ("panns", "KL_PANNs"), ("passt", "IS_PaSST")):
+    for name, score in (
+        ("vggish", "FD_VGG"),
+        ("panns", "KL_PANNs"),
+        ("passt", "IS_PaSST"),
+        ("synchformer", "DeSync"),
+    ):
         with pytest.raises(WeightsError, match=f"^{score}: weights file .* soundvcm weights fetch") as caught:
             require(name, score)
         assert "\n" not in str(caught.value)
@@ -179,3 +187,55 @@ def test_identity_follows_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     file.write_bytes(b"two")
     assert EXTRACTORS["vggish"].identity() != before
     assert require("vggish", "FD_VGG") is EXTRACTORS["vggish"]
+
+
+def test_synchformer_hears_segments_of_a_mel_spectrogram() -> None:
+    found = desync.spectra(wave(16_000, 8.0))
+    assert found.shape == (24, 128, 66)
+    assert torch.allclose(found[..., 65], torch.tensor(4.2677393 / (2 * 4.5689974)))  # filled with log 1
+    tone = torch.sin(torch.arange(16_000) * 2 * np.pi * 1000 / 16_000)
+    middle = desync.spectra(tone)[0, :, 30]
+    # 1 kHz is 1000 mel of 2840: band 44 of 128 (edges 0 .. 129)
+    assert int(middle.argmax()) in (44, 45)
+    # a full-scale tone: window sum 200, so power (0.5 * 200)^2 at its bin, spread over the triangle's flanks
+    power = float((middle.max() * 2 * 4.5689974 - 4.2677393).exp())
+    assert 0.5e4 < power < 4e4
+    silent = desync.spectra(torch.zeros(10_240))
+    assert torch.allclose(silent[..., :65], (torch.tensor(1e-6).log() + 4.2677393) / (2 * 4.5689974))
+
+
+def test_desync_looks_at_the_first_and_last_fourteen_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Head:
+        @staticmethod
+        def offset_logits(visual: Tensor, audio: Tensor) -> Tensor:
+            assert visual.shape == (2, 14, 8, 3) and audio.shape == (2, 14, 6, 3)
+            assert torch.equal(visual[:, :, 0, 0], audio[:, :, 0, 0])  # the same segments of both
+            return torch.stack([torch.eye(21)[10 + int(row[0, 0, 0]) % 11] for row in visual])
+
+    monkeypatch.setattr(desync, "network", Head)
+    numbers = torch.arange(24.0).view(24, 1, 1)
+    visual, audio = numbers.expand(24, 8, 3), numbers.expand(24, 6, 3)
+    first, last = desync.offsets(visual, audio)
+    assert int(first.argmax()) == 10 and int(last.argmax()) == 20
+    each = DEFINITIONS["DeSync"].each
+    assert each is not None
+    nothing = torch.zeros(0, 8, 1)
+    assert each({"visual": visual}, {"audio": audio, "visual": nothing}) == pytest.approx(1.0)  # (0 + 2) / 2
+    assert each({"visual": nothing}, {"audio": audio, "visual": visual}) == pytest.approx(1.0)
+    with pytest.raises(InputError, match="needs 14 segments"):
+        each({"visual": nothing}, {"audio": audio, "visual": nothing})
+
+
+@pytest.mark.slow
+def test_desync_on_files_with_the_whole_network_on_rule_made_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with torch.device("meta"):
+        shapes = Synchformer()
+    whole = load_synchformer(ruled(shapes), "rule-made")
+    monkeypatch.setattr(desync, "network", lambda: whole)
+    write_video(tmp_path / "a.mp4", lambda k: moving(k // 25), 125)
+    truth, made = desync.watch(tmp_path / "a.mp4", 5.0), desync.listen(wave(16_000, 5.0))
+    assert truth.shape == (14, 8, 768) and made.shape == (14, 6, 768)
+    first, last = desync.offsets(truth, made)
+    assert torch.equal(first, last) and first.shape == (21,) and bool(torch.isfinite(first).all())

@@ -138,7 +138,7 @@ def test_only_what_is_asked_for_is_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     assert [one.items for one in found.scores] == [(2, 2)] * 5
 
 
-@pytest.mark.parametrize("score", ["IB", "CLAP", "DeSync"])
+@pytest.mark.parametrize("score", ["IB", "CLAP"])
 def test_what_is_not_built_in_is_refused_before_anything_is_read(score: str, tmp_path: Path) -> None:
     with pytest.raises(
         OptionError, match=rf"^{score} needs .* does not hold: ask for scores of yamnet or onsets"

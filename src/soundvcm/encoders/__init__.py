@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundvcm.encoders.small.pictures import PictureEncoder
     from soundvcm.encoders.small.words import WordsEncoder
     from soundvcm.encoders.synchformer import SynchformerEncoder, synchformer_encoder
+    from soundvcm.encoders.synchformer_av import Synchformer, load_synchformer
 
 __all__ = [
     "MOTION_COLUMNS",
@@ -26,11 +27,13 @@ __all__ = [
     "FeatureCache",
     "MotionEncoder",
     "PictureEncoder",
+    "Synchformer",
     "SynchformerEncoder",
     "TextEncoder",
     "VideoEncoder",
     "WordsEncoder",
     "clip_encoders",
+    "load_synchformer",
     "motion_level",
     "synchformer_encoder",
 ]
@@ -41,11 +44,13 @@ _HOMES = {
     "FeatureCache": "cache",
     "MotionEncoder": "small.motion",
     "PictureEncoder": "small.pictures",
+    "Synchformer": "synchformer_av",
     "SynchformerEncoder": "synchformer",
     "TextEncoder": "base",
     "VideoEncoder": "base",
     "WordsEncoder": "small.words",
     "clip_encoders": "clip",
+    "load_synchformer": "synchformer_av",
     "motion_level": "small.motion",
     "synchformer_encoder": "synchformer",
 }

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from soundvcm.config import nearest
 from soundvcm.errors import InputError, OptionError
-from soundvcm.evaluation import metrics
+from soundvcm.evaluation import desync, metrics
 from soundvcm.evaluation.onsets import curve_correlation, match_onsets
 
 Features = Mapping[str, Tensor]
@@ -122,7 +122,13 @@ def _cosine(truth: Features, made: Features) -> float:
 
 
 def _desync(truth: Features, made: Features) -> float:
-    return metrics.desync(made["first14"][None], made["last14"][None])
+    """From logits made elsewhere, or from tokens of the true (else the made) pictures and the sound."""
+    if "first14" in made:
+        first, last = made["first14"], made["last14"]
+    else:
+        visual = truth["visual"] if len(truth["visual"]) else made["visual"]
+        first, last = desync.offsets(visual, made["audio"])
+    return metrics.desync(first[None], last[None])
 
 
 def _onsets(part: str) -> Each:
@@ -141,6 +147,30 @@ def _energy(truth: Features, made: Features) -> float:
     if not isfinite(found) and float(truth["energy"].std(correction=0)) > 1e-6:
         return 0.0
     return found
+
+
+def _moved(truth: Features, made: Features) -> Tensor:
+    """[g] movement of the made file's own pictures, else of the true file's."""
+    return made["movement"] if len(made["movement"]) else truth["movement"]
+
+
+def _motion(truth: Features, made: Features) -> float:
+    return curve_correlation(made["energy"].numpy(), _moved(truth, made).numpy())
+
+
+def _motion_elsewhere(truth: Sequence[Features], made: Sequence[Features]) -> Found:
+    """Every loudness against the movement of all other clips: what chance gives."""
+    curves = [_moved(a, b).numpy() for a, b in zip(truth, made, strict=True)]
+    found = [
+        curve_correlation(one["energy"].numpy(), curve)
+        for i, one in enumerate(made)
+        for j, curve in enumerate(curves)
+        if i != j
+    ]
+    kept = [value for value in found if isfinite(value)]
+    if not kept:
+        raise InputError("no two clips that move and sound: the floor needs at least two videos")
+    return Found(sum(kept) / len(kept), (len(curves), len(made)), 1, notes=(f"{len(kept)} pairs",))
 
 
 def _family(
@@ -175,6 +205,16 @@ DEFINITIONS: dict[str, Definition] = {
         Definition("onset_recall", "onsets", "0 .. 1", "higher", each=_onsets("recall"), default=True),
         Definition("onset_offset", "onsets", "ms", "near 0", each=_onsets("offset"), default=True),
         Definition("energy_correlation", "onsets", "-1 .. 1", "higher", each=_energy, default=True),
+        Definition("motion_correlation", "motion", "-1 .. 1", "higher", each=_motion),
+        Definition(
+            "motion_elsewhere",
+            "motion",
+            "-1 .. 1",
+            "near 0",
+            compare=_motion_elsewhere,
+            common_only=True,
+            resampled=False,
+        ),
         Definition("FD_VGG", "vggish", "squared distance", "lower", compare=_frechet("rows")),
         *_family("panns", "PANNs"),
         _paired_frechet("FD_PaSST", "passt"),

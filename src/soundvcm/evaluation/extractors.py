@@ -1,8 +1,8 @@
 """Extractors by name: wave at its own rate => named features, and what is missing for those not built in.
 
-`yamnet` is bundled, `onsets` needs no network; `vggish`, `panns` and `passt` need their public weights, which
-`soundvcm weights fetch` brings. The others of the field are known by name and refused in one line. Networks
-are read when first asked for. Knows waves, not files or scores.
+`yamnet` is bundled, `onsets` and `motion` need no network; the others need their public weights, which
+`soundvcm weights fetch` brings, or are known by name and refused in one line. Networks are read when first
+asked for. Knows waves and how to watch a file; no scores.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.evaluation import filters, onsets, panns, passt, preparing, vggish, yamnet
+from soundvcm.evaluation import desync, filters, motion, onsets, panns, passt, preparing, vggish, yamnet
 from soundvcm.weights import asset_path, digest, locate
 
 Extract = Callable[[Tensor], dict[str, Tensor]]
+Watch = Callable[[Path, float], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Extractor:
         identity: changes with weights or code, so that stored features of another one are never used.
         build: reads what is needed and returns the function wave [samples] => features.
         weights: name of the weights file that must be here; None if all is bundled.
+        watch: further features of the file itself, within so many seconds; None if the sound is enough.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Extractor:
     identity: Callable[[], str]
     build: Callable[[], Extract]
     weights: str | None = None
+    watch: Watch | None = None
 
 
 def _yamnet() -> Extract:
@@ -68,6 +73,20 @@ def _onsets() -> Extract:
 
     onset_rate = 16_000
     return extract
+
+
+def _loudness() -> Extract:
+    def extract(wave: Tensor) -> dict[str, Tensor]:
+        """`energy` [g], loudness 25 times a second."""
+        return {"energy": torch.from_numpy(onsets.energy(wave.double().numpy(), 16_000, motion.RATE))}
+
+    return extract
+
+
+def _movement(path: Path, seconds: float) -> dict[str, Tensor]:
+    """`movement` [g] of a video, 25 times a second; empty for a sound file."""
+    found = motion.movement(path, seconds) if motion.has_pictures(path) else np.zeros(0)
+    return {"movement": torch.from_numpy(found)}
 
 
 def _vggish() -> Extract:
@@ -102,14 +121,34 @@ def _passt() -> Extract:
     return extract
 
 
-def _fetched(name: str, module: ModuleType, rate: int, about: str, build: Callable[[], Extract]) -> Extractor:
+def _synchformer() -> Extract:
+    def extract(wave: Tensor) -> dict[str, Tensor]:
+        """`audio` [k, 6, 768], a row each 0.32 s."""
+        return {"audio": desync.listen(wave)}
+
+    return extract
+
+
+def _watched(path: Path, seconds: float) -> dict[str, Tensor]:
+    """`visual` [k, 8, 768] of a video; empty for a sound file."""
+    return {"visual": desync.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0, 8, 1)}
+
+
+def _fetched(
+    name: str,
+    module: ModuleType,
+    rate: int,
+    about: str,
+    build: Callable[[], Extract],
+    watch: Watch | None = None,
+) -> Extractor:
     """An extractor whose weights are not bundled; reports say that it was not run to published numbers."""
     file: str = module.WEIGHTS
 
     def identity() -> str:
         return f"{name}-{digest(locate(file))[:16]}-{_code(module, filters, preparing)}"
 
-    return Extractor(name, rate, f"{about}; {UNPROVEN}", identity, build, file)
+    return Extractor(name, rate, f"{about}; {UNPROVEN}", identity, build, file, watch)
 
 
 def _code(*modules: ModuleType) -> str:
@@ -137,9 +176,25 @@ EXTRACTORS: dict[str, Extractor] = {
             lambda: f"onsets-{_code(onsets, preparing)}",
             _onsets,
         ),
+        Extractor(
+            "motion",
+            16_000,
+            "loudness against the change of 64 x 64 grey pictures, both at 25 Hz (no network)",
+            lambda: f"motion-{_code(motion, onsets, preparing)}",
+            _loudness,
+            watch=_movement,
+        ),
         _fetched("vggish", vggish, 16_000, "VGGish (16 kHz, windows of 0.96 s, 128)", _vggish),
         _fetched("panns", panns, 16_000, "PANNs Cnn14 (16 kHz, 2048, 527 classes)", _panns),
         _fetched("passt", passt, 32_000, "PaSST (32 kHz, filled to 10 s, 768, 527 classes)", _passt),
+        _fetched(
+            "synchformer",
+            desync,
+            16_000,
+            "Synchformer 24-01-04T16-39-21 (sound 16 kHz, pictures 25 Hz)",
+            _synchformer,
+            _watched,
+        ),
     )
 }
 
@@ -147,7 +202,6 @@ EXTRACTORS: dict[str, Extractor] = {
 NOT_BUILT_IN: Mapping[str, str] = {
     "imagebind": "ImageBind huge (video and sound) and its weights, and the true videos",
     "clap": "CLAP and its weights, and the captions",
-    "synchformer": "Synchformer with its sound half (24-01-04T16-39-21), and the true videos",
 }
 
 

@@ -1,7 +1,7 @@
 """Mel filters as the networks that score sound were trained with, and the check of what they hear.
 
-Three conventions: triangles in HTK mels (VGGish), Slaney's scale with equal areas (PANNs, as librosa draws
-them), triangles in Kaldi's mels (PaSST). Knows numbers, no networks.
+Four conventions: triangles in HTK mels (VGGish), Slaney's scale with equal areas (PANNs, as librosa draws
+them), triangles in Kaldi's mels (PaSST), triangles in Hz (Synchformer). Knows numbers, no networks.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ def slaney_triangles(bands: int, fft: int, sample_rate: int, low: float, high: f
     ends = _slaney_mel(torch.tensor([low, high], dtype=torch.float64))
     edges = _slaney_hertz(torch.linspace(float(ends[0]), float(ends[1]), bands + 2, dtype=torch.float64))
     return _triangles(edges, hertz) * (2 / (edges[2:] - edges[:-2]))[:, None]
+
+
+def torchaudio_triangles(bands: int, fft: int, sample_rate: int) -> Tensor:
+    """Triangles of height 1, straight in Hz, between edges even in HTK mels from 0 to half the sample rate,
+    [bands, fft // 2 + 1], float64: what torchaudio's MelSpectrogram uses by default.
+    """
+    hertz = torch.linspace(0, sample_rate / 2, fft // 2 + 1, dtype=torch.float64)
+    top = float(_htk_mel(torch.tensor(sample_rate / 2, dtype=torch.float64)))
+    edges = 700 * (torch.linspace(0, top, bands + 2, dtype=torch.float64) / 1127).expm1()
+    return _triangles(edges, hertz)
 
 
 def _triangles(edges: Tensor, at: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from soundvcm import media
 from soundvcm.errors import InputError, MediaError, OptionError
+from soundvcm.evaluation.motion import VIDEO_SUFFIXES
 
 Short = Literal["pad", "refuse"]
 SLACK_SECONDS = 0.001  # a file shorter by less is not called short: rates do not always divide
@@ -82,7 +83,7 @@ def sounds_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder: give a folder of sounds or videos")
     found: dict[str, Path] = {}
-    suffixes = {*media.SOUND_SUFFIXES, *media.VIDEO_SUFFIXES}
+    suffixes = {*media.SOUND_SUFFIXES, *VIDEO_SUFFIXES}
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
         if path.suffix.lower() not in suffixes or any(part.startswith(".") for part in inner.parts):

@@ -203,6 +203,8 @@ class _Listener:
         prepared = prepare(path, self.extractor.rate, self.length)
         self._extract = self._extract or self.extractor.build()
         features = self._extract(prepared.wave)
+        if self.extractor.watch is not None:
+            features |= self.extractor.watch(path, self.length.seconds)
         if self.cache and place:
             self.cache.put(place, features, prepared.seconds)
         return features, prepared.seconds
