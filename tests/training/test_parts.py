@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training.parts import WIDTHS, Small, make_clip, make_store
+from training.parts import WIDTHS, Small, encode_words, make_clip, make_store
 
 from soundvcm.data.mixture import Batch, Mixture
 from soundvcm.data.store import FeatureStore
@@ -230,6 +230,32 @@ def test_fresh_run_takes_the_stores_statistics(
     assert TrainingConfig.from_yaml(tmp_path / "config.yaml") == run_of(config)
     assert [row for row in read_log(tmp_path, "validation") if "mse" in row], (
         "the split val is measured at the end"
+    )
+
+
+def test_no_text_of_a_fresh_network_is_the_encoding_of_the_empty_string(
+    store: FeatureStore,
+    config: TrainingConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reference A3; a learned one starts at zero, a warm start brings its own, an old store is named."""
+
+    def no_text(folder: str, given: TrainingConfig, **more: object) -> torch.Tensor:
+        result = train(run_of(given), [store], tmp_path / folder, device="cpu", **more)  # type: ignore[arg-type]
+        return read_checkpoint(result.checkpoint).weights["conditions.empty_text"]
+
+    expected = encode_words([""])[0].half().float()
+    assert float(expected.abs().sum()) > 0
+    assert torch.equal(no_text("fresh", config), expected)
+    own = VelocityNetwork(config.network).state_dict() | {"conditions.empty_text": torch.full((1, 5), 0.5)}
+    assert torch.equal(no_text("warm", config, warm_start=own), torch.full((1, 5), 0.5))
+    learned = no_text("learned", config.change({"network.learned_empty_text": True}))
+    assert float(learned.abs().max()) < 0.1 and not caplog.records
+    monkeypatch.setattr(FeatureStore, "empty_text", None)
+    assert (
+        float(no_text("old", config).abs().sum()) == 0 and "without the features of the empty" in caplog.text
     )
 
 

@@ -160,8 +160,8 @@ class StoreWriter:
         write_json(path.with_suffix(".json"), {"items": items, "rejected": [dict(row) for row in rejected]})
 
     def finish(self, encode_text: Callable[[list[str]], Tensor], *, batch: int = 64) -> dict[str, Any]:
-        """Encode every distinct caption once, measure the latents, write the manifest last; returns the
-        manifest.
+        """Encode every distinct caption and the empty text once, measure the latents, write the manifest
+        last; returns the manifest.
 
         Args:
             encode_text: strings => [b, l, r] features.
@@ -182,7 +182,11 @@ class StoreWriter:
             parts = [encode_text(texts[i : i + batch]).to(torch.float16) for i in range(0, len(texts), batch)]
             table = torch.cat(parts)
             check_shape("text features", table, "b l r", b=len(texts))
-            write_tensors(self.folder / "text.safetensors", {"text": table}, {"format": FORMAT})
+            # "No text" of a fresh network is the encoding of the empty string (reference A3).
+            empty = encode_text([""])[0].to(torch.float16)
+            write_tensors(
+                self.folder / "text.safetensors", {"text": table, "empty": empty}, {"format": FORMAT}
+            )
             widths |= {"text": int(table.shape[2]), "text_tokens": int(table.shape[1])}
         splits = sorted({item["split"] for _, _, item in clips})
         manifest = self.plan | {

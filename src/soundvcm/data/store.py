@@ -144,6 +144,15 @@ class FeatureStore:
         part: Tensor = self._open("text.safetensors").get_slice("text")[number : number + 1]
         return part[0].float()
 
+    @property
+    def empty_text(self) -> Tensor | None:
+        """Features of the empty text, float32 [l, r]; None without captions or of an older version."""
+        file = self._open("text.safetensors") if self.texts else None
+        if file is None or "empty" not in file.keys():  # noqa: SIM118 (a safetensors file, not a dict)
+            return None
+        nothing: Tensor = file.get_tensor("empty")
+        return nothing.float()
+
     def _open(self, name: str) -> Any:
         file = self._files.get(name)
         if file is None:

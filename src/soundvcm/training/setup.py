@@ -8,6 +8,7 @@ Knows the front doors of network, objectives and data; the steps themselves are 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,7 @@ def _prepare(
         network.latent_std.copy_(data.latent_std.view(1, 1, -1))
         if config.network.precondition:
             network.data_std.copy_(data.data_std.view(1, 1, -1))
+        _take_empty_text(network, stores)
     record = {
         "config": config.model_dump(mode="json"),
         "data": data.describe() | about,
@@ -162,6 +164,20 @@ def _prepare(
     if last is not None:
         same_run(last, record)
     return _Parts(state, data, build(_objective(config, together)), record)
+
+
+def _take_empty_text(network: VelocityNetwork, stores: Sequence[FeatureStore]) -> None:
+    """A fresh network with a fixed "no text" takes the encoding of the empty string (reference A3)."""
+    if network.config.learned_empty_text:
+        return
+    known = [store.empty_text for store in stores if store.empty_text is not None]
+    if known:
+        network.conditions.empty_text.copy_(known[0])
+    elif any(store.texts for store in stores):
+        logging.getLogger(__name__).warning(
+            "the stores were written without the features of the empty text: no text is all zeros; extract"
+            " them again to train as the paper does"
+        )
 
 
 def _objective(config: TrainingConfig, together: Team) -> ObjectiveConfig:
