@@ -1,4 +1,4 @@
-"""May this run go on with these settings? What can change between two starts, and what would change its numbers.
+"""May this run go on with these settings? What can change between two starts, and what would change numbers.
 
 Knows saved facts as plain JSON values.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 from soundvcm.errors import OptionError
 
-#: settings that may differ when a run goes on: they change when and what is written, where it ends, or how many
-#: processes do it (numbers stay the same if processes x accumulate does)
+#: settings that may differ when a run goes on: they change when and what is written, where it ends, or how
+#: many processes do it (numbers stay the same if processes x accumulate does)
 FREE = {
     "accumulate",
     "processes",

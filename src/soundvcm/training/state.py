@@ -142,7 +142,7 @@ class TrainingState:
         return {name: value.detach().cpu().clone() for name, value in whole(values, keep=keep).items()}
 
     def write_snapshots(self, run_dir: Path, dtype: torch.dtype, *, write: bool = True) -> None:
-        """Write the averages as they are, for `synthesise`; `write=False` only takes part in gathering them."""
+        """Write the averages as they are, for `synthesise`; `write=False` only helps to gather them."""
         if self.ema.updates:
             buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
             write_snapshots(run_dir, self.ema, dtype, buffers, write=write)

@@ -87,7 +87,7 @@ class View:
             yield network
 
     def weights(self, sigma_rel: float | None = None) -> dict[str, Tensor]:
-        """Averaged weights and buffers, whole, on the CPU: for a network of one's own; {} where not leading."""
+        """Averaged weights and buffers, whole, on the CPU: for another network; {} where not leading."""
         return self.state.averages(sigma_rel, keep=self.leads)
 
 
