@@ -32,7 +32,8 @@ td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .pair img { width: 100%; height: auto; display: block; image-rendering: auto; }
 figure { margin: 0; } audio { width: 100%; height: 2.2rem; margin-top: .3rem; }
 svg .bars rect { fill: var(--bar); } svg .mean { stroke: var(--mark); stroke-width: 2; }
-svg text { font-size: 11px; fill: currentColor; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; }
+svg text { font-size: 11px; fill: currentColor; } tr.more td { border-bottom: 0; }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 code { background: var(--soft); padding: .1rem .3rem; overflow-wrap: anywhere; } small { opacity: .8; }
 """
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
@@ -116,23 +117,25 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _table(scores: Iterable[Score]) -> str:
-    head = ("score", "value", "unit", "better", "95 %", "n", "dimension", "remarks")
+    """All columns fit a page of the usual width; remarks, which are sentences, have a line of their own."""
+    head = ("score", "value", "unit", "better", "95 %", "n")
     rows = ["<tr>" + "".join(f"<th>{one}</th>" for one in head) + "</tr>"]
     for score in scores:
         interval = "-" if score.interval is None else f"{score.interval[0]:.4g} .. {score.interval[1]:.4g}"
+        dimension = "" if score.dimension is None else f"<br><small>{score.dimension}-d</small>"
         cells = (
             f"<b>{escape(score.name)}</b>",
             escape(score.text),
             escape(score.unit),
             escape(score.better),
             interval + (f"<br><small>{score.resamples} draws</small>" if score.interval else ""),
-            counts(score),
-            "-" if score.dimension is None else str(score.dimension),
-            escape("; ".join(score.notes)),
+            counts(score).replace(" + ", "<br>") + dimension,
         )
-        rows.append(
-            "<tr>" + "".join(f'<td class="n">{c}</td>' for c in cells[:-1]) + f"<td>{cells[-1]}</td></tr>"
-        )
+        remarks = escape("; ".join(score.notes))
+        kind = ' class="more"' if remarks else ""
+        rows.append(f"<tr{kind}>" + "".join(f'<td class="n">{cell}</td>' for cell in cells) + "</tr>")
+        if remarks:
+            rows.append(f'<tr><td></td><td colspan="{len(head) - 1}"><small>{remarks}</small></td></tr>')
     return f'<div class="wide"><table>{"".join(rows)}</table></div>'
 
 
