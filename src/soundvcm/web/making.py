@@ -54,7 +54,7 @@ class Maker:
             for phase, value in outcome.timings.items():
                 job.timings[phase] = job.timings.get(phase, 0.0) + value
                 self.metrics.count("phase_seconds", value, phase=phase)
-            job.warnings += [line for line in outcome.warnings if line not in job.warnings]
+            job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
             take = Take(number, seed, outcome.outputs[0], video)
             job.takes.append(take)
             self.shelf.put(job)

@@ -13,6 +13,7 @@ const PHASES = {
 };
 // Shares of a take's time, roughly; phases that are done count whole.
 const ORDER = ["decode", "encode", "text", "network", "codec", "write", "mux"];
+const SHELF = "soundvcm-jobs"; // where this browser remembers which jobs were its own
 const CONTROL = { takes: "takes-wanted" }; // the id of a field's control, where it is not the field's name
 
 let clip = null, job = null, looking = null, limits = null, events = null;
@@ -151,15 +152,16 @@ async function submit(event) {
     for (const [name, value] of [...body]) if (value === "") body.delete(name);
     if (clip) body.append("clip", clip.id);
     job = await ask("/api/jobs", { method: "POST", body });
-    follow(job, at("prompt").value.trim(), clip ? Number(at("start").value) || 0 : 0);
+    const start = clip ? Number(at("start").value) || 0 : 0, wanted = Number(at("takes-wanted").value) || 1;
+    remember([...remembered(), { id: job.id, start, wanted }]);
+    follow(job, start, wanted);
   } catch (error) {
     busy(false, "");
     complain(error.message, error.field);
   }
 }
 
-function follow(mine, prompt, start) {
-  const wanted = Number(at("takes-wanted").value) || 1;
+function follow(mine, start, wanted) {
   let done = 0;
   events = new EventSource(`/api/jobs/${mine.id}/events`);
   const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
@@ -171,7 +173,7 @@ function follow(mine, prompt, start) {
   });
   on("take", (facts) => {
     done += 1;
-    takes.add(facts, mine.id, prompt, start, mine.clip);
+    takes.add(facts, mine.id, mine.prompt, start, mine.clip);
   });
   on("state", async ({ state, error }) => {
     if (state === "running") return;
@@ -185,6 +187,41 @@ function follow(mine, prompt, start) {
     busy(false, "");
     complain("The connection to the studio was lost: is it still running?", null);
   };
+}
+
+/** The jobs of this browser; a browser that keeps nothing has none. */
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(SHELF)) || [];
+  } catch {
+    return [];
+  }
+}
+
+function remember(jobs) {
+  try {
+    localStorage.setItem(SHELF, JSON.stringify(jobs.slice(-50)));
+  } catch { /* the page works without it */ }
+}
+
+/** After a reload or a restart: the takes that are still there come back, a running job is followed. */
+async function restore() {
+  const kept = [];
+  let running = null;
+  for (const one of remembered()) {
+    const found = await ask(`/api/jobs/${one.id}`).catch(() => null);
+    if (!found) continue;
+    const over = !["waiting", "running"].includes(found.state);
+    if (over && !found.takes.length) continue;
+    kept.push(one);
+    if (over) for (const facts of found.takes) takes.add(facts, found.id, found.prompt, one.start, found.clip);
+    else running = { found, ...one };
+  }
+  remember(kept);
+  if (!running || job) return;
+  busy(true, "running");
+  job = running.found;
+  follow(job, running.start, running.wanted);
 }
 
 async function remark(id) {
@@ -238,4 +275,4 @@ function redraw() {
 window.addEventListener("resize", redraw);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-begin().catch((error) => complain(error.message, null));
+begin().then(restore).catch((error) => complain(error.message, null));

@@ -28,6 +28,7 @@ export class Takes {
   constructor(list, template, picture, cursor, changed) {
     Object.assign(this, { list, template, picture, cursor, changed });
     this.takes = [];
+    this.count = 0; // of all takes so far: deleted ones keep their number
     this.playing = null;
     this.original = null;
   }
@@ -39,7 +40,7 @@ export class Takes {
     const audio = new Audio(facts.sound);
     audio.preload = "auto";
     const take = { box, audio, job, clip, start, kept: false, number: facts.take, duration: 0, raf: 0 };
-    find("h2").textContent = `Take ${this.takes.length + 1}: seed ${facts.seed}`;
+    find("h2").textContent = `Take ${(this.count += 1)}: seed ${facts.seed}`;
     find(".facts").textContent = prompt ? `“${prompt}”` : "by the picture alone";
     find(".wav").href = `${facts.sound}?download=true`;
     find(".wav").setAttribute("aria-label", `Download take with seed ${facts.seed} as WAV`);
@@ -69,10 +70,24 @@ export class Takes {
       take.duration = take.heard.seconds;
       drawWave(wave, take.heard.samples);
       drawMel(mel, take.heard.samples, take.heard.rate);
+      await this.film(take);
       take.redraw = () => this.draw(take, facts);
     } catch (error) {
       take.box.querySelector(".error").textContent = `This take cannot be drawn: ${error.message}`;
     }
+  }
+
+  /** The take's part of the film strip, above its waveform and as wide; nothing where the clip is gone. */
+  async film(take) {
+    const box = take.box.querySelector(".film"), strip = box.firstElementChild;
+    if (!take.clip || strip.src) return;
+    const answer = await fetch(`/api/clips/${take.clip}`);
+    const seconds = answer.ok ? (await answer.json()).seconds : null;
+    if (!seconds || !take.duration) return;
+    strip.style.width = `${(100 * seconds) / take.duration}%`;
+    strip.style.marginLeft = `${(-100 * take.start) / take.duration}%`;
+    strip.src = `/api/clips/${take.clip}/strip.png`;
+    box.hidden = false;
   }
 
   /** Draw again, after a change of size or colours. */
