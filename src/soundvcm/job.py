@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,20 @@ def run(
     """
     check_request(pipeline, request)
     outputs = plan_outputs(pipeline, request)
+    if request.video is None:
+        return _work(pipeline, request, outputs, progress, watched, check)
+    with media.as_file(request.video) as video:
+        return _work(pipeline, replace(request, video=video), outputs, progress, watched, check)
+
+
+def _work(
+    pipeline: Pipeline,
+    request: Request,
+    outputs: list[Path],
+    progress: Progress,
+    watched: Watched | None,
+    check: Callable[[], None],
+) -> Outcome:
     first = runtime.pick_seed(request.seed)
     outcome = Outcome()
     if watched is None:
@@ -179,6 +193,8 @@ def check_request(pipeline: Pipeline, request: Request) -> None:
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
     if request.video is None and request.duration is None:
         raise OptionError("without a video the length must be given: add --duration SECONDS")
+    if request.video is not None and media.is_pipe(request.video) and request.output is None:
+        raise OptionError(f"{media.pipe_name(request.video)}: say where to write: add --output FILE")
     if request.seed > runtime.MAX_SEED - request.takes:
         raise OptionError(f"seed {request.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
 
@@ -191,7 +207,7 @@ def plan_outputs(pipeline: Pipeline, request: Request) -> list[Path]:
     """
     suffix = ".wav" if request.audio_only or request.video is None else None
     return media.output_paths(
-        request.video,
+        None if request.video is None else media.pipe_name(request.video),
         request.output,
         prompt=request.prompt,
         seed=request.seed,

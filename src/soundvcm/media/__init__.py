@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundvcm.media.mux_plan import MuxSettings
     from soundvcm.media.muxing import MuxReport, MuxWriter, mux
     from soundvcm.media.names import folder_outputs, output_paths, prompt_stem
+    from soundvcm.media.pipes import as_file, is_pipe, pipe_name
     from soundvcm.media.probing import probe
     from soundvcm.media.shots import shot_cuts
     from soundvcm.media.sound import SoundReport, read_sound, read_tags, resample, save_sound, sound_blocks
@@ -35,14 +36,17 @@ __all__ = [
     "SoundReport",
     "VideoFacts",
     "apply_levels",
+    "as_file",
     "choose_container",
     "decibels",
     "fitting_output",
     "folder_outputs",
     "integrated_loudness",
     "is_leftover",
+    "is_pipe",
     "mux",
     "output_paths",
+    "pipe_name",
     "probe",
     "prompt_stem",
     "read_frames",
@@ -68,6 +72,7 @@ _HOMES = {
     "mux_plan": ("MuxSettings",),
     "muxing": ("MuxReport", "MuxWriter", "mux"),
     "names": ("folder_outputs", "output_paths", "prompt_stem"),
+    "pipes": ("as_file", "is_pipe", "pipe_name"),
     "probing": ("probe",),
     "facts": ("VideoFacts",),
     "shots": ("shot_cuts",),

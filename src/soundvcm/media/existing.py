@@ -89,7 +89,7 @@ class CopiedTrack:
     def attach(self, output: Any) -> None:
         """Add the track to an output."""
         self._copy = output.add_stream_from_template(self._stream)
-        self._copy.time_base = self._stream.time_base
+        self._copy.time_base = self._stream.time_base or Fraction(1, 1000)
         self._copy.metadata.update(self._stream.metadata)
 
     def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
