@@ -25,41 +25,6 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"")
 
 
-def test_the_table_of_case_35(tmp_path: Path) -> None:
-    touch(
-        tmp_path,
-        "--0PQM4-hqg_000000.mp4",
-        "a.b.c_000010.mp4",
-        "q.mp4",
-        "zh.mp4",
-        "none.mp4",
-        "norow.mp4",
-        "notes.md",
-    )
-    lines = [
-        "id\tcaption",
-        "--0PQM4-hqg_000000\train",
-        "a.b.c_000010\tplain",
-        'q\the said "boo", twice',
-        "zh\t雨打在铁皮屋顶上",
-        "none\t",
-        "q\tanother caption of the same sound",
-        "nofile\tgone",
-    ]
-    table = tmp_path / "table.tsv"
-    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n")
-    catalog = read_catalog(table)
-    rows = {row.id: row for row in catalog.rows}
-    assert list(rows) == ["--0PQM4-hqg_000000", "a.b.c_000010", "q", "zh", "none"]
-    assert all(row.file.stem == name for name, row in rows.items()), "paired by id"
-    assert rows["q"].captions == ('he said "boo", twice', "another caption of the same sound")
-    assert rows["zh"].captions == ("雨打在铁皮屋顶上",) and rows["none"].captions == ()
-    assert catalog.without_file == ("nofile",) and [file.name for file in catalog.without_row] == [
-        "norow.mp4"
-    ]
-    assert catalog.report() == "7 lines, 6 files: 5 clips paired, 1 without file, 1 files without row"
-
-
 def test_json_lines_and_windows(tmp_path: Path) -> None:
     touch(tmp_path / "m", "x.wav")
     rows = [

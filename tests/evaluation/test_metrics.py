@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import torch
 from golden_rules import exact_input
 from torch import Tensor
 
-from soundvcm.errors import InputError, ShapeError
+from soundvcm.errors import InputError
 from soundvcm.evaluation.metrics import (
     cosine,
     desync,
-    few_samples,
     frechet_distance,
     inception_score,
     kernel_distance,
@@ -57,50 +55,8 @@ def test_frechet_distance_equals_the_exact_value(case: dict[str, Any]) -> None:
     assert found == pytest.approx(case["reference"], rel=1e-6)
 
 
-def test_frechet_distance_by_hand() -> None:
-    found = frechet_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]]))
-    assert found == pytest.approx(6, abs=1e-12)
-
-
-def test_frechet_distance_on_random_sets_of_case_40() -> None:
-    rng = np.random.default_rng(0)
-    sizes = [(2, 128), (5, 128), (20, 128), (127, 128), (300, 128), (20, 512), (100, 768), (3000, 128)]
-    expected = [503.4333, 382.9768, 251.7416, 104.7718, 54.3283, 1262.1889, 1513.8726, 20.2560]
-    for size, value in zip(sizes, expected, strict=True):
-        a = torch.from_numpy(rng.normal(size=size).astype(np.float32))
-        b = torch.from_numpy((rng.normal(size=size) * 1.3 + 0.2).astype(np.float32))
-        assert frechet_distance(a, b) == pytest.approx(value, abs=1e-3)
-        assert (few_samples(a, b) is None) == (size[0] > size[1])
-
-
-@pytest.mark.parametrize(("count", "dim"), [(2, 128), (20, 128), (127, 128), (300, 128), (20, 512)])
-def test_a_set_is_at_no_distance_from_itself(count: int, dim: int) -> None:
-    rows = torch.randn(count, dim, generator=torch.Generator().manual_seed(count))
-    assert 0 <= frechet_distance(rows, rows) < 1e-6
-
-
-def test_frechet_distance_refuses_what_it_cannot_measure() -> None:
-    rows = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(InputError, match="at least 2 samples, truth has 1"):
-        frechet_distance(rows[:1], rows)
-    with pytest.raises(InputError, match="made: item 3 is not finite"):
-        frechet_distance(rows, rows.masked_fill(torch.arange(5)[:, None] == 3, math.nan))
-    with pytest.raises(ShapeError):
-        frechet_distance(rows, rows[:, :2])
-
-
 def test_kl_equals_the_reference() -> None:
     assert kl_divergence(*golden_logits()) == pytest.approx(NUMBERS["kl_float64"]["kl_softmax"], abs=1e-12)
-
-
-def test_kl_has_a_direction() -> None:
-    truth, made = torch.tensor([[math.log(3), 0.0]]).double(), torch.zeros(1, 2).double()
-    assert kl_divergence(truth, made) == pytest.approx(0.1308120, abs=1e-7)
-    assert kl_divergence(made, truth) == pytest.approx(0.1438410, abs=1e-7)
-    assert kl_divergence(truth, truth) == 0
-    assert kl_divergence(truth.repeat(2, 1), made.repeat(2, 1)) == pytest.approx(0.1308120, abs=1e-7)
-    with pytest.raises(InputError, match="at least one pair"):
-        kl_divergence(truth[:0], made[:0])
 
 
 @pytest.mark.parametrize(
@@ -115,19 +71,6 @@ def test_inception_score_equals_the_reference(key: str, splits: int, seed: int |
     found = inception_score(golden_logits()[1], splits, seed)
     assert found.mean == pytest.approx(NUMBERS[key]["inception_score_mean"], abs=1e-12)
     assert found.std == pytest.approx(NUMBERS[key]["inception_score_std"], abs=1e-12)
-
-
-def test_inception_score_toys() -> None:
-    sure = 50 * torch.eye(10)
-    assert inception_score(sure, 1).mean == pytest.approx(10, abs=1e-6)
-    assert inception_score(sure, 10).mean == pytest.approx(1, abs=1e-9)
-    assert inception_score(torch.zeros(20, 10)).mean == pytest.approx(1, abs=1e-12)
-    four = 50 * torch.eye(4).repeat_interleave(25, 0)
-    assert inception_score(four, 1).mean == pytest.approx(4, abs=1e-6)
-    ten = inception_score(four, 10)
-    assert (ten.mean, ten.std) == (pytest.approx(3.5722, abs=1e-4), pytest.approx(0.2979, abs=1e-4))
-    with pytest.raises(InputError, match="splits=5"):
-        inception_score(sure[:5])
 
 
 def test_kid_equals_the_reference() -> None:

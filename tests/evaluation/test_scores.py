@@ -15,7 +15,7 @@ from torch import Tensor
 from soundvcm.errors import InputError, NonFiniteError, OptionError
 from soundvcm.evaluation.bootstrap import mean_interval, set_interval
 from soundvcm.evaluation.definitions import DEFINITIONS, find
-from soundvcm.evaluation.scores import Score, compute
+from soundvcm.evaluation.scores import compute
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NUMBERS: dict[str, Any] = json.loads((GOLDEN / "metrics.json").read_text(encoding="utf-8"))
@@ -109,13 +109,6 @@ def test_inception_score_depends_on_the_order_of_extraction() -> None:
     truth, made = golden_tables("panns")
     other = compute(DEFINITIONS["IS_PANNs"], truth, dict(sorted(made.items())))
     assert other.value != pytest.approx(WHOLE["results"]["ISC-PANNS-mean"], rel=1e-6)
-
-
-def test_cosine_is_printed_both_ways() -> None:
-    """Case 43: 0.2913 in code is 29.13 in tables."""
-    score = Score("IB", "cosine", "higher", 0.29131)
-    assert score.text == "0.2913 (x 100: 29.13)"
-    assert Score("FD_VGG", "squared distance", "lower", None).text == "not computed"
 
 
 def test_names() -> None:

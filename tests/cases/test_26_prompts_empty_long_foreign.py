@@ -1,4 +1,4 @@
-"""Case 26 (its file names): empty, very long and non-English prompts."""
+"""Case 26: empty, very long and non-English prompts: what the encoder says, and safe file names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from standins import random_pipeline
 
+from soundvcm.encoders import WordsEncoder
+from soundvcm.encoders.small.words import ENGLISH_ONLY
 from soundvcm.media import output_paths, prompt_stem, save_sound
+from soundvcm.sound import Ask
 
 PROMPTS = [
     "", "   ", "waves " * 200, "海浪" * 45, 'a/b\\c:d*e?"<>|\n', "🎉🌊", "x" * 10_000, "con",
@@ -48,3 +53,24 @@ def test_words_alone_do_not_reuse_a_file_unless_the_seed_says_so(
     [seeded] = output_paths(None, prompt="rain", seed=3, suffix=".wav")
     seeded.touch()
     assert output_paths(None, prompt="rain", seed=3, suffix=".wav") == [seeded]
+
+
+def test_blank_is_no_text() -> None:
+    """Flagged absent, so that the network's own idea of "no words" is used: the same for both."""
+    pipeline = random_pipeline()
+    watched = pipeline.watch(None, seconds=1)
+    for prompt in ("", "   ", "\n\t"):
+        conditions = pipeline.conditions(watched, prompt)
+        assert not conditions.has_text.any() and pipeline.tags(Ask(prompt))["prompt"] == ""
+    assert pipeline.conditions(watched, "rain").has_text.all()
+
+
+def test_long_and_foreign_prompts_are_accepted_with_one_remark_each() -> None:
+    words = WordsEncoder()
+    for prompt in PROMPTS:
+        if prompt.strip():
+            assert torch.isfinite(words.encode([prompt])).all()
+    (cut,) = words.warnings("waves " * 77 + "volcano " * 10)
+    assert "longer than 77" in cut and "'volcano'" in cut
+    assert len(words.warnings("x " * 5_000)) == 1
+    assert ENGLISH_ONLY in words.warnings("海浪" * 45) and words.warnings("waves on a beach") == []
