@@ -138,6 +138,7 @@ def tiny_network() -> NetworkConfig:
         sync_to_input=True,
         sync_ratio=0.8,
         condition_scale=14.0,
+        sync_scale=7.0,
         precondition=True,
         learned_empty_text=True,
     )

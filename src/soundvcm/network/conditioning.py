@@ -163,7 +163,7 @@ class ConditionEncoder(nn.Module):
         """
         config = self.config
         semantic, sync, text = self._filled(conditions)
-        scale = config.condition_scale
+        scale, sync = config.condition_scale, config.sync_scale * sync
         semantic, text = self.semantic_in(scale * semantic), self.text_in(scale * text)
         pooled = self.semantic_pool(semantic.mean(dim=1)) + self.text_pool(text.mean(dim=1))
         tokens = -(-latents // config.patch)

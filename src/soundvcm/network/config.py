@@ -51,6 +51,7 @@ class NetworkConfig(Config):
         guidance_input: the guidance scale w the network is told: not at all, w itself, or log w.
         condition_scale: picture and text features are multiplied by this: unit vectors of 192 numbers, as
             `tiny` has, are far smaller than the projections are drawn for, and are learned very slowly.
+        sync_scale: motion features are multiplied by this, for the same reason.
         precondition: the output is a departure from the flow of Gaussian latents (network/precondition.py);
             the state then holds `data_std`, the standard deviation of each standardised channel.
         learned_empty_text: "no text" is learned; otherwise it is a fixed encoding kept with the weights.
@@ -89,6 +90,7 @@ class NetworkConfig(Config):
     sync_ratio: float | None = pydantic.Field(None, gt=0)
     guidance_input: Literal["none", "value", "log"] = "none"
     condition_scale: float = pydantic.Field(1.0, gt=0)
+    sync_scale: float = pydantic.Field(1.0, gt=0)
     precondition: bool = False
     learned_empty_text: bool = False
 
