@@ -56,6 +56,24 @@ def test_list_names_every_file_with_size_and_licence(capsys):
     assert {row["name"] for row in facts["files"]} == {row.name for row in parts()}
     bundled = [row for row in facts["files"] if row["bundled"]]
     assert bundled and "home" in facts["folder"]
+    assert "size unknown" not in text and "weights list NAME" in text
+
+
+def test_list_of_a_name_says_file_hash_origin_and_licence_in_words(capsys):
+    assert weights("list", ("vae_16k", "clip_bpe")) == 0
+    text = capsys.readouterr().out
+    row = table.part("vae_16k")
+    for words in ("v1-16.pth", f"SHA-256 {row.sha256}", "hkchengrex/MMAudio", "github", row.may, row.link):
+        assert words in text, words
+    assert "inside the package" in text and "mmaudio_medium_44k " not in text.split("folder:")[0]
+    assert weights("list", system=("mmaudio_small_16k",)) == 0
+    text = capsys.readouterr().out.split("folder:")[0]
+    assert [name in text for name in ("bigvgan_16k", "synchformer", "bigvgan_44k")] == [True, True, False]
+
+
+def test_a_missing_network_names_the_command_for_all_of_its_system(capsys):
+    assert run(["weights", "verify", "mmaudio_small_16k"]) == 2
+    assert "weights fetch --system mmaudio_small_16k)" in capsys.readouterr().out
 
 
 def test_fetch_offline_ends_with_code_2_and_one_line_after_the_licence(capsys):

@@ -37,7 +37,7 @@ def weights(
     the folder, SOUNDVCM_MIRROR or HF_ENDPOINT another server.
 
     Args:
-        action: list, fetch NAME..., import FOLDER, verify [NAME...], where [NAME...].
+        action: list [NAME...], fetch NAME..., import FOLDER, verify [NAME...], where [NAME...].
         names: names from the list (for import: folders).
         system: all files of a system, such as mmaudio_small_16k.
         move: import by moving instead of copying.
@@ -57,7 +57,7 @@ def weights(
         return _fetch(rows, json)
     if action == "where":
         return _where(rows if wanted else [], json)
-    return _verify(rows, json) if action == "verify" else _list(rows, json)
+    return _verify(rows, json) if action == "verify" else _list(rows, json, details=bool(wanted))
 
 
 def licenses(json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False) -> int:
@@ -87,7 +87,7 @@ def licenses(json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False) -> int
     return 0
 
 
-def _list(rows: list[files.Part], json: bool) -> int:
+def _list(rows: list[files.Part], json: bool, details: bool) -> int:
     found = [(row, files.check_presence(row)) for row in rows]
     if json:
         emit_json(
@@ -96,9 +96,31 @@ def _list(rows: list[files.Part], json: bool) -> int:
         return 0
     for row, state in found:
         mark = "  non-commercial" if row.non_commercial else ""
-        say(f"{state:<8} {row.name:<24} {row.size_text:<26} {row.licence}{mark}\n{'':9}{row.about}")
+        say(f"{state:<8} {row.name:<24} {_size(row):<26} {row.licence}{mark}\n{'':9}{row.about}")
+        if details:
+            for name, value in _details(row).items():
+                say(f"{'':9}{name:<8} {value}")
     say(f"\nfolder: {files.weights_folder()}\nsystems: {', '.join(files.systems())} (fetch --system NAME)")
+    if not details:
+        say("file, hash, origin and licence in words: weights list NAME")
     return 0
+
+
+def _size(row: files.Part) -> str:
+    """The published size; of what the package brings, the size it has."""
+    if row.bundled and files.check_presence(row) == "present":
+        return f"{files.place(row).stat().st_size:,} bytes"
+    return row.size_text
+
+
+def _details(row: files.Part) -> dict[str, str]:
+    sources = [f"{one.host} {one.repository}, {one.path} at {one.revision}" for one in row.sources]
+    return {
+        "file": row.file,
+        "hash": row.hash_text,
+        "origin": "inside the package" if row.bundled else "; else ".join(sources),
+        "licence": f"{row.licence}: {row.may}; {row.link}",
+    }
 
 
 def _facts(row: files.Part, state: str) -> dict[str, Any]:

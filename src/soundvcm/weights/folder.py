@@ -18,7 +18,7 @@ from typing import Literal
 
 from soundvcm.errors import WeightsError
 from soundvcm.weights.bundled import Part
-from soundvcm.weights.table import notice, part, parts
+from soundvcm.weights.table import notice, part, parts, systems
 
 _STAMPS = ".verified.json"
 _CHUNK = 1 << 22
@@ -120,6 +120,8 @@ def missing_text(row: Part) -> str:
         f"weights file {row.file} is not here ({row.size_text}, {row.hash_text}): "
         f"put it in {weights_folder()} or run: soundvcm weights fetch {row.name}"
     )
+    if row.name in systems():
+        line += f" (with all it needs: weights fetch --system {row.name})"
     limit = notice(row)
     return f"{line} [{limit}]" if limit else line
 
