@@ -22,6 +22,7 @@ from soundvcm.errors import SoundVCMError
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "generate": ("soundvcm.cli.generate", "generate", "make the sound of a clip, a folder or a prompt"),
     "serve": ("soundvcm.cli.serve", "serve", "open the studio: a page and an HTTP service"),
+    "timecode": ("soundvcm.cli.timecode", "timecode", "make WAV files begin at their clip's timecode"),
     "probe": ("soundvcm.cli.probe", "probe", "say what the pipeline sees in a file"),
     "models": ("soundvcm.cli.models", "models", "list the systems that can be loaded"),
     "extract": ("soundvcm.cli.extract", "extract", "make a feature store from clips and captions"),

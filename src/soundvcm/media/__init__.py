@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from soundvcm.media.broadcast import Timecode, clip_timecode, picture_rate, read_reference, stamp
     from soundvcm.media.containers import SOUND_SUFFIXES, VIDEO_SUFFIXES, choose_container, fitting_output
     from soundvcm.media.facts import VideoFacts
     from soundvcm.media.files import is_leftover, same_file, whole_file
     from soundvcm.media.footage import Footage, read_frames
-    from soundvcm.media.levels import LevelReport, Levels, apply_levels, decibels
+    from soundvcm.media.levels import LevelReport, Levels, apply_levels, decibels, quiet_message
     from soundvcm.media.loudness import integrated_loudness, true_peak
     from soundvcm.media.mux_plan import MuxSettings
     from soundvcm.media.muxing import MuxReport, MuxWriter, mux
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from soundvcm.media.probing import probe
     from soundvcm.media.shots import shot_cuts
     from soundvcm.media.sound import SoundReport, read_sound, read_tags, resample, save_sound, sound_blocks
+    from soundvcm.media.sound_writer import SoundWriter
     from soundvcm.media.window import window_plan, windows
 
 __all__ = [
@@ -34,10 +36,13 @@ __all__ = [
     "MuxSettings",
     "MuxWriter",
     "SoundReport",
+    "SoundWriter",
+    "Timecode",
     "VideoFacts",
     "apply_levels",
     "as_file",
     "choose_container",
+    "clip_timecode",
     "decibels",
     "fitting_output",
     "folder_outputs",
@@ -46,10 +51,13 @@ __all__ = [
     "is_pipe",
     "mux",
     "output_paths",
+    "picture_rate",
     "pipe_name",
     "probe",
     "prompt_stem",
+    "quiet_message",
     "read_frames",
+    "read_reference",
     "read_sound",
     "read_tags",
     "resample",
@@ -57,6 +65,7 @@ __all__ = [
     "save_sound",
     "shot_cuts",
     "sound_blocks",
+    "stamp",
     "true_peak",
     "whole_file",
     "window_plan",
@@ -64,10 +73,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "broadcast": ("Timecode", "clip_timecode", "picture_rate", "read_reference", "stamp"),
     "containers": ("SOUND_SUFFIXES", "VIDEO_SUFFIXES", "choose_container", "fitting_output"),
     "files": ("is_leftover", "same_file", "whole_file"),
     "footage": ("Footage", "read_frames"),
-    "levels": ("LevelReport", "Levels", "apply_levels", "decibels"),
+    "levels": ("LevelReport", "Levels", "apply_levels", "decibels", "quiet_message"),
     "loudness": ("integrated_loudness", "true_peak"),
     "mux_plan": ("MuxSettings",),
     "muxing": ("MuxReport", "MuxWriter", "mux"),
@@ -77,6 +87,7 @@ _HOMES = {
     "facts": ("VideoFacts",),
     "shots": ("shot_cuts",),
     "sound": ("SoundReport", "read_sound", "read_tags", "resample", "save_sound", "sound_blocks"),
+    "sound_writer": ("SoundWriter",),
     "window": ("window_plan", "windows"),
 }
 
