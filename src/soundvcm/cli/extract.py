@@ -42,6 +42,8 @@ def extract(
     keep_levels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     catalog_report: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     workers: int = 2,
+    ray: str | None = None,
+    ray_workers: int = 0,
     device: str = "auto",
 ) -> int:
     """Make a feature store for training from clips and their captions. Run it again to resume.
@@ -62,6 +64,8 @@ def extract(
         keep_levels: do not scale training clips to a peak of 0.95.
         catalog_report: only say what pairs and what does not; nothing is written.
         workers: processes that share the work.
+        ray: do it on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
+        ray_workers: processes on the cluster; 0 for as many as it has room for.
         device: auto, cpu, cuda or mps.
     """
     found = find_catalog(catalog, folder, kind, seconds, split)
@@ -69,6 +73,8 @@ def extract(
         return tell_catalog(found)
     if workers < 1:
         raise OptionError(f"at least one process does the work, not {workers}")
+    if ray_workers and ray is None:
+        raise OptionError("--ray-workers is for --ray: say which cluster, or give --workers")
     say(found.report())
     from soundvcm import runtime
     from soundvcm.data.extract import Extraction, finish, write_shards
@@ -76,8 +82,16 @@ def extract(
     plan = Extraction(found.rows, sound_only, fill, keep_levels)
     parts = parts_of(model, device)
     plan.save(output)
-    parts.writer(output)  # says once, before any process starts, that the folder does not fit
-    if workers == 1:
+    done = parts.writer(
+        output
+    ).finished()  # says once, before any process starts, that the folder does not fit
+    if ray is not None:
+        from soundvcm.cli.extract_cluster import spread_out
+
+        del parts
+        spread_out(output, plan, done, parts_of, model, device, ray, ray_workers)
+        parts = parts_of(model, device)
+    elif workers == 1:
         with runtime.threads(1):  # the same sums whatever the number of processes
             write_shards(output, plan, parts, report=_progress(0))
     else:

@@ -140,24 +140,33 @@ def write_shards(
     Raises:
         StoreError: if the folder was begun with other encoders.
     """
+    wanted = extraction.shards()[part::of]
+    done = parts.writer(folder).finished()
+    for index, (number, _) in enumerate(wanted):
+        if number not in done:
+            write_shard(folder, extraction, parts, number)
+        report(index + 1, len(wanted))
+
+
+def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int) -> None:
+    """Make one shard; whole or not there, so that another process can begin it anew.
+
+    Raises:
+        StoreError: if the folder was begun with other encoders.
+    """
     writer = parts.writer(folder)
     (folder / "remarks").mkdir(exist_ok=True)
-    wanted = extraction.shards()[part::of]
-    done = writer.finished()
-    for index, (number, rows) in enumerate(wanted):
-        if number not in done:
-            clips, rejected, remarks = [], [], []
-            for row in rows:
-                try:
-                    clip, lines = extract_clip(row, extraction, parts)
-                except (InputError, OSError) as error:
-                    rejected.append({"id": row.id, "reason": _reason(row, error)})
-                else:
-                    clips.append(clip)
-                    remarks += [{"id": row.id, "remark": line} for line in lines]
-            write_json(folder / "remarks" / f"{number:05d}.json", remarks)
-            writer.write(number, clips, rejected)
-        report(index + 1, len(wanted))
+    clips, rejected, remarks = [], [], []
+    for row in dict(extraction.shards())[number]:
+        try:
+            clip, lines = extract_clip(row, extraction, parts)
+        except (InputError, OSError) as error:
+            rejected.append({"id": row.id, "reason": _reason(row, error)})
+        else:
+            clips.append(clip)
+            remarks += [{"id": row.id, "remark": line} for line in lines]
+    write_json(folder / "remarks" / f"{number:05d}.json", remarks)
+    writer.write(number, clips, rejected)
 
 
 @torch.inference_mode()
