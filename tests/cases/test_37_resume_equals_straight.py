@@ -1,5 +1,6 @@
 """Case 37: stopping and resuming changes nothing, however it was stopped and with however many workers."""
 
+# ruff: noqa: F811  (fixtures)
 from __future__ import annotations
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from training.conftest import config, mixture, quick, store  # noqa: F401  (fixtures)
 from training.parts import make_clip, make_store, small_loop
 
 from soundvcm.data.mixture import Mixture
