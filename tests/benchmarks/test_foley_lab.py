@@ -1,0 +1,164 @@
+"""The foley lab end to end on a tiny store: every method trains, goes on, is sampled, scored and told."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from soundvcm.data.shards import Clip, StoreWriter
+from soundvcm.data.store import FeatureStore
+from soundvcm.network import VelocityNetwork
+from soundvcm.records import Conditions
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[ModuleType]:
+    folder = str(ROOT / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        spec = importlib.util.spec_from_file_location("foley_lab", f"{folder}/foley_lab.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["foley_lab"] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def methods(bench: ModuleType) -> ModuleType:
+    return sys.modules["foley_methods"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    """Six clips of 8 s with 4 latent channels."""
+    folder = tmp_path_factory.mktemp("store")
+    rates = {"latents": Fraction(125, 4), "semantic": Fraction(1), "sync": Fraction(25)}
+    writer = StoreWriter(folder, fingerprint={"codec": "test"}, rates=rates)
+    draw = torch.Generator().manual_seed(0)
+
+    def noise(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=draw)
+
+    clips = [
+        Clip(f"c{k}", "train", Fraction(8), (f"sound {k}",), noise(250, 4), torch.full((250, 4), 0.1),
+             noise(8, 6), noise(200, 5))
+        for k in range(6)
+    ]  # fmt: skip
+    writer.write(0, clips)
+    writer.finish(lambda texts: torch.stack([torch.full((1, 7), float(len(text))) for text in texts]))
+    return FeatureStore(folder)
+
+
+SMALL = [
+    "network.hidden=32", "network.heads=2", "network.joint_blocks=1", "network.fused_blocks=1",
+    "network.mlp_multiple=8", "loop.rows=2", "loop.log_steps=1", "data.crop_seconds=[4.0]",
+    "loop.schedule.warmup_steps=1", "loop.optimizer.rate=0.00001", "network.segment_tokens=0",
+    "network.text_tokens=1",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_every_method_trains_within_its_time_and_is_not_trained_twice(
+    methods: ModuleType, bench: ModuleType, store: FeatureStore, tmp_path: Path
+) -> None:
+    base = bench.base_config(store, SMALL)
+    assert base.network.latent_dim == 4 and base.loop.rows == 2
+    told: list[str] = []
+    for method in methods.MAIN:
+        given: dict[str, Any] = {"device": "cpu", "sigma_rel": 0.1, "say": told.append}
+        found = methods.train_method(method, base, store, tmp_path, 0.01, **given)
+        stages = ["teacher", "pairs", "reflow", "distill"] if method.staged else ["run"]
+        assert list(found) == stages
+        for stage, value in found.items():
+            assert value["seconds"] > 0 and value["steps"] >= 1, stage
+        assert methods.train_method(method, base, store, tmp_path, 0.01, **given) == found
+        for steps in (1, 2):
+            weights = methods.weights_of(method, tmp_path, steps, 0.1)
+            network = methods.build(base.change(method.changes), weights)
+            made = methods.sample(network, method.way, told_of(store), torch.randn(2, 125, 4), steps)
+            assert made.shape == (2, 125, 4) and bool(torch.isfinite(made).all())
+    pairs = FeatureStore(methods.folder_of(tmp_path, methods.MAIN[-1]) / "pairs")
+    assert pairs.items[0].seconds == 4 and pairs.items[0].lengths["noise"] == 125
+    assert pairs.items[0].lengths["sync"] == 100 and pairs.texts == [f"sound {k}" for k in range(6)]
+    assert not torch.equal(pairs.read(0, "noise"), pairs.read(1, "noise"))
+
+
+def told_of(store: FeatureStore) -> Conditions:
+    yes = torch.ones(2, dtype=torch.bool)
+    return Conditions(
+        torch.stack([store.read(k, "semantic", (0, 4)) for k in range(2)]),
+        torch.stack([store.read(k, "sync", (0, 100)) for k in range(2)]),
+        torch.stack([store.text(k) for k in range(2)]), yes, yes, yes,
+    )  # fmt: skip
+
+
+def test_passes_are_what_the_network_does(
+    methods: ModuleType, bench: ModuleType, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = VelocityNetwork(bench.base_config(store, SMALL).network).eval()
+    rows: list[int] = []
+    forward = VelocityNetwork.forward
+
+    def counted(self: VelocityNetwork, noisy: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
+        rows.append(len(noisy))
+        return forward(self, noisy, *others, **named)
+
+    monkeypatch.setattr(VelocityNetwork, "forward", counted)
+    for method in methods.MAIN:
+        for steps in (1, 4):
+            rows.clear()
+            methods.sample(network, method.way, told_of(store), torch.zeros(2, 125, 4), steps)
+            assert sum(rows) / 2 == method.passes(steps), method.name
+
+
+def test_table_two_changes_one_setting_at_a_time(
+    methods: ModuleType, bench: ModuleType, store: FeatureStore
+) -> None:
+    base = bench.base_config(store, SMALL)
+    rows = methods.ablations()
+    assert [row.name for row in rows[:4]] == ["w = 1", "w = 2", "w = 3", "w = 4"]
+    assert len(rows) == 19 and len({methods.folder_of(Path("x"), row) for row in rows}) == 19
+    for row in rows:
+        old, new = base.objective.model_dump(), base.change(row.changes).objective.model_dump()
+        assert [name for name in new if new[name] != old[name]] in ([next(iter(row.changes))[10:]], [])
+
+
+def test_report_as_table_and_plot(bench: ModuleType, tmp_path: Path) -> None:
+    tables = sys.modules["foley_tables"]
+    score = {"fd": 100.0, "kl": 1.5, "is": 2.0, "f1": 0.8, "offset_ms": float("nan"), "kind": 0.5, "ms": 12.0}
+    rows = [{"method": "ours", "steps": s, "passes": s} | score | {"fd": 300.0 / s} for s in (1, 4)]
+    report = {
+        "date": "2026-11-25T12:00", "machine": {"cores": "2"}, "command": "python x", "minutes": 1,
+        "scenes": 3, "seconds": 8.0, "told": "text", "seeds": {"noise": 1}, "sigma_rel": 0.1,
+        "bounds": {"through the codec": score}, "rows": rows,
+        "training": {
+            "ours": {"run": {"steps": 7, "seconds": 60.0, "rows": 56}},
+            "reflow": {"pairs": {"clips": 16, "steps": 8, "seconds": 12.0}},
+        },
+    }  # fmt: skip
+    text = tables.markdown(json.loads(json.dumps(report)))
+    assert "| ours | 1 | 1 | 300 | 1.500 | 2.000 | 0.800 | - | 0.500 | 12.0 |" in text
+    assert "| through the codec | - | - | 100 |" in text and "    python x" in text
+    assert "- ours: run 7 steps, 56 rows in 60 s" in text
+    assert "- reflow: pairs 16 of 8 x 2 passes in 12 s" in text
+    tables.plot(report, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_codec_is_refused_in_one_line(bench: ModuleType, store: FeatureStore) -> None:
+    with pytest.raises(SystemExit, match=r"foley_lab: .* holds latents 4 wide, the codec tiny_codec makes"):
+        bench.main(["--store", str(store.folder)])
