@@ -108,7 +108,7 @@ def _work(
         told = of_takes(progress, take, len(outputs))
         if streams(request, watched):
             timings: dict[str, float] = {}
-            sound, written, messages = write_film(
+            sound, written, messages, peak = write_film(
                 pipeline, request, watched, output, first + take, timings, told, check
             )
             seconds = 0.0
@@ -118,8 +118,10 @@ def _work(
             began = time.perf_counter()
             progress("write", 0.0)
             written, messages = write(request, sound, output)
+            peak = sound.peak
             progress("write", 1.0)
             seconds = time.perf_counter() - began
+        outcome.peak_dbfs = media.decibels(peak)
         _note(outcome, watched, sound, written, messages, seconds, take)
     outcome.calls = pipeline.calls(request.ask) * max(1, len(watched.parts)) * request.takes
     return outcome
@@ -136,8 +138,7 @@ def of_takes(progress: Progress, take: int, takes: int) -> Progress:
 
 def streams(request: Request, watched: Watched) -> bool:
     """Films go to disk piece by piece; a wanted loudness needs the whole sound first."""
-    picture = request.video is not None and not request.audio_only
-    return bool(watched.parts) and picture and request.loudness is None
+    return bool(watched.parts) and request.loudness is None
 
 
 def write_film(
@@ -149,35 +150,43 @@ def write_film(
     timings: dict[str, float],
     progress: Progress,
     check: Callable[[], None],
-) -> tuple[Sound, Path, list[str]]:
+) -> tuple[Sound, Path, list[str], float]:
     """Make and write a long film piece by piece, so that memory does not grow with its length.
 
     Returns:
-        Its first piece (for who listens to it), the file, and what the user should know.
+        Its first piece (for who listens to it), the file, what the user should know, and the largest sample.
     """
     factor = np.float32(10 ** (request.gain / 20))
     tags = {**pipeline.tags(request.ask), "seed": str(seed)}
-    writer = media.MuxWriter(
-        request.video,
-        output,
-        pipeline.sample_rate,
-        request.channels or 1,
-        start=request.start,
-        seconds=request.duration,
-        settings=media.MuxSettings(tags=tags, **request.muxing),
-    )
+    writer = film_writer(request, output, pipeline.sample_rate, tags)
     head: list[Wave] = []
+    peak = 0.0
     with writer:
         for piece in pipeline.pieces(watched, request.ask, seed=seed, timings=timings, progress=progress):
             check()
             head = head or [piece]
+            peak = max(peak, float(np.abs(piece).max()))
             writer.append(piece * factor)
         report = writer.finish()
     timings = {**watched.timings, **timings}
     warnings = watched.warnings + tuple(pipeline.text.warnings(request.prompt))
     rate, length = pipeline.sample_rate, watched.timeline.seconds
     sound = Sound(head[0], rate, seed, length, pipeline.tags(request.ask), timings, warnings)
-    return sound, report.path, list(report.messages)
+    quiet = media.quiet_message(peak)
+    return sound, report.path, [*([quiet] if quiet else []), *report.messages], peak
+
+
+def film_writer(
+    request: Request, output: Path, rate: int, tags: dict[str, str]
+) -> media.MuxWriter | media.SoundWriter:
+    """What takes the pieces of a film: a video with its pictures, or a sound file."""
+    channels = request.channels or 1
+    if request.video is None or request.audio_only:
+        never = request.video
+        return media.SoundWriter(output, rate, channels, to_rate=request.sample_rate, tags=tags, never=never)
+    settings = media.MuxSettings(tags=tags, **request.muxing)
+    span: dict[str, Any] = {"start": request.start, "seconds": request.duration}
+    return media.MuxWriter(request.video, output, rate, channels, settings=settings, **span)
 
 
 def check_request(pipeline: Pipeline, request: Request) -> None:
@@ -245,7 +254,6 @@ def _note(
     outcome.seeds.append(sound.seed)
     outcome.sounds.append(sound)
     outcome.seconds, outcome.length = float(watched.timeline.seconds), str(watched.timeline.seconds)
-    outcome.peak_dbfs = media.decibels(sound.peak)
     watching = ("decode", "encode")
     for name, value in sound.timings.items():
         if take == 0 or name not in watching:

@@ -99,11 +99,12 @@ def apply_levels(wave: Wave, sample_rate: int, levels: Levels) -> tuple[Wave, Le
     """
     check_finite(wave)
     report = LevelReport()
-    gain = 10 ** (levels.gain / 20)
+    gain, down = 10 ** (levels.gain / 20), 1.0
     peak = float(np.abs(wave).max(initial=0.0)) * gain
     if peak > 0:
         if levels.mode == "limit":
-            gain *= min(1.0, 10 ** ((levels.ceiling or 0.0) / 20) / peak)
+            down = min(1.0, 10 ** ((levels.ceiling or 0.0) / 20) / peak)
+            gain *= down
         elif levels.mode == "peak":
             target = -1.0 if levels.target is None else levels.target
             gain *= _capped(10 ** (target / 20) / peak, levels, report)
@@ -114,11 +115,12 @@ def apply_levels(wave: Wave, sample_rate: int, levels: Levels) -> tuple[Wave, Le
     after = float(np.abs(wave).max(initial=0.0))
     report.gain_db, report.peak_dbfs = decibels(gain), decibels(after)
     report.clipped = int(np.count_nonzero(np.abs(wave) > 1.0))
-    if levels.mode == "limit" and peak > 1.0 and gain < 1.0:
+    if down < 1.0:
         report.messages.append(
-            f"peak {decibels(peak):+.1f} dBFS: scaled down by {-decibels(gain):.1f} dB to fit"
+            f"peak {decibels(peak):+.1f} dBFS: scaled down by {-decibels(down):.1f} dB to fit"
         )
-    _say_quiet(after, report)
+    quiet = quiet_message(after, report.gain_db)
+    report.messages += [quiet] if quiet else []
     return wave, report
 
 
@@ -165,9 +167,16 @@ def _to_loudness(wave: Wave, sample_rate: int, gain: float, levels: Levels, repo
     return change
 
 
-def _say_quiet(peak: float, report: LevelReport) -> None:
+def quiet_message(peak: float, gain_db: float = 0.0) -> str | None:
+    """The line about a sound that is silent or nearly so; None for others.
+
+    Args:
+        peak: largest sample, after any gain.
+        gain_db: that gain.
+    """
     if peak == 0:
-        report.messages.append("output is silent (all samples are zero)")
-    elif decibels(peak) < NEARLY_SILENT or decibels(peak) - report.gain_db < NEARLY_SILENT:
-        before = decibels(peak) - report.gain_db
-        report.messages.append(f"output nearly silent (peak {before:.1f} dBFS before any gain)")
+        return "output is silent (all samples are zero)"
+    before = decibels(peak) - gain_db
+    if min(decibels(peak), before) < NEARLY_SILENT:
+        return f"output nearly silent (peak {before:.1f} dBFS before any gain)"
+    return None

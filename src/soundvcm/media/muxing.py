@@ -29,7 +29,8 @@ from soundvcm.media.loudness import Wave
 from soundvcm.media.mux_plan import MuxSettings, kept_tracks, look, plan_mux
 from soundvcm.media.opening import check_range
 from soundvcm.media.packets import Ahead
-from soundvcm.media.sound import as_wave, file_tags, set_channels
+from soundvcm.media.sound import as_wave, set_channels
+from soundvcm.media.sound_file import file_tags
 from soundvcm.media.source import is_rereadable, source_name, source_path
 from soundvcm.timeline import Seconds
 

@@ -11,23 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError, ShapeError
-from soundvcm.media.containers import SOUND_SUFFIXES
-from soundvcm.media.encode_sound import SoundEncoder, codec_rate, open_output
 from soundvcm.media.files import whole_file
-from soundvcm.media.levels import Levels, apply_levels, check_finite, clipping_message, to_integers
+from soundvcm.media.levels import Levels, apply_levels, check_finite, clipping_message
 from soundvcm.media.loudness import Wave
+from soundvcm.media.sound_file import Encoding, check_kind, file_rate, sound_file
 from soundvcm.media.source import open_media, reason, sound_streams, source_name
-
-Encoding = Literal["pcm16", "pcm24", "float"]
-_BY_SOUNDFILE = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
-_BY_FFMPEG = {".opus": ("opus", "libopus"), ".mp3": ("mp3", "libmp3lame"), ".m4a": ("ipod", "aac")}
-
-_WRITE_BLOCK = 1 << 16
 
 
 @dataclass
@@ -131,15 +124,11 @@ def save_sound(
         MediaError: if the file cannot be written. OptionError: for settings that do not fit the format.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SOUND_SUFFIXES:
-        raise OptionError(f"{path.name}: unknown kind of sound file: use one of {', '.join(SOUND_SUFFIXES)}")
-    if encoding == "float" and suffix != ".wav":
-        raise OptionError(f"{path.name}: float samples need a .wav file")
+    check_kind(path, encoding)
     messages: list[str] = []
     sound = as_wave(wave)
     source_channels = sound.shape[0]
-    rate = codec_rate(_BY_FFMPEG[suffix][1] if suffix in _BY_FFMPEG else suffix, to_rate or sample_rate)
+    rate = file_rate(path, to_rate or sample_rate)
     check_finite(sound)
     sound, report = apply_levels(resample(sound, sample_rate, rate), rate, levels or Levels())
     if report.clipped and encoding != "float":
@@ -149,61 +138,15 @@ def save_sound(
         messages.append(f"resampled from {sample_rate} to {rate} Hz")
     if source_channels == 1 and sound.shape[0] > 1:
         messages.append(f"{sound.shape[0]} identical channels from a mono sound")
-    with whole_file(path, never=never) as part:
-        if suffix in _BY_SOUNDFILE:
-            _write_soundfile(part, sound, rate, _BY_SOUNDFILE[suffix], encoding, tags)
-        else:
-            _write_ffmpeg(part, sound, rate, *_BY_FFMPEG[suffix], tags)
+    with (
+        whole_file(path, never=never) as part,
+        sound_file(part, rate, sound.shape[0], encoding, tags) as write,
+    ):
+        write(sound)
     return SoundReport(
         path, Fraction(sound.shape[1], rate), rate, sound.shape[0], sound.shape[1],
         report.gain_db, report.peak_dbfs, report.clipped, report.loudness, [*report.messages, *messages],
     )  # fmt: skip
-
-
-def _write_soundfile(
-    part: Path, sound: Wave, rate: int, kind: str, encoding: Encoding, tags: Mapping[str, Any] | None
-) -> None:
-    import soundfile
-
-    subtype = (
-        {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}[encoding] if kind != "OGG" else "VORBIS"
-    )
-    frames: Any = np.ascontiguousarray(sound.T)
-    if encoding != "float" and kind != "OGG":
-        bits = 16 if encoding == "pcm16" else 24
-        frames = to_integers(frames, bits)
-        frames = frames.astype(np.int16) if bits == 16 else frames << 8
-    try:
-        with soundfile.SoundFile(part, "w", rate, sound.shape[0], subtype, format=kind) as file:
-            for name, value in file_tags(tags).items():
-                setattr(file, "software" if name == "encoder" else name, value)
-            for at in range(0, len(frames), _WRITE_BLOCK):  # libvorbis overruns its stack on very long blocks
-                file.write(frames[at : at + _WRITE_BLOCK])
-    except soundfile.SoundFileError as error:
-        raise MediaError(f"{part.name}: cannot be written ({error})") from None
-
-
-def _write_ffmpeg(
-    part: Path, sound: Wave, rate: int, kind: str, codec: str, tags: Mapping[str, Any] | None
-) -> None:
-    with open_output(part, kind) as container:
-        container.metadata.update(file_tags(tags))
-        encoder = SoundEncoder(container, codec, rate, sound.shape[0])
-        for packet in [*encoder.encode(sound), *encoder.finish()]:
-            container.mux(packet)
-
-
-def file_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
-    """Tags as a file keeps them: the title (the prompt), the software, and everything as JSON in the
-    comment.
-    """
-    if not tags:
-        return {"encoder": "SoundVCM"}
-    text = json.dumps(dict(tags), ensure_ascii=False, default=str, sort_keys=True)
-    found = {"encoder": "SoundVCM", "comment": text}
-    if tags.get("prompt"):
-        found["title"] = str(tags["prompt"])[:100]
-    return found
 
 
 def read_tags(path: str | Path) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""A sound file from blocks, for films of any length: nothing is kept but the block in hand.
+
+The counterpart of `MuxWriter` without pictures. Knows samples and files; nothing of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from soundvcm.errors import MediaError
+from soundvcm.media.files import whole_file
+from soundvcm.media.levels import check_finite, decibels
+from soundvcm.media.limiter import Limiter
+from soundvcm.media.loudness import Wave
+from soundvcm.media.sound import SoundReport, as_wave, set_channels
+from soundvcm.media.sound_file import Encoding, check_kind, file_rate, sound_file
+
+
+class SoundWriter:
+    """Writes a sound file from blocks; a context manager: `append` ..., then `finish`.
+
+    Leaving without `finish`, or by an error, removes what was written and keeps the old file. Peaks are held
+    at full scale where they are, since what comes later is not known.
+
+    Args:
+        path: the file; its suffix (wav, flac, ogg, opus, mp3, m4a) chooses the format.
+        sample_rate: of the sound given.
+        channels: of the file; 2 from mono sound means two identical channels.
+        encoding: of wav ("pcm16", "pcm24", "float") and flac ("pcm16", "pcm24").
+        to_rate: sample rate of the file, if another.
+        tags: kept in the file.
+        never: an input file that must not be overwritten.
+
+    Raises:
+        OptionError: for settings that do not fit the format.
+        MediaError: if the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        sample_rate: int,
+        channels: int = 1,
+        *,
+        encoding: Encoding = "pcm16",
+        to_rate: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        never: Path | None = None,
+    ) -> None:
+        self.path, self.sample_rate, self.channels = Path(path), sample_rate, channels
+        check_kind(self.path, encoding)
+        self.rate = file_rate(self.path, to_rate or sample_rate)
+        self.encoding, self.tags, self.never = encoding, tags, never
+        self.report: SoundReport | None = None
+        self._given = self._written = 0
+        self._peak = 0.0
+        self._mono = False
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            part = stack.enter_context(whole_file(self.path, never=self.never))
+            opened = sound_file(part, self.rate, self.channels, self.encoding, self.tags)
+            self._write = stack.enter_context(opened)
+            self._limiter = Limiter(self.rate)
+            self._resampler: Any = None
+            if self.rate != self.sample_rate:
+                import soxr
+
+                self._resampler = soxr.ResampleStream(
+                    self.sample_rate, self.rate, self.channels, quality="VHQ"
+                )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self.report is None:
+            error = MediaError(f"{self.path.name}: the sound was not finished; nothing was written")
+            self._stack.__exit__(type(error), error, None)
+            raise error
+        if self.report is None:
+            self._stack.__exit__(kind, error, trace)
+
+    def append(self, wave: Any) -> None:
+        """Add sound [s] or [c, s], float, full scale +-1, at the sample rate given.
+
+        Raises:
+            NonFiniteError: for NaN or infinity.
+        """
+        block = as_wave(wave)
+        check_finite(block)
+        self._mono = self._mono or block.shape[0] < self.channels
+        self._given += block.shape[1]
+        self._put(set_channels(block, self.channels), last=False)
+
+    def _put(self, block: Wave, *, last: bool) -> None:
+        if self._resampler is not None:
+            block = self._resampler.resample_chunk(np.ascontiguousarray(block.T), last=last).T
+        total = max(1, round(Fraction(self._given * self.rate, self.sample_rate)))
+        block = block[:, : max(0, total - self._written)]
+        self._written += block.shape[1]
+        if last and self._written < total:
+            block = np.pad(block, ((0, 0), (0, total - self._written)))
+            self._written = total
+        if block.shape[1]:
+            self._peak = max(self._peak, float(np.abs(block).max()))
+            self._write(self._limiter.process(np.ascontiguousarray(block, dtype=np.float32)))
+
+    def finish(self) -> SoundReport:
+        """Write what is left; the file appears."""
+        self._put(np.zeros((self.channels, 0), dtype=np.float32), last=True)
+        held = self._limiter.finish()
+        if held is not None:
+            self._write(held)
+        messages = []
+        if self._limiter.lowest < 1:
+            messages.append(f"peaks held at full scale (by up to {-decibels(self._limiter.lowest):.1f} dB)")
+        if self.rate != self.sample_rate:
+            messages.append(f"resampled from {self.sample_rate} to {self.rate} Hz")
+        if self._mono:
+            messages.append(f"{self.channels} identical channels from a mono sound")
+        self._stack.__exit__(None, None, None)
+        self.report = SoundReport(
+            self.path, Fraction(self._written, self.rate), self.rate, self.channels, self._written,
+            0.0, decibels(min(self._peak, 1.0)), 0, messages=messages,
+        )  # fmt: skip
+        return self.report
