@@ -22,6 +22,7 @@ from soundvcm.codec.spectra import frames_of, mel_triangles
 from soundvcm.data.bank import Bank, load_bank
 from soundvcm.evaluation.foley import KindListener, hear_all, scene_scores, scene_set
 from soundvcm.evaluation.scene_features import scene_features
+from soundvcm.evaluation.yamnet import bundled_yamnet
 from soundvcm.pipeline import Pipeline
 from soundvcm.presets import load
 from soundvcm.records import Conditions
@@ -49,7 +50,10 @@ def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -
 
 @torch.inference_mode()
 def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
-    """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands."""
+    """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands.
+
+    Patches weighted by their energy (as in `hear_all`), and the plain mean over patches.
+    """
     truths: list[Tensor] = []
     copies: dict[str, list[Tensor]] = {"codec": [], "griffin_lim_80": [], "griffin_lim_128": []}
     for kind in sorted(bank.kinds):
@@ -61,11 +65,18 @@ def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
             copies["codec"].append(pipeline.codec.decode(pipeline.codec.encode(wave).mean)[0])
             for mels in (80, 128):
                 copies[f"griffin_lim_{mels}"].append(griffin_lim(wave, mels)[0])
-    truth = hear_all(truths).whole
-    return {
-        name: float(torch.cosine_similarity(truth, hear_all(waves).whole).mean())
-        for name, waves in copies.items()
-    }
+    truth, plain = hear_all(truths).whole, plain_means(truths)
+    scores = {}
+    for name, waves in copies.items():
+        scores[name] = float(torch.cosine_similarity(truth, hear_all(waves).whole).mean())
+        scores[f"{name}, plain"] = float(torch.cosine_similarity(plain, plain_means(waves)).mean())
+    return scores
+
+
+def plain_means(waves: list[Tensor]) -> Tensor:
+    """[k, 1024] YAMNet embeddings averaged over all patches, the silent ones too."""
+    listener = bundled_yamnet()
+    return torch.stack([listener.embeddings(wave).mean(dim=0) for wave in waves])
 
 
 def griffin_lim(wave: Tensor, mels: int, iterations: int = 32) -> Tensor:

@@ -29,6 +29,7 @@ from soundvcm.timeline import Seconds, Timeline, exact_seconds
 from soundvcm.watching import Video, Watcher, timed
 
 JUST_AS_ASKED = Ask()
+STATISTICS = ("latent_mean", "latent_std", "data_covariance")
 
 
 class Pipeline(Watcher):
@@ -276,7 +277,8 @@ class Pipeline(Watcher):
 
 def placed(network: VelocityNetwork, device: torch.device, dtype: torch.dtype) -> VelocityNetwork:
     """The network on a device and in a number format; the statistics of the latents stay float32."""
-    mean, std = network.latent_mean.float(), network.latent_std.float()
+    kept = {name: value.float() for name, value in network.named_buffers() if name in STATISTICS}
     network = network.to(device, dtype)
-    network.latent_mean, network.latent_std = mean.to(device), std.to(device)
+    for name, value in kept.items():
+        setattr(network, name, value.to(device))
     return network

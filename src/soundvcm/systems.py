@@ -140,6 +140,7 @@ def tiny_network() -> NetworkConfig:
         condition_scale=14.0,
         sync_scale=7.0,
         precondition=True,
+        covariance_lags=125,
         learned_empty_text=True,
     )
 

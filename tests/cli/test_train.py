@@ -18,7 +18,13 @@ from soundvcm.presets import saved_codec, saved_network
 BANK = Path(__file__).resolve().parents[2] / "bank"
 CODEC = ("codec.dim=8", "codec.width=16", "codec.fast_width=16", "codec.mels=32", "codec.encoder_blocks=1")
 CODEC += ("codec.decoder_blocks=[1,1,1]", "batch=2", "bf16=false", "steps=4", "save_every=2", "log_every=2")
-NETWORK = ("network.latent_dim=8", "network.hidden=32", "network.heads=2", "network.fused_blocks=1")
+NETWORK = (
+    "network.latent_dim=8",
+    "network.hidden=32",
+    "network.heads=2",
+    "network.fused_blocks=1",
+    "network.covariance_lags=60",
+)
 LOOP = ("loop.rows=2", "loop.snapshot_steps=2", "loop.log_steps=1", "loop.schedule.warmup_steps=1")
 CROPS = "data.crop_seconds=[2.0]"
 
@@ -69,7 +75,7 @@ def test_2_scenes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trains, exports the average in the asked format; data_std and guidance travel with it."""
+    """Trains, exports the average in the asked format; covariance and guidance travel with it."""
     target = runs / "network.safetensors"
     words = ("tiny", *NETWORK, *LOOP, CROPS, "loop.steps=3", "loop.validation_steps=2", "--runs", runs)
     code, out, err = run(capsys, *words, "--device", "cpu", "--export", target, "--dtype", "float16")
@@ -79,11 +85,12 @@ def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with safe_open(target, "pt") as file:
         assert json.loads(file.metadata()["guidance"]) == 2.0
     weights = load_file(target)
-    assert weights["data_std"].dtype == torch.float16
-    assert float(weights["data_std"].max()) == 1.0 and float(weights["data_std"].min()) < 0.5
+    assert weights["final.conv.weight"].dtype == torch.float16
+    variance = weights["data_covariance"][0, 0]
+    assert variance.dtype == torch.float32 and float(variance.max()) > 3 * float(variance.min()) > 0
     full = runs / "full.safetensors"
     assert run(capsys, *words, "--device", "cpu", "--export", full, "--sigma-rel", "0.05")[0] == 0
-    assert load_file(full)["data_std"].dtype == torch.float32
+    assert load_file(full)["final.conv.weight"].dtype == torch.float32
 
 
 @pytest.mark.slow

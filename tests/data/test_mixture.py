@@ -292,3 +292,28 @@ def test_emphasis_scales_channels_by_their_importance(tmp_path: Path) -> None:
     )
     with pytest.raises(StoreError, match="begun"):
         StoreWriter(tmp_path / "told", fingerprint=NAMES, rates=RATES)
+
+
+def test_autocovariance_is_of_the_standardised_latents(tmp_path: Path) -> None:
+    """A channel that never changes in a clip keeps its variance at every lag; white ones lose it at once."""
+    rng = torch.Generator().manual_seed(3)
+    clips = []
+    for k in range(40):
+        still = torch.randn(1, 1, generator=rng).expand(200, 1)
+        white, slow = torch.randn(200, 1, generator=rng), torch.randn(204, 1, generator=rng)
+        mean = torch.cat([still, white, slow.unfold(0, 5, 1).mean(-1)], dim=1)
+        clips.append(Clip(f"c{k}", "train", Fraction("6.4"), ("x",), mean, torch.full((200, 3), 0.5)))
+    writer = StoreWriter(tmp_path / "s", fingerprint=NAMES, rates=RATES, importance=[1.0, 0.25, 0.25])
+    writer.write(0, clips)
+    writer.finish(words)
+    mixture = Mixture([FeatureStore(tmp_path / "s")], MixtureConfig(emphasis=0.5), rows=4, seed=1)
+    found = mixture.autocovariance(8)
+    assert found.shape == (1, 9, 3)
+    assert torch.allclose(found[0, 0], torch.tensor([1.0, 0.25, 0.25]), rtol=0.02)
+    still, white, slow = found[0].T
+    assert torch.allclose(still[1:], still[1].expand(8), rtol=0.02) and 0.6 < float(still[1]) < 1.0
+    assert float(white[1:].abs().max()) < 0.02
+    part = slow / (0.2 / (0.2 + 0.25)) / 0.25  # the posterior's variance counts at lag 0 only
+    assert torch.allclose(part[1:5], torch.tensor([0.8, 0.6, 0.4, 0.2]), atol=0.06)
+    with pytest.raises(StoreError, match="covariance_lags"):
+        mixture.autocovariance(200)

@@ -5,19 +5,32 @@ from __future__ import annotations
 import pytest
 import torch
 from small_networks import loud, small_conditions, small_config
+from torch import Tensor
 
 from soundvcm.errors import ConfigError
 from soundvcm.network import VelocityNetwork
-from soundvcm.network.precondition import scales, slope, variance
+from soundvcm.network.precondition import follow, scales, slope, spectrum, spread
 from soundvcm.sampler import sample_mean, uniform_times
 
 STD = torch.tensor([1.0, 0.5, 0.1, 0.02], dtype=torch.float64).view(1, 1, 4)
+POWER = STD.square()
+LAGS = 6
 
 
-def fresh() -> VelocityNetwork:
-    network = VelocityNetwork(small_config(precondition=True)).double().eval()
-    network.data_std.copy_(STD)
+def covariance(lags: int = LAGS) -> Tensor:
+    """[1 k c]: a tenth stays for ever, the rest decays by .7 a latent; variances POWER."""
+    decay = 0.1 + 0.9 * 0.7 ** torch.arange(lags + 1, dtype=torch.float64)
+    return POWER * decay.view(1, -1, 1)
+
+
+def fresh(lags: int = LAGS) -> VelocityNetwork:
+    network = VelocityNetwork(small_config(precondition=True, covariance_lags=lags)).double().eval()
+    network.data_covariance.copy_(covariance(lags))
     return network
+
+
+def some_noise(n: int = 8, rows: int = 2) -> Tensor:
+    return torch.randn(rows, n, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
 def test_slope_is_the_integral_of_the_velocity() -> None:
@@ -26,56 +39,88 @@ def test_slope_is_the_integral_of_the_velocity() -> None:
     x, steps = torch.ones(1, 1, 4, dtype=torch.float64), 2000
     for k in range(steps):
         now = t - (t - s) * (k + 0.5) / steps
-        # dx/dt = E[noise - data | x_t] = (t - (1 - t) std^2) / g(t) x, a classic of Gaussian flows
-        rate = (now - (1 - now) * STD.square()) / variance(now, STD)
+        # dx/dt = E[noise - data | x_t] = (t - (1 - t) S) / g(t) x, the usual result for Gaussian flows
+        rate = (now - (1 - now) * POWER) / spread(now, POWER)
         x = x * torch.exp(-rate * (t - s) / steps)
-    assert torch.allclose(x, 1 - (t - s) * slope(t, s, STD), rtol=2e-6)
-    assert torch.allclose(x.square() * variance(t, STD), variance(s, STD), rtol=4e-6)
+    assert torch.allclose(x, 1 - (t - s) * slope(t, s, POWER), rtol=2e-6)
+    assert torch.allclose(x.square() * spread(t, POWER), spread(s, POWER), rtol=4e-6)
 
 
 def test_at_equal_times_it_is_the_velocity() -> None:
     t = torch.tensor([0.3], dtype=torch.float64)
-    right = (0.3 - 0.7 * STD.square()) / variance(t, STD)
-    assert torch.allclose(slope(t, t, STD), right, rtol=1e-12)
-    near = slope(t, t - 1e-7, STD)
-    assert torch.allclose(near, right, rtol=1e-5)
+    right = (0.3 - 0.7 * POWER) / spread(t, POWER)
+    assert torch.allclose(slope(t, t, POWER), right, rtol=1e-12)
+    assert torch.allclose(slope(t, t - 1e-7, POWER), right, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 40])
+def test_spectrum_has_the_variance_and_the_autocovariance(n: int) -> None:
+    """Its mean over all frequencies is the variance; its inverse transform is the autocovariance on a circle."""
+    power = spectrum(covariance(), n)
+    assert power.shape == (1, n // 2 + 1, 4) and bool((power > 0).all())
+    around = torch.fft.irfft(power.to(torch.complex128), n=n, dim=1)
+    assert torch.allclose(around[:, 0], POWER[:, 0], rtol=1e-12)
+    if n == 40:
+        assert torch.allclose(around[:, :LAGS], covariance()[:, :LAGS], atol=2e-3)
+        assert torch.allclose(around[:, 15], covariance()[:, LAGS], atol=2e-3)
+
+
+def test_without_lags_every_frequency_has_the_variance() -> None:
+    assert torch.allclose(spectrum(POWER, 9), POWER.expand(1, 5, 4), rtol=1e-9)
+    x = some_noise(9)
+    t, s = torch.tensor([0.8, 0.9]).double(), torch.tensor([0.1, 0.9]).double()
+    assert torch.allclose(follow(x, t, s, spectrum(POWER, 9)), slope(t, s, POWER) * x, atol=1e-12)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_a_fresh_network_makes_gaussian_latents_in_any_number_of_steps(steps: int) -> None:
-    network = fresh()
-    noise = torch.randn(2, 8, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    network = fresh(0)
+    noise = some_noise()
     with torch.no_grad():
-        field = network.given(small_conditions(network.config).to(torch.device("cpu")), 8)
-        made = sample_mean(field, noise, uniform_times(steps))
-    assert torch.allclose(made, noise * STD, atol=1e-12)
+        made = sample_mean(network.given(small_conditions(network.config), 8), noise, uniform_times(steps))
+    assert torch.allclose(made, noise * STD, atol=1e-9)
+
+
+def test_a_fresh_network_makes_latents_of_the_data_s_autocovariance() -> None:
+    network, n = fresh(), 64
+    noise = some_noise(n, rows=600)
+    with torch.no_grad():
+        field = network.given(small_conditions(network.config, batch=600), n)
+        made = sample_mean(field, noise, uniform_times(1))
+    for lag in (0, 1, 3):
+        found = (made * made.roll(lag, dims=1)).mean(dim=(0, 1))
+        assert torch.allclose(found, covariance()[0, lag], rtol=0.08), lag
 
 
 def test_both_sides_of_the_network_have_unit_variance() -> None:
     t = torch.linspace(0.01, 1, 20).double()
-    shrink, grow = scales(t, STD)
-    assert torch.allclose(shrink.square() * variance(t, STD), torch.ones(20, 1, 4, dtype=torch.float64))
-    # Var[noise - data | x_t] for jointly Gaussian noise and data
-    covariance = t.view(-1, 1, 1) - (1 - t.view(-1, 1, 1)) * STD.square()
-    rest = 1 + STD.square() - covariance.square() / variance(t, STD)
-    assert torch.allclose(grow.square(), rest, rtol=1e-9)
+    power = spectrum(covariance(), 8)
+    shrink, grow = scales(t, power, 8)
+    every = torch.fft.fft(torch.fft.irfft(power.to(torch.complex128), n=8, dim=1), dim=1).real
+    time = t.view(-1, 1, 1)
+    seen = time.square() + (1 - time).square() * every
+    assert torch.allclose(shrink.square() * seen.mean(dim=1, keepdim=True), torch.ones(20, 1, 4).double())
+    # Var[noise - data | x_t] of jointly Gaussian noise and data, at each frequency
+    rest = 1 + every - (time - (1 - time) * every).square() / seen
+    assert torch.allclose(grow.square(), rest.mean(dim=1, keepdim=True), rtol=1e-9)
 
 
 def test_the_network_adds_its_scaled_departure() -> None:
-    network = loud(small_config(precondition=True))
-    network.data_std.copy_(STD.float())
+    network = loud(small_config(precondition=True, covariance_lags=LAGS))
+    network.data_covariance.copy_(covariance())
     plain = VelocityNetwork(small_config()).eval()
-    plain.load_state_dict({k: v for k, v in network.state_dict().items() if k != "data_std"})
+    plain.load_state_dict({k: v for k, v in network.state_dict().items() if k != "data_covariance"})
     conditions = small_conditions(network.config)
     noisy = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(1))
     t, s = torch.tensor([0.8, 1.0]), torch.tensor([0.1, 1.0])
-    shrink, grow = scales(t, STD.float())
+    power = spectrum(covariance().float(), 8)
+    shrink, grow = scales(t, power, 8)
     with torch.no_grad():
-        right = grow * plain(noisy * shrink, t, s, conditions) + slope(t, s, STD.float()) * noisy
+        right = grow * plain(noisy * shrink, t, s, conditions) + follow(noisy, t, s, power)
         assert torch.allclose(network(noisy, t, s, conditions), right, atol=1e-5)
 
 
 def test_paper_networks_hold_no_such_state() -> None:
-    assert "data_std" not in VelocityNetwork(small_config()).state_dict()
+    assert "data_covariance" not in VelocityNetwork(small_config()).state_dict()
     with pytest.raises(ConfigError, match="precondition"):
         small_config(precondition=True, mirrored=True)

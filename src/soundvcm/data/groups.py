@@ -107,7 +107,7 @@ def pooled_statistics(sources: Sequence[Source]) -> tuple[Tensor, Tensor]:
 
 
 def channel_importance(stores: Sequence[FeatureStore]) -> Tensor:
-    """[c] standard deviation that each latent channel adds to the sound, largest 1; the stores share a codec."""
+    """[c] standard deviation that each latent channel adds to the sound, largest 1; stores share a codec."""
     known = [store.importance for store in stores if store.importance is not None]
     return known[0] if known else torch.ones(stores[0].widths["latents"])
 

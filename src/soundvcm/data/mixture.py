@@ -52,8 +52,8 @@ class MixtureConfig(Config):
             whole.
         split: which split of the stores.
         emphasis: each channel is scaled to a standard deviation of importance ** emphasis, not to 1, where
-            the store knows how much of the sound the channel carries. 0 is the paper's; with 0.5 a codec's many
-            small components do not outweigh its few large ones.
+            the store knows how much of the sound the channel carries. 0 is the paper's; with 0.5 a codec's
+            many small components do not outweigh its few large ones.
     """
 
     av_fraction: Share = 0.5
@@ -159,6 +159,31 @@ class Mixture:
             "latent_mean": self.latent_mean.tolist(),
             "latent_std": self.latent_std.tolist(),
         }
+
+    def autocovariance(self, lags: int, clips: int = 512) -> Tensor:
+        """[1, lags + 1, c] of the standardised latents, over up to `clips` clips of each store.
+
+        Entry k is the mean of z_i z_(i + k); the posterior's own variance counts at lag 0 only.
+
+        Raises:
+            StoreError: if no clip is longer than `lags` latents.
+        """
+        total, count = torch.zeros(lags + 1, len(self.latent_std), dtype=torch.float64), 0
+        for store in self.stores:
+            members = store.split(self.config.split)
+            for k in members[:: max(1, len(members) // clips)]:
+                z = standardise(store.read(k, "mean"), self.latent_mean, self.latent_std).double()
+                n = len(z)
+                if n <= lags:
+                    continue
+                seen = torch.fft.rfft(z, n=2 * n, dim=0).abs().square()
+                products = torch.fft.irfft(seen, n=2 * n, dim=0)[: lags + 1]
+                total += products / (n - torch.arange(lags + 1, dtype=torch.float64))[:, None]
+                total[0] += (store.read(k, "std") / self.latent_std).double().square().mean(dim=0)
+                count += 1
+        if not count:
+            raise StoreError(f"no clip is longer than {lags} latents: set network.covariance_lags lower")
+        return (total / count).float()[None]
 
     def order(self, step: int) -> list[tuple[FeatureStore, int]]:
         """Store and position of every row of the whole batch of a step, without reading any of them."""

@@ -53,7 +53,8 @@ class NetworkConfig(Config):
             `tiny` has, are far smaller than the projections are drawn for, and are learned very slowly.
         sync_scale: motion features are multiplied by this, for the same reason.
         precondition: the output is a departure from the flow of Gaussian latents (network/precondition.py);
-            the state then holds `data_std`, the standard deviation of each standardised channel.
+            the state then holds `data_covariance`, the autocovariance of each standardised channel.
+        covariance_lags: how many latents apart it is known for; 0: variances only.
         learned_empty_text: "no text" is learned; otherwise it is a fixed encoding kept with the weights.
     """
 
@@ -92,6 +93,7 @@ class NetworkConfig(Config):
     condition_scale: float = pydantic.Field(1.0, gt=0)
     sync_scale: float = pydantic.Field(1.0, gt=0)
     precondition: bool = False
+    covariance_lags: int = pydantic.Field(0, ge=0)
     learned_empty_text: bool = False
 
     @pydantic.model_validator(mode="after")

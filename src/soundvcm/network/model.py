@@ -19,7 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
-from soundvcm.network.precondition import scales, slope
+from soundvcm.network.precondition import follow, scales, spectrum
 from soundvcm.records import Conditions
 from soundvcm.shapes import check_shape
 
@@ -36,12 +36,12 @@ class VelocityNetwork(nn.Module):
         config: sizes and options; kept as `.config`.
 
     The state holds `latent_mean` and `latent_std` [1 1 c], which standardise the codec's latents, and for
-    preconditioned networks `data_std` [1 1 c], the standard deviation that the channels have after that.
+    preconditioned networks `data_covariance` [1 k c], the autocovariance that the channels have after that.
     """
 
     latent_mean: Tensor
     latent_std: Tensor
-    data_std: Tensor
+    data_covariance: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -50,7 +50,9 @@ class VelocityNetwork(nn.Module):
         self.register_buffer("latent_mean", torch.zeros(1, 1, config.latent_dim))
         self.register_buffer("latent_std", torch.ones(1, 1, config.latent_dim))
         if config.precondition:
-            self.register_buffer("data_std", torch.ones(1, 1, config.latent_dim))
+            covariance = torch.zeros(1, config.covariance_lags + 1, config.latent_dim)
+            covariance[:, 0] = 1.0
+            self.register_buffer("data_covariance", covariance)
         self.conditions = ConditionEncoder(config)
         self.latent_in = InputProjection(
             config.latent_dim * config.patch,
@@ -154,9 +156,9 @@ class VelocityNetwork(nn.Module):
         one = self._global(t, s, encoded, guidance)
         frame = one if encoded.sync is None else one + encoded.sync
         one, frame = F.silu(one), F.silu(frame)
-        std = self.data_std.to(noisy.dtype) if self.config.precondition else None
-        shrink, grow = (1.0, 1.0) if std is None else scales(t, std)
-        seen = noisy if std is None else noisy * shrink
+        power = self._power(noisy)
+        shrink, grow = (1.0, 1.0) if power is None else scales(t, power, n)
+        seen = noisy if power is None else noisy * shrink
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
         semantic, text = encoded.semantic, encoded.text
@@ -168,9 +170,16 @@ class VelocityNetwork(nn.Module):
             latent = block(latent, frame, encoded.by_latent)
         out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
         out = out.reshape(batch, -1, self.config.latent_dim)[:, :n].to(noisy.dtype)
-        if std is not None:
-            out = grow * out + slope(t, s, std) * noisy
+        if power is not None:
+            out = grow * out + follow(noisy, t, s, power)
         return -out if self.config.mirrored else out
+
+    def _power(self, noisy: Tensor) -> Tensor | None:
+        """Power spectrum of Gaussian latents of this length, in at least single precision; None without."""
+        if not self.config.precondition:
+            return None
+        dtype = torch.promote_types(noisy.dtype, torch.float32)
+        return spectrum(self.data_covariance.to(dtype), noisy.shape[1])
 
     def _global(self, t: Tensor, s: Tensor, encoded: Encoded, guidance: Tensor | None) -> Tensor:
         """[b 1 d]: times, pooled conditions and, where the network has that input, the guidance scale."""

@@ -1,10 +1,11 @@
-"""Gaussian preconditioning: what a network need not learn if each latent channel were Gaussian.
+"""Gaussian preconditioning: what a network need not learn if the latents were a Gaussian process in time.
 
-    u = scale(t) * network(x / size(t), ...) + slope(t, s) * x
+    u = scale(t) * network(x / size(t), ...) + slope(t, s) x
 
-With data N(0, std^2) in a channel and noise N(0, 1), x_t has variance g(t) = t^2 + (1 - t)^2 std^2 and the
-flow only rescales: x_s = x_t sqrt(g(s) / g(t)). So a silent network is that flow, exactly and at any step, and the
-copy of the noise in the velocity need not pass through its width. Knows times and channels only.
+Each channel of the data has a power spectrum S(f) over the clip (`spectrum`, from its autocovariance), the noise
+has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the flow only rescales each frequency:
+x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds of the right
+colour and smoothness, of no kind. Knows times, channels and frequencies only.
 """
 
 from __future__ import annotations
@@ -12,28 +13,66 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
-def variance(t: Tensor, std: Tensor) -> Tensor:
-    """g(t) of x_t, [b 1 c] for t [b] and the channels' standard deviation [1 1 c]."""
-    time = t.to(std.dtype).view(-1, 1, 1)
-    return time.square() + (1 - time).square() * std.square()
+FLOOR = 1e-3  # of a channel's variance; an autocovariance cut at its last lag is no exact spectrum
 
 
-def slope(t: Tensor, s: Tensor, std: Tensor) -> Tensor:
-    """[b 1 c]: the mean velocity of the Gaussian flow from t down to s, per unit of x_t.
+def spectrum(covariance: Tensor, n: int) -> Tensor:
+    """Power at the n // 2 + 1 frequencies of n latents, [1 f c]; its mean over all n is the variance.
 
-    (1 - sqrt(g(s) / g(t))) / (t - s), written without the quotient: at s = t it is the velocity itself.
+    Args:
+        covariance: [1 k c] autocovariance at lags 0 .. k - 1; beyond them it stays at the last one (what
+            does not change in a clip). A single lag means that latents do not know one another.
+        n: latents of the clip, taken as a circle.
     """
-    late, early = variance(t, std), variance(s, std)
-    time, end = (value.to(std.dtype).view(-1, 1, 1) for value in (t, s))
-    rise = (time + end) - (2 - time - end) * std.square()
+    lag = torch.arange(n, device=covariance.device)
+    lag = torch.minimum(lag, n - lag)
+    last = covariance.shape[1] - 1
+    around = covariance[0, lag.clamp(max=last)]
+    if not last:
+        around = torch.where(lag[:, None] > 0, 0.0, around)
+    power = torch.fft.fft(around, dim=0).real
+    variance = covariance[:, 0]
+    power = power.clamp_min(0.0) + FLOOR * variance
+    power = power * (variance / power.mean(dim=0))
+    return power[: n // 2 + 1].unsqueeze(0)
+
+
+def spread(t: Tensor, power: Tensor) -> Tensor:
+    """g of x_t, [b f c], for t [b] and the data's power [1 f c]."""
+    time = t.to(power.dtype).view(-1, 1, 1)
+    return time.square() + (1 - time).square() * power
+
+
+def slope(t: Tensor, s: Tensor, power: Tensor) -> Tensor:
+    """[b f c]: the mean velocity of the Gaussian flow from t down to s, per unit of x_t.
+
+    (1 - sqrt(g_s / g_t)) / (t - s), written without the quotient: at s = t it is the velocity itself.
+    """
+    late, early = spread(t, power), spread(s, power)
+    time, end = (value.to(power.dtype).view(-1, 1, 1) for value in (t, s))
+    rise = (time + end) - (2 - time - end) * power
     return rise / (late.sqrt() * (late.sqrt() + early.sqrt()))
 
 
-def scales(t: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+def follow(noisy: Tensor, t: Tensor, s: Tensor, power: Tensor) -> Tensor:
+    """[b n c] -> the Gaussian flow's mean velocity there."""
+    n = noisy.shape[1]
+    seen = torch.fft.rfft(noisy.to(power.dtype), dim=1)
+    velocity: Tensor = torch.fft.irfft(slope(t, s, power) * seen, n=n, dim=1)
+    return velocity.to(noisy.dtype)
+
+
+def scales(t: Tensor, power: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Factors of the network's input and of its output, [b 1 c] each: both sides have about unit variance.
 
-    The velocity's variance given x_t is std^2 / g(t).
+    The velocity's variance given x_t is S / g at each frequency; means are over all n of them.
     """
-    size = variance(t, std).clamp_min(torch.finfo(std.dtype).tiny).rsqrt()
-    return size, std * size
+    count = torch.full((power.shape[1],), 2.0, dtype=power.dtype, device=power.device)
+    count[0] = 1.0
+    if n % 2 == 0:
+        count[-1] = 1.0
+    share = (count / n).view(1, -1, 1)
+    seen = spread(t, power)
+    size = (share * seen).sum(dim=1, keepdim=True)
+    rest = (share * power / seen).sum(dim=1, keepdim=True)
+    return size.rsqrt(), rest.sqrt()

@@ -22,6 +22,7 @@ from soundvcm.training.checkpoint import first_non_finite, latest_checkpoint, re
 from soundvcm.training.ema import synthesise
 
 FORMAT = "soundvcm-weights-1"
+EXACT = ("latent_mean", "latent_std", "data_covariance")  # a few numbers, each of which scales a channel
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -65,7 +66,7 @@ def export(
         if set(values) != set(saved.weights):
             raise WeightsError(f"snapshots and checkpoints of {run_dir} are of different networks")
     tensors = {
-        name: value.to(DTYPES[dtype] if value.is_floating_point() else value.dtype)
+        name: value.to(DTYPES[dtype] if value.is_floating_point() and name not in EXACT else value.dtype)
         for name, value in values.items()
     }
     bad = first_non_finite(tensors)

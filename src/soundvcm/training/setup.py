@@ -152,7 +152,7 @@ def _prepare(
         network.latent_mean.copy_(data.latent_mean.view(1, 1, -1))
         network.latent_std.copy_(data.latent_std.view(1, 1, -1))
         if config.network.precondition:
-            network.data_std.copy_(data.data_std.view(1, 1, -1))
+            network.data_covariance.copy_(data.autocovariance(config.network.covariance_lags))
         _take_empty_text(network, stores)
     record = {
         "config": config.model_dump(mode="json"),
