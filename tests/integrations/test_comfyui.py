@@ -1,0 +1,182 @@
+"""The ComfyUI nodes in a host that loads and runs them as ComfyUI does; a stand-in makes the sound."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from standins import random_pipeline
+
+from soundvcm.errors import OptionError
+from soundvcm.systems import PRESETS
+
+FOLDER = Path(__file__).resolve().parents[2] / "integrations" / "comfyui"
+SCALARS = {"STRING": str, "INT": int, "FLOAT": float, "BOOLEAN": bool}
+LINKS = {"IMAGE", "AUDIO", "SOUNDVCM"}
+
+
+class Host:
+    """As much of ComfyUI as a node sees: it imports the folder, completes and checks inputs, runs a graph."""
+
+    def __init__(self, folder: Path) -> None:
+        spec = importlib.util.spec_from_file_location(
+            "comfy_soundvcm", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["comfy_soundvcm"] = module
+        spec.loader.exec_module(module)
+        self.classes: dict[str, Any] = module.NODE_CLASS_MAPPINGS
+        self.names: dict[str, str] = module.NODE_DISPLAY_NAME_MAPPINGS
+        self.kept: dict[str, tuple[Any, ...]] = {}
+
+    def inputs(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Values for a node: those given, defaults for the rest; a wrong one fails as in ComfyUI."""
+        wanted = self.classes[kind].INPUT_TYPES()
+        values: dict[str, Any] = {}
+        rows = {**wanted["required"], **wanted.get("optional", {})}
+        assert set(given) <= set(rows), f"{kind} has no input {set(given) - set(rows)}"
+        for name, (what, *more) in rows.items():
+            facts = more[0] if more else {}
+            if name in given and isinstance(given[name], list):
+                values[name] = self.kept[given[name][0]][given[name][1]]  # a link
+                continue
+            if isinstance(what, str) and what in LINKS:
+                assert name not in wanted["required"], f"{kind}: {name} is not connected"
+                continue
+            value = given.get(name, facts.get("default"))
+            if isinstance(what, list):
+                assert value in what, f"{kind}: {name}: {value} is not in the list"
+            else:
+                assert isinstance(value, SCALARS[what]), f"{kind}: {name}: {value!r} is no {what}"
+                assert facts.get("min", value) <= value <= facts.get("max", value), f"{kind}: {name}: {value}"
+            values[name] = value
+        return values
+
+    def run(self, graph: dict[str, dict[str, Any]]) -> None:
+        """Nodes in the order of the graph (which is a fitting one)."""
+        for label, node in graph.items():
+            kind = self.classes[node["class_type"]]
+            found = getattr(kind(), kind.FUNCTION)(**self.inputs(node["class_type"], node["inputs"]))
+            assert isinstance(found, tuple) and len(found) == len(kind.RETURN_TYPES)
+            self.kept[label] = found
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    asked: list[tuple[str, str]] = []
+
+    def load(name: str, device: str) -> Any:
+        asked.append((name, device))
+        return random_pipeline()
+
+    monkeypatch.setattr("soundvcm.presets.load", load)
+    found = Host(FOLDER)
+    found.asked = asked  # type: ignore[attr-defined]
+    yield found
+    for name in [name for name in sys.modules if name.startswith("comfy_soundvcm")]:
+        del sys.modules[name]
+
+
+def film(frames: int = 50, channels: int = 3) -> torch.Tensor:
+    """Rising grey, as ComfyUI passes pictures."""
+    return (torch.arange(frames) / frames)[:, None, None, None].repeat(1, 32, 48, channels)
+
+
+def graph(**inputs: Any) -> dict[str, dict[str, Any]]:
+    return {
+        "1": {"class_type": "LoadSoundVCM", "inputs": {"name": "tiny", "device": "cpu"}},
+        "2": {"class_type": "SoundVCM", "inputs": {"system": ["1", 0], "seed": 7, **inputs}},
+    }
+
+
+def test_every_node_is_what_the_host_expects(host: Host) -> None:
+    assert set(host.classes) == set(host.names)
+    for kind in host.classes.values():
+        assert callable(getattr(kind(), kind.FUNCTION)) and kind.CATEGORY
+        assert len(kind.RETURN_TYPES) == len(kind.RETURN_NAMES)
+        for rows in kind.INPUT_TYPES().values():
+            for what, *more in rows.values():
+                link = isinstance(what, str) and what in LINKS
+                assert link or isinstance(what, list) or what in SCALARS
+                assert link or "default" in more[0]
+    assert host.classes["LoadSoundVCM"].INPUT_TYPES()["required"]["name"][0] == list(PRESETS)
+
+
+def test_pictures_and_words_become_sound(host: Host) -> None:
+    host.kept["pictures"] = (film(),)
+    host.run(graph(prompt="rain", images=["pictures", 0], fps=25.0))
+    assert host.asked == [("tiny", "cpu")]  # type: ignore[attr-defined]
+    sound, seed = host.kept["2"]
+    assert seed == 7 and sound["sample_rate"] == 16_000
+    assert sound["waveform"].shape == (1, 1, 32_000) and sound["waveform"].dtype == torch.float32
+    # The same samples as the Python API makes from the same pictures.
+    frames = np.rint(film().numpy() * 255).astype(np.uint8)
+    mine = random_pipeline().generate(frames, fps=25, prompt="rain", seed=7)
+    assert np.array_equal(sound["waveform"][0].numpy(), mine.wave)
+
+
+def test_words_alone_transparency_and_length(host: Host) -> None:
+    host.run(graph(prompt="rain", seconds=1.5, steps=3))
+    assert host.kept["2"][0]["waveform"].shape[-1] == 24_000
+    host.kept["pictures"] = (film(30, channels=4),)
+    host.run(graph(images=["pictures", 0], fps=15.0, ignore_pictures=True))
+    assert host.kept["2"][0]["waveform"].shape[-1] == 32_000
+
+
+def test_what_cannot_be_done_is_a_sentence(host: Host) -> None:
+    for inputs in ({}, {"prompt": "rain"}, {"prompt": "rain", "seconds": 1.0, "cfg_strength": 4.5}):
+        with pytest.raises(OptionError):
+            host.run(graph(**inputs))
+    with pytest.raises(AssertionError, match="seed"):
+        host.run(graph(prompt="rain", seconds=1.0) | {"2": graph(seed=-1)["2"]})
+
+
+def test_a_file_goes_before_the_name(host: Host) -> None:
+    node = host.classes["LoadSoundVCM"]()
+    node.load("tiny", "auto", " mine.safetensors ")
+    assert host.asked == [("mine.safetensors", "auto")]  # type: ignore[attr-defined]
+
+
+class Interrupted(Exception):  # noqa: N818 - as ComfyUI's is called
+    pass
+
+
+def test_progress_and_interrupt(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI's bar fills, and its interrupt ends the work between two phases."""
+    seen: list[float] = []
+    state = SimpleNamespace(stop_at=99)
+
+    class ProgressBar:
+        def __init__(self, total: int) -> None:
+            self.total = total
+
+        def update_absolute(self, value: float, total: int) -> None:
+            assert 0 <= value <= total == self.total
+            seen.append(value / total)
+
+    def throw_exception_if_processing_interrupted() -> None:
+        if len(seen) >= state.stop_at:
+            raise Interrupted
+
+    comfy, utils, management = (ModuleType(f"comfy{part}") for part in ("", ".utils", ".model_management"))
+    utils.ProgressBar = ProgressBar  # type: ignore[attr-defined]
+    management.throw_exception_if_processing_interrupted = (  # type: ignore[attr-defined]
+        throw_exception_if_processing_interrupted
+    )
+    for module in (comfy, utils, management):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    host.run(graph(prompt="rain", seconds=1.0))
+    assert seen and seen == sorted(seen) and seen[-1] == 1.0
+    seen.clear()
+    state.stop_at = 2
+    with pytest.raises(Interrupted):
+        host.run(graph(prompt="rain", seconds=1.0))
+    assert len(seen) == 2
