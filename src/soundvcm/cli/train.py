@@ -54,7 +54,7 @@ def train(
         runs: folder in which runs and stores are kept.
         run: folder of this run; default RUNS/RECIPE.
         store: feature stores to train from; default RUNS/tiny-scenes.
-        codec: codec to encode sound with; default the trained one in RUNS, then the shipped one.
+        codec: codec to encode and decode sound with; default the trained one in RUNS, then the shipped one.
         warm_start: weights to begin a fresh run with; their file says the network's sizes.
         scenes: training scenes to draw.
         workers: processes that draw scenes.
@@ -72,6 +72,7 @@ def train(
     if recipe == "tiny-scenes":
         return draw_scenes(bank, folder, codec or runs / "tiny-codec" / "codec.safetensors", scenes, workers)
     given: dict[str, Any] = {
+        "codecs": [path for path in (codec, runs / "tiny-codec" / "codec.safetensors") if path is not None],
         "device": device,
         "warm_start": warm_start,
         "export": export,
@@ -143,10 +144,16 @@ def train_network(
         emit_json(estimate(config))
         return 0
     opened = [FeatureStore(path) for path in stores]
+    hooks = []
+    if config.loop.samples:
+        from soundvcm.cli.train_samples import sample_hook
+
+        hooks.append(sample_hook(config, opened, given["codecs"], given["device"]))
     result = training.train(
         config,
         opened,
         folder,
+        hooks=hooks,
         device=given["device"],
         warm_start=given["warm_start"],
         on_progress=show,

@@ -27,6 +27,8 @@ FREE = {
     "norm_steps",
     "validation_steps",
     "validation_batches",
+    "samples",
+    "sample_steps",
     "workers",
     "tensorboard",
     "bad_steps",

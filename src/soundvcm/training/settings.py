@@ -81,6 +81,8 @@ class LoopConfig(Config):
         norm_steps: steps between measurements of the gradients of the objective's two halves; 0: never.
         validation_steps: steps between calls of the validation hooks; 0: only at the end.
         validation_batches: batches of the split "val" per measurement.
+        samples: clips of the split "val" that are written as sound and spectrogram at each validation.
+        sample_steps: network calls for each of them.
         workers: threads that prepare coming batches; 0 prepares each when needed. Changes no number.
         tensorboard: also write TensorBoard files.
     """
@@ -106,6 +108,8 @@ class LoopConfig(Config):
     norm_steps: int = pydantic.Field(default=0, ge=0)
     validation_steps: int = pydantic.Field(default=5000, ge=0)
     validation_batches: Count = 8
+    samples: int = pydantic.Field(default=0, ge=0)
+    sample_steps: Count = 1
     workers: int = pydantic.Field(default=2, ge=0)
     tensorboard: bool = False
     optimizer: OptimizerConfig = pydantic.Field(default_factory=OptimizerConfig)

@@ -1,0 +1,87 @@
+"""The walk of docs/training.md: three clips become a store, and the shipped network learns from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+from training.parts import make_clip, make_store
+
+from soundvcm import media, weights
+from soundvcm.cli import main as cli
+from soundvcm.cli.scenes import codec_name
+from soundvcm.cli.train_samples import sample_hook
+from soundvcm.data.store import FeatureStore
+from soundvcm.errors import OptionError
+from soundvcm.presets import load, saved_network
+from soundvcm.training import TrainingConfig, read_log
+
+CLIPS = Path(__file__).resolve().parents[2] / "examples" / "clips"
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(map(str, words)))
+    out, err = capsys.readouterr()
+    return int(caught.value.code or 0), out, err
+
+
+@pytest.mark.slow
+def test_own_clips_from_the_shipped_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, target, sounding = tmp_path / "own", tmp_path / "mine.safetensors", tmp_path / "clips"
+    sounding.mkdir()
+    draw = np.random.default_rng(0)
+    for clip in CLIPS.glob("*.mp4"):  # they are silent: each gets bursts of noise
+        bursts = (np.arange(64_000) % 8_000 < 1_000) * draw.normal(0, 0.1, 64_000)
+        media.mux(clip, bursts.astype(np.float32)[None], 16_000, sounding / clip.name)
+    lines = ["id\tfile\tseconds\tcaptions\tsplit", "bounce\tbounce.mp4\t2\ta ball bounces\ttrain"]
+    lines += ["hammer\thammer.mp4\t2\thammer on wood\ttrain", "rain\train.mp4\t2\train\tval"]
+    (tmp_path / "table.tsv").write_text("\n".join(lines))
+    words = ("extract", "--catalog", tmp_path / "table.tsv", "--folder", sounding, "--output", own)
+    code, out, err = run(capsys, *words, "--workers", "1", "--device", "cpu")
+    assert code == 0 and "3 clips (train 2, val 1), 3 captions" in out, err
+    assert FeatureStore(own).fingerprint["codec"] == codec_name(None)
+
+    words = ("train", "finetune", "--store", own, "--run", tmp_path / "run", "--export", target)
+    words += ("--warm-start", weights.locate("tiny_network"), "--device", "cpu", "--runs", tmp_path / "none")
+    changes = ("loop.steps=20", "loop.rows=4", "data.crop_seconds=[2.0]", "loop.schedule.warmup_steps=5")
+    changes += ("loop.validation_steps=10", "loop.samples=1", "loop.log_steps=10", "loop.snapshot_steps=5")
+    code, out, err = run(capsys, *words, *changes)
+    assert code == 0 and "step 20/20" in out, err
+    validation = [row["mse"] for row in read_log(tmp_path / "run", "validation")]
+    assert len(validation) == 2 and all(value < 10 for value in validation)
+    samples = tmp_path / "run" / "samples"
+    assert {path.name for path in samples.iterdir()} == {"recorded", "step-00000010", "step-00000020"}
+    wave, rate = soundfile.read(samples / "step-00000020" / "0-rain.wav")
+    assert rate == 16_000 and len(wave) >= 32_000 and wave.std() > 0
+    assert (samples / "recorded" / "0-rain.png").read_bytes()[:4] == b"\x89PNG"
+
+    with safe_open(target, "pt") as file:
+        about = file.metadata()
+    assert about["licence"] == "MIT" and json.loads(about["data"])["clips"] == 2
+    before, after = saved_network("tiny_network")[0].state_dict(), saved_network(target)[0].state_dict()
+    assert torch.equal(before["latent_mean"], after["latent_mean"])  # standardised as the weights expect
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    sound = load(str(target), device="cpu").generate(CLIPS / "hammer.mp4", seed=1, seconds=2)
+    assert sound.wave.shape == (1, 32_000)
+
+
+def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: Path) -> None:
+    config = config.change({"loop.samples": 1})
+    clips = [make_clip(0), make_clip(1, split="val")]
+    shipped = make_store(tmp_path / "a", clips, codec=codec_name(None))
+    hook = sample_hook(config, [shipped], [tmp_path / "missing.safetensors"], "cpu")
+    assert hook.sample_rate == 16_000 and hook.decode(torch.zeros(1, 4, 40)).shape[0] == 1
+    other = make_store(tmp_path / "b", clips, codec="neural-0123")
+    with pytest.raises(OptionError, match=r"neural-0123.*--codec FILE"):
+        sample_hook(config, [other], [], "cpu")
+
+
+@pytest.fixture
+def config() -> TrainingConfig:
+    return TrainingConfig()
