@@ -33,6 +33,7 @@ def tiny() -> TrainingConfig:
             guidance=2.0,
             mix=0.25,
             warm_start=0.35,
+            time_mean=0.3,
             modality_dropout=0.1,
             power=0.0,
             lambda_start=1.0,
