@@ -1,0 +1,175 @@
+"""Many clients at one studio on the loopback: is a result ever lost or another's, does memory grow?
+
+    python benchmarks/load.py --clients 50 --jobs 2
+
+Starts `soundvcm serve` as a process of its own. Every client asks for a sound of its own length and seed,
+again and again, waits its turn (trying again when the queue is full) and checks what it gets: length, seed in the
+file, the same bytes each time. Prints one JSON object; exit code 1 if anything was lost or swapped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+SERVE = ("-m", "soundvcm.cli.main", "serve")
+RATE = 16_000
+PATIENCE = 0.2  # s between tries while the queue is full
+
+
+@dataclass
+class Found:
+    """What the clients saw."""
+
+    waits: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fault(self, kind: str, words: str) -> None:
+        """Something went wrong."""
+        with self.lock:
+            self.counts[kind] += 1
+            self.faults.append(f"{kind}: {words}")
+
+
+def client(address: str, number: int, jobs: int, end: float, found: Found) -> None:
+    """One client: asks for its own sound `jobs` times and checks every answer."""
+    seed, samples = 1000 + number, RATE + 160 * number  # 1 s and 10 ms more for each client
+    fields = {"prompt": f"client {number}", "duration": f"{samples / RATE:.2f}", "seed": str(seed)}
+    before: str | None = None
+    with httpx.Client(base_url=address, timeout=600, trust_env=False) as studio:
+        for _ in range(jobs):
+            began = time.perf_counter()
+            try:
+                content = one_job(studio, fields, end, found)
+            except (httpx.HTTPError, KeyError, ValueError) as error:
+                found.fault("lost", f"client {number}: {type(error).__name__}: {error}")
+                continue
+            if content is None:
+                found.fault("lost", f"client {number}: no time left")
+                continue
+            with wave.open(io.BytesIO(content)) as sound:
+                length = sound.getnframes()
+            digest = hashlib.sha256(content).hexdigest()
+            if length != samples or str(seed).encode() not in content or before not in (None, digest):
+                found.fault("swapped", f"client {number}: {length} samples where {samples} were asked")
+            before = digest
+            with found.lock:
+                found.counts["done"] += 1
+                found.waits.append(time.perf_counter() - began)
+
+
+def one_job(studio: httpx.Client, fields: dict[str, str], end: float, found: Found) -> bytes | None:
+    """Submit, follow the events to the end, fetch the sound, forget the job; None when time is up."""
+    while True:
+        if time.monotonic() > end:
+            return None
+        answer = studio.post("/api/jobs", data=fields)
+        if answer.status_code != 429:
+            break
+        with found.lock:
+            found.counts["told to wait"] += 1
+        time.sleep(PATIENCE)
+    job = answer.raise_for_status().json()
+    with studio.stream("GET", f"/api/jobs/{job['id']}/events") as events:
+        for _ in events.iter_lines():
+            pass
+    done = studio.get(f"/api/jobs/{job['id']}").raise_for_status().json()
+    if done["state"] != "done" or [take["seed"] for take in done["takes"]] != [int(fields["seed"])]:
+        raise ValueError(f"state {done['state']}: {done['error']}")
+    content = studio.get(done["takes"][0]["sound"]).raise_for_status().content
+    studio.delete(f"/api/jobs/{job['id']}").raise_for_status()
+    return content
+
+
+def resident_mib(pid: int) -> float | None:
+    """Memory of a process, where the system tells."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return None
+    (kib,) = re.findall(r"VmRSS:\s+(\d+) kB", status.read_text())
+    return int(kib) / 1024
+
+
+def crowd(address: str, clients: int, jobs: int, seconds: float) -> Found:
+    """All clients at once, for at most `seconds`."""
+    found, end = Found(), time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=client, args=(address, k, jobs, end, found), daemon=True)
+        for k in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(1.0, end + 60 - time.monotonic()))
+    found.counts["lost"] += sum(thread.is_alive() for thread in threads)
+    return found
+
+
+def measure(words: list[str], clients: int, jobs: int, seconds: float) -> dict[str, object]:
+    """Start a studio by the command `words`, load it twice, and say what came of it."""
+    with subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            address = re.search(r"http://[\w.:]+", line)
+            if address is None:
+                raise SystemExit(f"the studio did not start: {line}")
+            warm = crowd(address[0], clients, 1, seconds)  # every length has been seen once
+            settled = resident_mib(process.pid)
+            began = time.perf_counter()
+            found = crowd(address[0], clients, jobs, seconds)
+            took = time.perf_counter() - began
+            after = resident_mib(process.pid)
+            left = httpx.get(f"{address[0]}/metrics", trust_env=False).text
+        finally:
+            process.terminate()
+    waits = sorted(found.waits) or [0.0]
+    return {
+        "clients": clients,
+        "asked": clients * jobs,
+        "done": found.counts["done"],
+        "lost": found.counts["lost"] + warm.counts["lost"],
+        "swapped": found.counts["swapped"] + warm.counts["swapped"],
+        "told_to_wait": found.counts["told to wait"],
+        "seconds": round(took, 2),
+        "jobs_a_second": round(found.counts["done"] / took, 2),
+        "wait_median_s": round(statistics.median(waits), 3),
+        "wait_95_percent_s": round(waits[int(0.95 * (len(waits) - 1))], 3),
+        "memory_before_mib": settled and round(settled, 1),
+        "memory_after_mib": after and round(after, 1),
+        "bytes_left": float(re.findall(r"^soundvcm_stored_bytes (\S+)$", left, re.M)[0]),
+        "faults": (warm.faults + found.faults)[:10],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=2, help="of each client, after one to warm up")
+    parser.add_argument("--seconds", type=float, default=300, help="no new job after so long")
+    parser.add_argument("--model", default="tiny")
+    given = parser.parse_args()
+    words = [sys.executable, *SERVE, "--model", given.model]
+    report = measure(words, given.clients, given.jobs, given.seconds)
+    print(json.dumps(report, indent=1))
+    return int(bool(report["lost"] or report["swapped"]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
