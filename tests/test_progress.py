@@ -70,6 +70,7 @@ def test_a_film_tells_its_share_and_its_rest(tmp_path: Path, takes: int) -> None
     request = Request(video=clip, output=tmp_path / "out.mp4", seed=1, takes=takes)
     outcome = job.run(random_pipeline(longest=2), request, left)
     assert outcome.length == "10" and len(outcome.outputs) == takes
+    assert all(outcome.timings[name] > 0 for name in ("decode", "encode", "network", "codec", "write"))
     watch = [row for row in told if row[0] == "watch"]
     assert [row[1] for row in watch] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1.0])
     film = [row for row in told if row[0] == "film"]

@@ -21,6 +21,7 @@ from soundvcm.pipeline import Pipeline
 from soundvcm.progress import LONG_PHASES, Progress, silent_progress
 from soundvcm.request import Request
 from soundvcm.sound import Sound, Watched, Wave
+from soundvcm.watching import timed
 
 
 @dataclass
@@ -166,8 +167,10 @@ def write_film(
             check()
             head = head or [piece]
             peak = max(peak, float(np.abs(piece).max()))
-            writer.append(piece * factor)
-        report = writer.finish()
+            with timed(timings, "write", silent_progress):
+                writer.append(piece * factor)
+        with timed(timings, "write", silent_progress):
+            report = writer.finish()
     timings = {**watched.timings, **timings}
     warnings = watched.warnings + tuple(pipeline.text.warnings(request.prompt))
     rate, length = pipeline.sample_rate, watched.timeline.seconds
