@@ -23,11 +23,12 @@ def line_of(row: dict[str, Any]) -> str:
 def markdown(report: dict[str, Any]) -> str:
     """The table for docs/results.md, with what is needed to read and repeat it."""
     machine = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
+    seeds = ", ".join(f"{name} {value}" for name, value in report["seeds"].items())
     head = ["method", "steps", *COLUMNS.values()]
     lines = [
         f"{report['date']}, {machine}; {report['scenes']} test scenes of {report['seconds']:g} s (drawn, not"
         f" real video), told motion and {report['told']}; {report['minutes']:g} minutes of training each;"
-        f" seeds {report['seeds']}; averages sigma_rel {report['sigma_rel']:g}.",
+        f" seeds: {seeds}; averages sigma_rel {report['sigma_rel']:g}.",
         "", f"    {report['command']}", "",
         f"| {' | '.join(head)} |", f"|{'---|' * len(head)}",
     ]  # fmt: skip
