@@ -4,7 +4,7 @@ The measurements alternate, so that a busy machine slows all of them alike; the 
 Algorithm 1 computed for every row, as the paper writes it.
 
     python benchmarks/train_step.py --size tiny --batch 16 --repeats 7
-    python benchmarks/train_step.py --size small_16k --batch 4 --repeats 3
+    python benchmarks/train_step.py --size small_16k --batch 2 --clip_seconds 1 --repeats 1 --only ours
 """
 
 from __future__ import annotations
@@ -207,6 +207,7 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--clip_seconds", type=float, default=8.0)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="these objectives beside flow matching; all if left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args(arguments)
@@ -223,6 +224,11 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     steps = {name: step_of(build(config_of(values))) for name, values in OBJECTIVES.items()}
     steps["ours, Algorithm 1 literally"] = step_of(lambda *a, **k: literal_vcm(paper, *a, **k))
     steps["meanflow jvp, as published"] = step_of(lambda *a, **k: literal_meanflow(paper, *a, **k))
+    if given.only is not None:
+        unknown = sorted(set(given.only) - set(steps))
+        if unknown:
+            parser.error(f"no objective {unknown[0]!r}; there are: {', '.join(steps)}")
+        steps = {name: steps[name] for name in steps if name in ("flow matching", *given.only)}
     with threads(given.threads):
         found = measure(steps, network, given.repeats, device)
     base_seconds, base_memory = found["flow matching"]

@@ -31,6 +31,14 @@ def test_it_prints_ratios_to_flow_matching(bench, capsys) -> None:
     assert "| flow matching |" in text and "| 1.00 |" in text
 
 
+def test_some_objectives_only(bench, capsys) -> None:
+    words = ["--size", "tiny", "--batch", "2", "--repeats", "1", "--clip_seconds", "1", "--only"]
+    assert list(bench.main([*words, "split meanflow"])) == ["flow matching", "split meanflow"]
+    with pytest.raises(SystemExit):
+        bench.main([*words, "splitmeanflow"])
+    assert "no objective 'splitmeanflow'" in capsys.readouterr().err
+
+
 def test_batches_have_the_shapes_of_each_size(bench) -> None:
     config = bench.network_config("small_16k")
     data, conditions = bench.random_batch(config, "small_16k", 1, 8.0)

@@ -42,6 +42,8 @@ def train(
     sigma_rel: float = 0.1,
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    gpus: int = 4,
+    gpu_tflops: float = 989.0,
 ) -> int:
     """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. Run it again to resume.
 
@@ -63,6 +65,8 @@ def train(
         sigma_rel: width of the average that is exported.
         dtype: number format of the exported network.
         dry_run: print the configuration and what a step costs, train nothing.
+        gpus: how many the dry run predicts hours for.
+        gpu_tflops: dense bf16 peak of one of them (989: an H100).
     """
     if recipe not in (*PREPARATIONS, *NETWORKS):
         raise OptionError(f"no recipe {recipe!r}{nearest(recipe, (*PREPARATIONS, *NETWORKS))}")
@@ -78,6 +82,7 @@ def train(
         "export": export,
         "sigma_rel": sigma_rel,
         "dtype": dtype,
+        "gpus": (gpus, gpu_tflops),
     }
     return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
 
@@ -141,7 +146,12 @@ def train_network(
         from soundvcm.training.estimate import estimate
 
         say(config.to_yaml())
-        emit_json(estimate(config))
+        count, tflops = given["gpus"]
+        if count < 1 or tflops <= 0:
+            raise OptionError(
+                f"hours are predicted for one GPU or more of some speed, not {count} of {tflops:g}"
+            )
+        emit_json(estimate(config, gpus=count, peak=tflops * 1e12))
         return 0
     opened = [FeatureStore(path) for path in stores]
     hooks = []

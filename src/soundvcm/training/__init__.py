@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soundvcm.training.checkpoint import latest_checkpoint
     from soundvcm.training.ema import synthesise
     from soundvcm.training.logbook import read_log
+    from soundvcm.training.pairs import record_pairs
     from soundvcm.training.release import export
     from soundvcm.training.settings import LoopConfig, TrainingConfig
     from soundvcm.training.setup import load_weights, train
@@ -29,6 +30,7 @@ __all__ = [
     "latest_checkpoint",
     "load_weights",
     "read_log",
+    "record_pairs",
     "synthesise",
     "train",
 ]
@@ -43,6 +45,7 @@ _HOMES = {
     "latest_checkpoint": "checkpoint",
     "load_weights": "setup",
     "read_log": "logbook",
+    "record_pairs": "pairs",
     "synthesise": "ema",
     "train": "setup",
 }
