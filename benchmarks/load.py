@@ -3,8 +3,8 @@
     python benchmarks/load.py --clients 50 --jobs 2
 
 Starts `soundvcm serve` as a process of its own. Every client asks for a sound of its own length and seed,
-again and again, waits its turn (trying again when the queue is full) and checks what it gets: length, seed in the
-file, the same bytes each time. Prints one JSON object; exit code 1 if anything was lost or swapped.
+again and again, waits its turn (trying again when the queue is full) and checks what it gets: length, seed,
+the same bytes each time. Prints one JSON object; exit code 1 if anything was lost or swapped.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ def bench() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_waiting_overlaps(bench: ModuleType, tmp_path: Path) -> None:
     """Reading and network that each only wait: overlapped, six clips take little more than half the time."""
     pipeline = random_pipeline()

@@ -1,4 +1,4 @@
-"""Broadcast WAV: a sound file that knows at which timecode it begins, so that editing programs place it there.
+"""Broadcast WAV: a sound file that knows at which timecode it begins; editing programs place it there.
 
     WAV, timecode => WAV with a `bext` chunk (EBU Tech 3285)
 
