@@ -17,6 +17,7 @@ import torch
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore
 from soundvcm.network import VelocityNetwork
+from soundvcm.objectives import build
 from soundvcm.records import Conditions
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,23 @@ def test_every_method_trains_within_its_time_and_is_not_trained_twice(
     assert pairs.items[0].seconds == 4 and pairs.items[0].lengths["noise"] == 125
     assert pairs.items[0].lengths["sync"] == 100 and pairs.texts == [f"sound {k}" for k in range(6)]
     assert not torch.equal(pairs.read(0, "noise"), pairs.read(1, "noise"))
+
+
+def test_every_objective_goes_on_after_its_warm_start(
+    methods: ModuleType, bench: ModuleType, store: FeatureStore
+) -> None:
+    base = bench.base_config(store, SMALL)
+    for method in methods.MAIN:
+        config = base.change(method.changes)
+        network = VelocityNetwork(config.network)
+        terms = build(config.objective)(
+            network, network, torch.randn(2, 125, 4), told_of(store),
+            progress=0.9, generator=torch.Generator().manual_seed(1),
+        )  # fmt: skip
+        terms.loss.backward()
+        assert bool(torch.isfinite(terms.loss)), method.name
+        if method.name in ("ours", "MeanFlow"):
+            assert bool(terms.rows["consistency"].any())
 
 
 def told_of(store: FeatureStore) -> Conditions:

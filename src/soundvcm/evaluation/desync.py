@@ -70,7 +70,8 @@ def watch(video: Path, seconds: float) -> Tensor:
     """
     encoder = SynchformerEncoder(network().vfeat_extractor)
     frames = media.read_frames(video, {"sync": encoder.frame_spec}, seconds=seconds, beyond="shorten")
-    return encoder.encode(frames.frames["sync"]).unflatten(0, (-1, VISUAL_TOKENS))
+    tokens = encoder.encode(frames.frames["sync"])
+    return tokens.reshape(-1, VISUAL_TOKENS, tokens.shape[1])
 
 
 @torch.inference_mode()

@@ -33,8 +33,9 @@ def htk_triangles(bands: int, fft: int, sample_rate: int, low: float, high: floa
     is never used.
     """
     bins = _htk_mel(torch.linspace(0, sample_rate / 2, fft // 2 + 1, dtype=torch.float64))
-    edges = torch.linspace(*_htk_mel(torch.tensor([low, high], dtype=torch.float64)).tolist(), bands + 2)
-    found = _triangles(edges.double(), bins)
+    ends = _htk_mel(torch.tensor([low, high], dtype=torch.float64))
+    edges = torch.linspace(float(ends[0]), float(ends[1]), bands + 2, dtype=torch.float64)
+    found = _triangles(edges, bins)
     found[:, 0] = 0
     return found
 

@@ -65,7 +65,8 @@ def patches(wave: Tensor) -> Tensor:
     frames = signal.double().unfold(0, WINDOW, HOP)
     spectrum = torch.fft.rfft(frames * torch.hann_window(WINDOW, dtype=torch.float64), FFT).abs()
     mel = (spectrum @ htk_triangles(BANDS, FFT, SAMPLE_RATE, LOW_HZ, HIGH_HZ).T + LOG_OFFSET).log()
-    return mel.unfold(0, PATCH_FRAMES, PATCH_FRAMES).transpose(1, 2).float().contiguous()
+    found: Tensor = mel.unfold(0, PATCH_FRAMES, PATCH_FRAMES).transpose(1, 2).float().contiguous()
+    return found
 
 
 def load_vggish(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Vggish:
