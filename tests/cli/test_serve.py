@@ -41,6 +41,8 @@ def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: s
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
     words = [sys.executable, "-c", GUARDED, "--port", "0", "--token", "open-sesame"]
+    kept = ending == signal.SIGTERM
+    words += ["--folder", str(tmp_path / "kept")] if kept else []
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -59,7 +61,7 @@ def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: s
                 assert "state" in client.get(f"/api/jobs/{job['id']}/events").text
                 sound = client.get(f"/api/jobs/{job['id']}/takes/1/sound")
                 assert sound.status_code == 200 and sound.content[:4] == b"RIFF"
-            assert list(tmp_path.glob("soundvcm-studio-*"))
+            assert bool(list(tmp_path.glob("soundvcm-studio-*"))) is not kept
             process.send_signal(ending)
             assert process.wait(90) == 0
         finally:
@@ -67,6 +69,8 @@ def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: s
         errors = process.stderr.read()
     assert "CONNECTED" not in errors and "Traceback" not in errors, errors
     assert not list(tmp_path.glob("soundvcm-studio-*"))
+    # With --folder the take is left for the next start.
+    assert len(list(tmp_path.glob("kept/files/jobs/*/take1.wav"))) == int(kept)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
