@@ -6,6 +6,7 @@ nothing of the stages that make or use these records.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -155,7 +156,7 @@ class Conditions:
         return Conditions(*(move(getattr(self, name)) for name in self.__dataclass_fields__))
 
     @staticmethod
-    def cat(parts: list[Conditions]) -> Conditions:
+    def cat(parts: Sequence[Conditions]) -> Conditions:
         """Rows of several batches of equal lengths, one after the other."""
         if not parts:
             raise InputError("nothing to concatenate: give at least one batch of conditions")

@@ -1,4 +1,4 @@
-"""The preconditioned network starts as the exact flow of Gaussian latents; the rest is its departure from it."""
+"""The preconditioned network starts as the exact flow of a Gaussian process and learns its departure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_at_equal_times_it_is_the_velocity() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 40])
 def test_spectrum_has_the_variance_and_the_autocovariance(n: int) -> None:
-    """Its mean over all frequencies is the variance; its inverse transform is the autocovariance on a circle."""
+    """Its mean over all frequencies is the variance; its inverse transform the autocovariance on a circle."""
     power = spectrum(covariance(), n)
     assert power.shape == (1, n // 2 + 1, 4) and bool((power > 0).all())
     around = torch.fft.irfft(power.to(torch.complex128), n=n, dim=1)

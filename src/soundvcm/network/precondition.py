@@ -30,11 +30,11 @@ def spectrum(covariance: Tensor, n: int) -> Tensor:
     around = covariance[0, lag.clamp(max=last)]
     if not last:
         around = torch.where(lag[:, None] > 0, 0.0, around)
-    power = torch.fft.fft(around, dim=0).real
+    power: Tensor = torch.fft.fft(around, dim=0).real
     variance = covariance[:, 0]
     power = power.clamp_min(0.0) + FLOOR * variance
-    power = power * (variance / power.mean(dim=0))
-    return power[: n // 2 + 1].unsqueeze(0)
+    half: Tensor = (power * (variance / power.mean(dim=0)))[: n // 2 + 1]
+    return half.unsqueeze(0)
 
 
 def spread(t: Tensor, power: Tensor) -> Tensor:

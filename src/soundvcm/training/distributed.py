@@ -116,7 +116,7 @@ class Team:
 
 def local(value: Tensor) -> Tensor:
     """What this process holds of a tensor, sharing its memory; a tensor that is not shared out, as it is."""
-    part: Tensor = value.to_local() if hasattr(value, "to_local") else value  # type: ignore[operator]
+    part: Tensor = value.to_local() if hasattr(value, "to_local") else value
     return part
 
 
@@ -141,7 +141,8 @@ def part_of(value: Tensor, like: Tensor) -> Tensor:
         return value
     from torch.distributed.tensor import distribute_tensor
 
-    shared: Tensor = distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+    known: Any = like
+    shared: Tensor = distribute_tensor(value.to(like.device), known.device_mesh, known.placements)
     return shared
 
 
