@@ -13,8 +13,8 @@ INTRODUCTION = """# Weights and licences
 <!-- written by scripts/write_weights_page.py: change the tables in src/soundvcm/weights, then run it -->
 
 Our code is MIT. What it loads is not all free for every use: this page and `soundvcm licenses` say the
-same, and a test (`tests/cases/test_44_licences_of_parts.py`) fails when a file inside the package has no row or
-when this page is out of date.
+same, and a test (`tests/cases/test_44_licences_of_parts.py`) fails when a file inside the package has no row
+or when this page is out of date.
 
 **In short.** {sentence}
 

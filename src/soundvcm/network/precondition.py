@@ -2,9 +2,9 @@
 
     u = scale(t) * network(x / size(t), ...) + slope(t, s) x
 
-Each channel of the data has a power spectrum S(f) over the clip (`spectrum`, from its autocovariance), the noise
-has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the flow only rescales each frequency:
-x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds of the right
+Each channel of the data has a power spectrum S(f) over the clip (`spectrum`, from its autocovariance), the
+noise has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the flow only rescales each
+frequency: x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds of the right
 colour and smoothness, of no kind. Knows times, channels and frequencies only.
 """
 
@@ -38,7 +38,7 @@ def spectrum(covariance: Tensor, n: int) -> Tensor:
 
 
 def spread(t: Tensor, power: Tensor) -> Tensor:
-    """g of x_t, [b f c], for t [b] and the data's power [1 f c]."""
+    """Power g of x_t, [b f c], for t [b] and the data's power [1 f c]."""
     time = t.to(power.dtype).view(-1, 1, 1)
     return time.square() + (1 - time).square() * power
 
