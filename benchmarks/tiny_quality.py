@@ -41,6 +41,7 @@ def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -
         noise = runtime.seeded_noise(
             [1000 + first + k for k in range(rows.batch)], (count, pipeline.codec.dim)
         )
+        noise = noise * pipeline.sampling.temperature
         field = pipeline.network.given(rows, count)
         latents = sampler.sample_mean(field, noise, sampler.uniform_times(steps))
         waves.append(pipeline.codec.decode(pipeline.network.unstandardise(latents))[:, :samples])

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from standins import cache, random_network, random_pipeline, write_clip
 
 from soundvcm.errors import InputError, NonFiniteError, OptionError
@@ -93,6 +94,18 @@ def test_guidance_is_a_knob_where_the_network_hears_it(clip: Path) -> None:
     assert np.array_equal(two, pipeline.make(watched, Ask("rain"), seed=3).wave)
     five = pipeline.make(watched, Ask("rain", cfg_strength=5.0), seed=3)
     assert not np.array_equal(two, five.wave) and five.calls == 1
+
+
+def test_temperature_scales_the_starting_noise(clip: Path) -> None:
+    """At 0 every seed gives the same sound; at .5 seeds differ, and from the sound at 1 too."""
+    network = random_network()
+
+    def take(temperature: float, seed: int) -> NDArray[np.float32]:
+        pipeline = random_pipeline(network=network, sampling=Sampling(temperature=temperature))
+        return pipeline.make(pipeline.watch(clip), Ask("rain"), seed=seed).wave
+
+    assert np.array_equal(take(0.0, 1), take(0.0, 2))
+    assert not np.allclose(take(0.5, 1), take(0.5, 2)) and not np.allclose(take(0.5, 1), take(1.0, 1))
 
 
 def test_outside_guidance_costs_two_passes(clip: Path) -> None:

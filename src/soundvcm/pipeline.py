@@ -215,6 +215,7 @@ class Pipeline(Watcher):
         count, steps = watched.timeline.latents, ask.steps or self.sampling.steps
         # Sampling is float32 whatever the network computes in: each step adds a small difference.
         noise = runtime.seeded_noise([seed], (count, self.codec.dim)).to(self.device)
+        noise = noise * self.sampling.temperature
         times = sampler.uniform_times(steps)
         wanted, strength = self.network.encode(conditions, count), self._strength(ask)
         if self.sampling.kind == "mean":

@@ -89,7 +89,9 @@ def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     variance = weights["data_covariance"][0, 0]
     assert variance.dtype == torch.float32 and float(variance.max()) > 3 * float(variance.min()) > 0
     full = runs / "full.safetensors"
-    assert run(capsys, *words, "--device", "cpu", "--export", full, "--sigma-rel", "0.05")[0] == 0
+    words += ("--sigma-rel", "0.05", "--temperature", "0.7")
+    assert run(capsys, *words, "--device", "cpu", "--export", full)[0] == 0
+    assert saved_network(full)[1].temperature == 0.7 and sampling.temperature == 1.0
     assert load_file(full)["final.conv.weight"].dtype == torch.float32
 
 

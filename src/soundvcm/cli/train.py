@@ -41,6 +41,7 @@ def train(
     export: Path | None = None,
     sigma_rel: float = 0.1,
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    temperature: float = 1.0,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     gpus: int = 4,
     gpu_tflops: float = 989.0,
@@ -64,6 +65,7 @@ def train(
         export: where to write the finished weights.
         sigma_rel: width of the average that is exported.
         dtype: number format of the exported network.
+        temperature: what the exported network's starting noise is multiplied by when it is used.
         dry_run: print the configuration and what a step costs, train nothing.
         gpus: how many the dry run predicts hours for.
         gpu_tflops: dense bf16 peak of one of them (989: an H100).
@@ -82,6 +84,7 @@ def train(
         "export": export,
         "sigma_rel": sigma_rel,
         "dtype": dtype,
+        "temperature": temperature,
         "gpus": (gpus, gpu_tflops),
     }
     return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
@@ -174,7 +177,14 @@ def train_network(
         note(f"stopped at step {result.step}; the state is saved: run the same command again to go on")
         return 130
     if given["export"] is not None:
-        about = {"licence": licence, "guidance": config.objective.model_dump().get("guidance", 1.0)}
+        about: dict[str, Any] = {
+            "licence": licence,
+            "guidance": config.objective.model_dump().get("guidance", 1.0),
+        }
+        if given["temperature"] != 1.0:
+            told = config.network.guidance_input != "none"
+            about["sampling"] = {"temperature": given["temperature"]}
+            about["sampling"] |= {"guidance": about["guidance"]} if told else {}
         numbers = {"sigma_rel": given["sigma_rel"], "dtype": given["dtype"]}
         training.export(folder, given["export"], **numbers, about=about)
         say(f"wrote {given['export']}")

@@ -4,8 +4,8 @@
 
 Each channel of the data has a power spectrum S(f) over the clip (`spectrum`, from its autocovariance), the
 noise has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the flow only rescales each
-frequency: x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds of the right
-colour and smoothness, of no kind. Knows times, channels and frequencies only.
+frequency: x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds
+of the right colour and smoothness, of no kind. Knows times, channels and frequencies only.
 """
 
 from __future__ import annotations
