@@ -30,8 +30,8 @@ class Sampling:
         steps: default number of steps.
         guidance: default guidance scale; None where guidance is trained in and cannot be changed.
         negative_prompt: whether a negative prompt has something to act on.
-        temperature: the starting noise is multiplied by this; below 1 sounds are nearer to what the network is
-            sure of, and takes differ less.
+        temperature: the starting noise is multiplied by this; below 1 sounds are nearer to what the network
+            is sure of, and takes differ less.
     """
 
     kind: Literal["mean", "flow"] = "mean"
