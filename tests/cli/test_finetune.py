@@ -18,7 +18,7 @@ from soundvcm.cli.scenes import codec_name
 from soundvcm.cli.train_samples import sample_hook
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError
-from soundvcm.presets import load, saved_network
+from soundvcm.presets import load, saved_codec, saved_network
 from soundvcm.training import TrainingConfig, read_log
 
 CLIPS = Path(__file__).resolve().parents[2] / "examples" / "clips"
@@ -76,7 +76,7 @@ def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: P
     clips = [make_clip(0), make_clip(1, split="val")]
     shipped = make_store(tmp_path / "a", clips, codec=codec_name(None))
     hook = sample_hook(config, [shipped], [tmp_path / "missing.safetensors"], "cpu")
-    assert hook.sample_rate == 16_000 and hook.decode(torch.zeros(1, 4, 40)).shape[0] == 1
+    assert hook.sample_rate == 16_000 and hook.decode(torch.zeros(1, 4, saved_codec("tiny_codec").dim)).shape == (1, 2048)
     other = make_store(tmp_path / "b", clips, codec="neural-0123")
     with pytest.raises(OptionError, match=r"neural-0123.*--codec FILE"):
         sample_hook(config, [other], [], "cpu")

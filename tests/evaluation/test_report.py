@@ -125,7 +125,7 @@ def test_scores_that_could_not_be_computed_say_why(tmp_path: Path) -> None:
     page = html(found)
     row = page.split("<b>IS_YAMNet</b>")[1].split("<b>")[0]  # the remark has a row of its own
     assert "not computed" in row and "2 items cannot be split into 10 parts" in row
-    assert "2 true (4 rows) + 2 predicted (4 rows)" in page and "1024" in page
+    assert "2 true (4 rows)<br>2 predicted (4 rows)" in page and "1024" in page
 
 
 def test_it_is_written_whole_and_never_over_a_sound(
