@@ -76,7 +76,8 @@ def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: P
     clips = [make_clip(0), make_clip(1, split="val")]
     shipped = make_store(tmp_path / "a", clips, codec=codec_name(None))
     hook = sample_hook(config, [shipped], [tmp_path / "missing.safetensors"], "cpu")
-    assert hook.sample_rate == 16_000 and hook.decode(torch.zeros(1, 4, saved_codec("tiny_codec").dim)).shape == (1, 2048)
+    latents = torch.zeros(1, 4, saved_codec("tiny_codec").dim)
+    assert hook.sample_rate == 16_000 and hook.decode(latents).shape == (1, 2048)
     other = make_store(tmp_path / "b", clips, codec="neural-0123")
     with pytest.raises(OptionError, match=r"neural-0123.*--codec FILE"):
         sample_hook(config, [other], [], "cpu")
