@@ -60,6 +60,16 @@ def test_each_sound_is_made_from_its_noise(
     assert torch.equal(pairs.read(0, "semantic"), small.read(0, "semantic"))
 
 
+def test_pairs_keep_what_the_store_knows_of_the_channels(
+    small: FeatureStore, teacher: VelocityNetwork, tmp_path: Path
+) -> None:
+    """Else a student trained with emphasis would see other latents than its teacher."""
+    assert record_pairs(teacher, small, tmp_path / "untold", steps=1).importance is None
+    small.importance = torch.tensor([1.0, 0.5, 0.25, 0.2, 0.1, 0.05])
+    pairs = record_pairs(teacher, small, tmp_path / "told", steps=1)
+    assert pairs.importance is not None and torch.allclose(pairs.importance, small.importance)
+
+
 def test_a_second_call_keeps_shards_and_the_seed_decides(
     small: FeatureStore, teacher: VelocityNetwork, tmp_path: Path
 ) -> None:

@@ -53,7 +53,9 @@ def record_pairs(
     Raises:
         StoreError: if the folder was begun with other encoders, or a clip has no latents to be as long as.
     """
-    writer = StoreWriter(folder, fingerprint=store.fingerprint, rates={})  # pairs belong to whole clips
+    told = None if store.importance is None else store.importance.tolist()  # of the same codec
+    # no rates: pairs belong to whole clips
+    writer = StoreWriter(folder, fingerprint=store.fingerprint, rates={}, importance=told)
     done, times = writer.finished(), uniform_times(steps)
     for number, first in enumerate(range(0, len(store), SHARD)):
         places = range(first, min(first + SHARD, len(store)))
