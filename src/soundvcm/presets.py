@@ -157,22 +157,19 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
     Raises:
         WeightsError: if the file is missing, damaged or of another kind.
     """
-    import torch
-
     from soundvcm.network import VelocityNetwork
     from soundvcm.sound import Sampling
 
     tensors, facts = weights.load(name_or_path)
     config = saved_config(name_or_path, facts)
-    with torch.device("meta"):  # takes the tensors themselves: a gigabyte of weights exists once
-        network = VelocityNetwork(config)
-    weights.fit(network, {key: value.float() for key, value in tensors.items()}, str(name_or_path))
+    full = {key: value.float() for key, value in tensors.items()}
+    network = weights.built(lambda: VelocityNetwork(config), full, str(name_or_path))
     if "sampling" in facts:
         sampling = _sampling(name_or_path, facts["sampling"])
     else:
         told = config.guidance_input != "none"
         sampling = Sampling(guidance=float(facts.get("guidance", "1")) if told else None)
-    return network.eval().requires_grad_(False), sampling
+    return network, sampling
 
 
 def _sampling(name: str | Path, text: str) -> Sampling:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -11,21 +9,14 @@ import numpy as np
 import pytest
 from clips import moving, write_video
 from scene_bank import FakeBank
+from scripts_by_path import load_script
 
 from soundvcm.sound import Sound
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def sheet() -> ModuleType:
-    path = ROOT / "scripts" / "contact_sheet.py"
-    spec = importlib.util.spec_from_file_location("contact_sheet", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["contact_sheet"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/contact_sheet.py")
 
 
 class Clicks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from scripts_by_path import load_script
 
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore
@@ -28,12 +28,7 @@ def bench() -> Iterator[ModuleType]:
     folder = str(ROOT / "benchmarks")
     sys.path.insert(0, folder)
     try:
-        spec = importlib.util.spec_from_file_location("foley_lab", f"{folder}/foley_lab.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["foley_lab"] = module
-        spec.loader.exec_module(module)
-        yield module
+        yield load_script("benchmarks/foley_lab.py")
     finally:
         sys.path.remove(folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from scripts_by_path import load_script
 
 ROOT = Path(__file__).parents[2]
 STANDIN = f"""
@@ -26,12 +26,7 @@ main(["serve", "--max-waiting", "4", *sys.argv[1:]])
 
 @pytest.fixture(scope="module")
 def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("load_bench", ROOT / "benchmarks" / "load.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["load_bench"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/load.py", "load_bench")
 
 
 @pytest.mark.slow

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from scripts_by_path import load_script
 from standins import random_pipeline, write_clip
 
 from soundvcm import media
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("overlap_bench", ROOT / "benchmarks" / "overlap.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["overlap_bench"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/overlap.py", "overlap_bench")
 
 
 @pytest.mark.slow

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from clips import write_video
-
-ROOT = Path(__file__).parents[2]
+from scripts_by_path import load_script
 
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    path = ROOT / "benchmarks" / "real_footage.py"
-    spec = importlib.util.spec_from_file_location("real_footage", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["real_footage"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/real_footage.py")
 
 
 def jumping(path: Path, times: tuple[float, ...], seconds: float = 2.0) -> Path:

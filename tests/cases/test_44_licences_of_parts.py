@@ -1,7 +1,8 @@
 """One table of licences; nothing is shipped without a row (case 44)."""
 
-import importlib.util
 from pathlib import Path
+
+from scripts_by_path import load_script
 
 import soundvcm
 from soundvcm import weights
@@ -61,10 +62,7 @@ def test_table_covers_code_encoders_codecs_metrics_and_data():
 
 def test_the_page_is_written_from_the_tables():
     """WEIGHTS.md says what `soundvcm licenses` says."""
-    spec = importlib.util.spec_from_file_location("page", ROOT / "scripts" / "write_weights_page.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("scripts/write_weights_page.py")
     assert (ROOT / "WEIGHTS.md").read_text(encoding="utf-8") == module.page(), (
         "run: python scripts/write_weights_page.py"
     )

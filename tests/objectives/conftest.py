@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from scripts_by_path import load_script
 from torch import Tensor, nn
 
 from soundvcm.records import Conditions
@@ -132,14 +130,4 @@ def generator() -> torch.Generator:
 @pytest.fixture(scope="session")
 def benchmark_file() -> Callable[[str], ModuleType]:
     """A benchmark or example loaded from its file, by its path below the root."""
-
-    def load(path: str) -> ModuleType:
-        name = Path(path).stem
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    return load_script

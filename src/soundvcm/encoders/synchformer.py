@@ -180,10 +180,7 @@ def load_sync_tower(
     }
     if not own:
         raise WeightsError(f"{what} holds no picture tower (names beginning with {PREFIX!r})")
-    with torch.device("meta"):
-        tower = SyncTower()
-    weights.fit(tower, own, what)
-    return tower.eval().requires_grad_(False)
+    return weights.built(SyncTower, own, what)
 
 
 class SynchformerEncoder:

@@ -167,7 +167,4 @@ def load_synchformer(tensors: Mapping[str, Tensor], what: str) -> Synchformer:
     Raises:
         WeightsError: if a name or shape does not fit.
     """
-    with torch.device("meta"):
-        network = Synchformer()
-    weights.fit(network, tensors, what)
-    return network.eval().requires_grad_(False)
+    return weights.built(Synchformer, tensors, what)

@@ -94,10 +94,7 @@ def load_cnn14(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Cnn14:
         WeightsError: if the file is missing (what to fetch is said) or of another network.
     """
     tensors = source if isinstance(source, Mapping) else weights.load(source)[0]
-    with torch.device("meta"):
-        network = Cnn14()
-    weights.fit(network, tensors, "PANNs Cnn14 (16 kHz)", drop=CONSTANTS)
-    return network.eval().requires_grad_(False)
+    return weights.built(Cnn14, tensors, "PANNs Cnn14 (16 kHz)", drop=CONSTANTS)
 
 
 @torch.inference_mode()

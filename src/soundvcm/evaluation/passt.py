@@ -115,10 +115,7 @@ def load_passt(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Passt:
         WeightsError: if the file is missing (what to fetch is said) or of another network.
     """
     tensors = source if isinstance(source, Mapping) else weights.load(source)[0]
-    with torch.device("meta"):
-        network = Passt()
-    weights.fit(network, tensors, "PaSST")
-    return network.eval().requires_grad_(False)
+    return weights.built(Passt, tensors, "PaSST")
 
 
 @torch.inference_mode()

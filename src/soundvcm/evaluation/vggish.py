@@ -77,10 +77,7 @@ def load_vggish(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Vggish:
         WeightsError: if the file is missing (what to fetch is said) or of another network.
     """
     tensors = source if isinstance(source, Mapping) else weights.load(source)[0]
-    with torch.device("meta"):
-        network = Vggish()
-    weights.fit(network, tensors, "VGGish", drop=("pproc.pca_eigen_vectors", "pproc.pca_means"))
-    return network.eval().requires_grad_(False)
+    return weights.built(Vggish, tensors, "VGGish", drop=("pproc.pca_eigen_vectors", "pproc.pca_means"))
 
 
 @torch.inference_mode()

@@ -29,6 +29,7 @@ from soundvcm.media.loudness import Wave
 from soundvcm.media.mux_plan import MuxSettings, kept_tracks, look, plan_mux
 from soundvcm.media.opening import check_range
 from soundvcm.media.packets import Ahead
+from soundvcm.media.resampling import BlockResampler
 from soundvcm.media.sound import as_wave, set_channels
 from soundvcm.media.sound_file import file_tags
 from soundvcm.media.source import is_rereadable, source_name, source_path
@@ -139,11 +140,7 @@ class MuxWriter:
         self._encoder = SoundEncoder(self._file, plan.codec, plan.rate, plan.channels, plan.lead)
         if kept:
             self._encoder.stream.metadata.update({"title": TITLE, "handler_name": TITLE})
-        self._resampler: Any = None
-        if plan.rate != self.sample_rate:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(self.sample_rate, plan.rate, plan.channels, quality="VHQ")
+        self._resampler = BlockResampler(self.sample_rate, plan.rate, plan.channels)
         self._limiter = Limiter(plan.rate) if self.limit else None
         self._sources = [Ahead(plan.pictures.packets(self.start))]
         self._sources += [Ahead(track.packets(plan.pictures.seconds)) for track in kept]
@@ -165,11 +162,9 @@ class MuxWriter:
         """
         block = as_wave(wave)
         check_finite(block)
-        self._resampled(set_channels(block, self.plan.channels), last=False)
+        self._feed_all(self._resampler.process(set_channels(block, self.plan.channels)))
 
-    def _resampled(self, block: Wave, *, last: bool) -> None:
-        if self._resampler is not None:
-            block = self._resampler.resample_chunk(np.ascontiguousarray(block.T), last=last).T
+    def _feed_all(self, block: Wave) -> None:
         for at in range(0, block.shape[1], self.plan.rate):
             self._feed(np.ascontiguousarray(block[:, at : at + self.plan.rate]))
 
@@ -209,8 +204,7 @@ class MuxWriter:
     def finish(self) -> MuxReport:
         """Write the rest of the pictures; where the sound ends before them, silence follows."""
         plan = self.plan
-        if self._resampler is not None:
-            self._resampled(np.zeros((plan.channels, 0), dtype=np.float32), last=True)
+        self._feed_all(self._resampler.finish())
         given = self._fed
         while (total := self._total()) is None or self._fed < total:
             missing = plan.rate if total is None else min(plan.rate, total - self._fed)

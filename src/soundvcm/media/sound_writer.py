@@ -19,6 +19,7 @@ from soundvcm.media.files import whole_file
 from soundvcm.media.levels import check_finite, decibels
 from soundvcm.media.limiter import Limiter
 from soundvcm.media.loudness import Wave
+from soundvcm.media.resampling import BlockResampler
 from soundvcm.media.sound import SoundReport, as_wave, set_channels
 from soundvcm.media.sound_file import Encoding, check_kind, file_rate, sound_file
 
@@ -69,13 +70,7 @@ class SoundWriter:
             opened = sound_file(part, self.rate, self.channels, self.encoding, self.tags)
             self._write = stack.enter_context(opened)
             self._limiter = Limiter(self.rate)
-            self._resampler: Any = None
-            if self.rate != self.sample_rate:
-                import soxr
-
-                self._resampler = soxr.ResampleStream(
-                    self.sample_rate, self.rate, self.channels, quality="VHQ"
-                )
+            self._resampler = BlockResampler(self.sample_rate, self.rate, self.channels)
             self._stack = stack.pop_all()
         return self
 
@@ -99,24 +94,24 @@ class SoundWriter:
         check_finite(block)
         self._mono = self._mono or block.shape[0] < self.channels
         self._given += block.shape[1]
-        self._put(set_channels(block, self.channels), last=False)
+        self._put(self._resampler.process(set_channels(block, self.channels)))
 
-    def _put(self, block: Wave, *, last: bool) -> None:
-        if self._resampler is not None:
-            block = self._resampler.resample_chunk(np.ascontiguousarray(block.T), last=last).T
+    def _missing(self) -> int:
+        """Samples of the file that are not written yet, of the sound given so far; at least one in all."""
         total = max(1, round(Fraction(self._given * self.rate, self.sample_rate)))
-        block = block[:, : max(0, total - self._written)]
+        return max(0, total - self._written)
+
+    def _put(self, block: Wave) -> None:
+        block = block[:, : self._missing()]
         self._written += block.shape[1]
-        if last and self._written < total:
-            block = np.pad(block, ((0, 0), (0, total - self._written)))
-            self._written = total
         if block.shape[1]:
             self._peak = max(self._peak, float(np.abs(block).max()))
             self._write(self._limiter.process(np.ascontiguousarray(block, dtype=np.float32)))
 
     def finish(self) -> SoundReport:
         """Write what is left; the file appears."""
-        self._put(np.zeros((self.channels, 0), dtype=np.float32), last=True)
+        self._put(self._resampler.finish())
+        self._put(np.zeros((self.channels, self._missing()), dtype=np.float32))
         held = self._limiter.finish()
         if held is not None:
             self._write(held)

@@ -4,14 +4,14 @@
     load(name or path)          tensors and metadata, checked
     fetch(name)                 the only line of the package that opens a socket
 
-The front door; torch is imported only by `load`, `save` and `fit`. Knows files and licences, no network in
-particular.
+The front door; torch is imported only by `load`, `save`, `fit` and `built`. Knows files and licences, no
+network in particular.
 """
 
 from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.download import fetch
 from soundvcm.weights.files import header, load, read, save
-from soundvcm.weights.fitting import fit
+from soundvcm.weights.fitting import built, fit
 from soundvcm.weights.folder import (
     Check,
     asset_path,
@@ -34,6 +34,7 @@ __all__ = [
     "Part",
     "Source",
     "asset_path",
+    "built",
     "check_presence",
     "digest",
     "fetch",

@@ -6,13 +6,15 @@ particular.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from soundvcm.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Network = TypeVar("Network", bound="nn.Module")
 
 
 def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, *, drop: Iterable[str] = ()) -> None:
@@ -45,6 +47,29 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str, *, drop: It
     if wrong:
         raise WeightsError(f"{what} does not fit {type(module).__name__}: {'; '.join(wrong)}")
     module.load_state_dict(given, strict=True, assign=any(value.is_meta for value in wanted.values()))
+
+
+def built(
+    make: Callable[[], Network], tensors: Mapping[str, Tensor], what: str, *, drop: Iterable[str] = ()
+) -> Network:
+    """A network for use, frozen, in evaluation mode: made without memory of its own, it takes the tensors
+    themselves.
+
+    Args:
+        make: builds the network.
+        tensors: as for `fit`.
+        what: as for `fit`.
+        drop: as for `fit`.
+
+    Raises:
+        WeightsError: as `fit`.
+    """
+    import torch
+
+    with torch.device("meta"):  # a gigabyte of weights exists once
+        network = make()
+    fit(network, tensors, what, drop=drop)
+    return network.eval().requires_grad_(False)
 
 
 def _some(label: str, names: list[str]) -> str:
