@@ -161,8 +161,9 @@ class Mixture:
         }
 
     def autocovariance(self, lags: int, clips: int = 512) -> Tensor:
-        """[1, lags + 1, c] of the standardised latents, over up to `clips` clips of each store.
+        """[1, lags + 1, c] of the standardised latents, over every n-th clip of each store.
 
+        n is the largest that leaves at least `clips` clips.
         Entry k is the mean of z_i z_(i + k); the posterior's own variance counts at lag 0 only.
 
         Raises:
