@@ -141,6 +141,7 @@ def tiny_network() -> NetworkConfig:
         sync_scale=7.0,
         precondition=True,
         covariance_lags=125,
+        colour_gate=True,
         learned_empty_text=True,
     )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from soundvcm.errors import ConfigError
 from soundvcm.network import VelocityNetwork
-from soundvcm.network.precondition import follow, scales, slope, spectrum, spread
+from soundvcm.network.precondition import arrive, follow, scales, slope, spectrum, spread
 from soundvcm.sampler import sample_mean, uniform_times
 
 STD = torch.tensor([1.0, 0.5, 0.1, 0.02], dtype=torch.float64).view(1, 1, 4)
@@ -23,8 +23,10 @@ def covariance(lags: int = LAGS) -> Tensor:
     return POWER * decay.view(1, -1, 1)
 
 
-def fresh(lags: int = LAGS) -> VelocityNetwork:
-    network = VelocityNetwork(small_config(precondition=True, covariance_lags=lags)).double().eval()
+def fresh(lags: int = LAGS, **options: bool) -> VelocityNetwork:
+    network = (
+        VelocityNetwork(small_config(precondition=True, covariance_lags=lags, **options)).double().eval()
+    )
     network.data_covariance.copy_(covariance(lags))
     return network
 
@@ -118,6 +120,50 @@ def test_the_network_adds_its_scaled_departure() -> None:
     with torch.no_grad():
         right = grow * plain(noisy * shrink, t, s, conditions) + follow(noisy, t, s, power)
         assert torch.allclose(network(noisy, t, s, conditions), right, atol=1e-5)
+
+
+@pytest.mark.parametrize("lags", [0, LAGS])
+def test_the_flow_s_own_latents_are_where_it_ends(lags: int) -> None:
+    x, power = some_noise(9), spectrum(covariance(lags), 9)
+    t = torch.tensor([1.0, 0.4]).double()
+    end = x - t.view(-1, 1, 1) * follow(x, t, torch.zeros_like(t), power)
+    assert torch.allclose(arrive(x, t, power), end, atol=1e-12)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_a_gate_scales_the_flow_s_own_latents(patch: int) -> None:
+    """A fresh gate is silent; one at g in a channel, whatever else is said, leaves 1 - g of its colour there."""
+    network, n = fresh(colour_gate=True), 9
+    if patch == 2:
+        network = VelocityNetwork(network.config.change({"patch": 2})).double().eval()
+        network.data_covariance.copy_(covariance())
+    noise, power = some_noise(n), spectrum(covariance(), n)
+    field = network.given(small_conditions(network.config), n)
+    one = torch.ones(2).double()
+    with torch.no_grad():
+        assert torch.allclose(field(noise, one, 0 * one), follow(noise, one, 0 * one, power), atol=1e-12)
+        gates = torch.tensor([1.0, 0.25, 0.0, -0.5]).double()
+        assert network.final.conv.bias is not None
+        network.final.conv.bias.copy_(torch.cat([torch.zeros(4).double(), gates]).repeat(patch))
+        made = sample_mean(field, noise, [1.0, 0.0])
+    assert torch.allclose(made, arrive(noise, one, power) * (1 - gates), atol=1e-12)
+
+
+def test_a_gated_network_sees_the_flow_s_own_latents_at_unit_size() -> None:
+    """The second half of what the first layer is shown."""
+    network = fresh(colour_gate=True)
+    shown: list[Tensor] = []
+    network.latent_in.register_forward_pre_hook(lambda module, given: shown.append(given[0]))
+    noise, t = some_noise(12, rows=400), torch.linspace(0.01, 1, 400).double()
+    with torch.no_grad():
+        network(noise, t, 0 * t, small_conditions(network.config, batch=400))
+    power = spectrum(covariance(), 12)
+    assert torch.allclose(shown[0][..., 4:], arrive(noise, t, power) / STD, atol=1e-12)
+
+
+def test_a_gate_needs_a_flow() -> None:
+    with pytest.raises(ConfigError, match="colour_gate"):
+        small_config(colour_gate=True)
 
 
 def test_paper_networks_hold_no_such_state() -> None:

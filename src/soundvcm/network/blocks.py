@@ -160,10 +160,11 @@ class FinalLayer(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.modulation = nn.Linear(config.hidden, 2 * config.hidden)
-        self.conv = TimeConv(config.hidden, config.latent_dim * config.patch, config.final_kernel)
+        outputs = config.latent_dim * (2 if config.colour_gate else 1)  # departure, gate
+        self.conv = TimeConv(config.hidden, outputs * config.patch, config.final_kernel)
 
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
-        """[b m d] with a condition [b 1 d] or [b m d] after SiLU -> [b m patch * c]."""
+        """[b m d] with a condition [b 1 d] or [b m d] after SiLU -> [b m patch * c], twice c with a gate."""
         shift, scale = self.modulation(condition).chunk(2, dim=-1)
         out: Tensor = self.conv(modulated(latent, shift, scale))
         return out

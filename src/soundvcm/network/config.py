@@ -55,6 +55,7 @@ class NetworkConfig(Config):
         precondition: the output is a departure from the flow of Gaussian latents (network/precondition.py);
             the state then holds `data_covariance`, the autocovariance of each standardised channel.
         covariance_lags: how many latents apart it is known for; 0: variances only.
+        colour_gate: preconditioned networks see the Gaussian flow's own latents too, and scale them.
         learned_empty_text: "no text" is learned; otherwise it is a fixed encoding kept with the weights.
     """
 
@@ -94,6 +95,7 @@ class NetworkConfig(Config):
     sync_scale: float = pydantic.Field(1.0, gt=0)
     precondition: bool = False
     covariance_lags: int = pydantic.Field(0, ge=0)
+    colour_gate: bool = False
     learned_empty_text: bool = False
 
     @pydantic.model_validator(mode="after")
@@ -109,6 +111,10 @@ class NetworkConfig(Config):
             raise ValueError(f"time_features {self.time_width} is even: half cosines, half sines")
         if self.precondition and self.mirrored:
             raise ValueError("a mirrored network holds the reference's weights, which know no precondition")
+        if self.colour_gate and not self.precondition:
+            raise ValueError(
+                "colour_gate scales the Gaussian flow of a preconditioned network: set precondition"
+            )
         if not self.sync_to_modulation and not self.sync_to_input:
             raise ValueError("sync must reach the network: set sync_to_modulation or sync_to_input")
         return self

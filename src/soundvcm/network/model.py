@@ -19,7 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
-from soundvcm.network.precondition import follow, scales, spectrum
+from soundvcm.network.precondition import arrive, follow, scales, spectrum
 from soundvcm.records import Conditions
 from soundvcm.shapes import check_shape
 
@@ -55,7 +55,7 @@ class VelocityNetwork(nn.Module):
             self.register_buffer("data_covariance", covariance)
         self.conditions = ConditionEncoder(config)
         self.latent_in = InputProjection(
-            config.latent_dim * config.patch,
+            config.latent_dim * config.patch * (2 if config.colour_gate else 1),
             dim,
             config.mlp_hidden,
             first_kernel=config.in_kernel,
@@ -159,6 +159,11 @@ class VelocityNetwork(nn.Module):
         power = self._power(noisy)
         shrink, grow = (1.0, 1.0) if power is None else scales(t, power, n)
         seen = noisy if power is None else noisy * shrink
+        coloured = None
+        if self.config.colour_gate and power is not None:
+            coloured = arrive(noisy, t, power)
+            size = self.data_covariance[:, :1].to(coloured.dtype).clamp_min(1e-12).sqrt()
+            seen = torch.cat([seen, coloured / size], dim=-1)
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
         semantic, text = encoded.semantic, encoded.text
@@ -169,9 +174,13 @@ class VelocityNetwork(nn.Module):
         for block in self.fused:
             latent = block(latent, frame, encoded.by_latent)
         out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
-        out = out.reshape(batch, -1, self.config.latent_dim)[:, :n].to(noisy.dtype)
+        out = out.reshape(batch, -1, out.shape[2] // self.config.patch)[:, :n].to(noisy.dtype)
         if power is not None:
-            out = grow * out + follow(noisy, t, s, power)
+            departure = out[..., : self.config.latent_dim]
+            flow = follow(noisy, t, s, power)
+            if coloured is not None:
+                flow = flow + out[..., self.config.latent_dim :] * coloured
+            out = grow * departure + flow
         return -out if self.config.mirrored else out
 
     def _power(self, noisy: Tensor) -> Tensor | None:

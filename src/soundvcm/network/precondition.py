@@ -1,11 +1,14 @@
 """Gaussian preconditioning: what a network need not learn if the latents were a Gaussian process in time.
 
-    u = scale(t) * network(x / size(t), ...) + slope(t, s) x
+    u = scale(t) * network(x / size(t), ...) + slope(t, s) x  (+ gate(x, t, s, ...) * arrival(x, t))
 
 Each channel of the data has a power spectrum S(f) over the clip (`spectrum`, from its autocovariance), the
 noise has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the flow only rescales each
 frequency: x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds
-of the right colour and smoothness, of no kind. Knows times, channels and frequencies only.
+of the right colour and smoothness, of no kind. Where `colour_gate` is on, the network also sees those sounds
+(`arrive`) and scales them, channel by channel and latent by latent: rain is steadier than the average sound,
+which one factor says, while taking filtered noise away again is hard to learn. Knows times, channels and
+frequencies only.
 """
 
 from __future__ import annotations
@@ -60,6 +63,14 @@ def follow(noisy: Tensor, t: Tensor, s: Tensor, power: Tensor) -> Tensor:
     seen = torch.fft.rfft(noisy.to(power.dtype), dim=1)
     velocity: Tensor = torch.fft.irfft(slope(t, s, power) * seen, n=n, dim=1)
     return velocity.to(noisy.dtype)
+
+
+def arrive(noisy: Tensor, t: Tensor, power: Tensor) -> Tensor:
+    """[b n c] -> where the Gaussian flow takes it at time 0: latents of the data's spectrum, at every t."""
+    n = noisy.shape[1]
+    seen = torch.fft.rfft(noisy.to(power.dtype), dim=1)
+    data: Tensor = torch.fft.irfft((power / spread(t, power)).sqrt() * seen, n=n, dim=1)
+    return data.to(noisy.dtype)
 
 
 def scales(t: Tensor, power: Tensor, n: int) -> tuple[Tensor, Tensor]:
