@@ -61,6 +61,16 @@ print("LOADED", [name for name in ("torch", "av", "numpy") if name in sys.module
     assert bare(code).rstrip().endswith("LOADED [] True")
 
 
+def test_a_first_sound_imports_no_compiler() -> None:
+    """torch's graph compiler and the algebra it brings cost a second of every cold start; nothing here asks for them."""
+    code = """
+import soundvcm
+soundvcm.load("tiny", device="cpu").generate(prompt="a dog barks", seconds=1, seed=1)
+print("LOADED", [name for name in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if name in sys.modules])
+"""
+    assert bare(code).rstrip().endswith("LOADED []")
+
+
 def test_the_base_package_reads_a_clip_and_writes_a_wav(clips: Clips, tmp_path: Path) -> None:
     code = """
 from fractions import Fraction
