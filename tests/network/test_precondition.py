@@ -132,7 +132,7 @@ def test_the_flow_s_own_latents_are_where_it_ends(lags: int) -> None:
 
 @pytest.mark.parametrize("patch", [1, 2])
 def test_a_gate_scales_the_flow_s_own_latents(patch: int) -> None:
-    """A fresh gate is silent; one at g in a channel, whatever else is said, leaves 1 - g of its colour there."""
+    """A fresh gate is silent; one at g in a channel leaves 1 - g of its colour there."""
     network, n = fresh(colour_gate=True), 9
     if patch == 2:
         network = VelocityNetwork(network.config.change({"patch": 2})).double().eval()
