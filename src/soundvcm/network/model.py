@@ -69,7 +69,7 @@ class VelocityNetwork(nn.Module):
         self.joint = nn.ModuleList(JointBlock(config, last=i == last) for i in range(config.joint_blocks))
         self.fused = nn.ModuleList(FusedBlock(config) for _ in range(config.fused_blocks))
         self.final = FinalLayer(config)
-        # On the meta device there is nothing to draw; drawing there makes torch import its compiler (a second).
+        # On the meta device there is nothing to draw, and drawing would import torch's compiler (a second).
         if not self.latent_mean.is_meta:
             self.initialise()
 
