@@ -13,7 +13,7 @@ from torch import Tensor
 from soundvcm.encoders import PictureEncoder, VideoEncoder, WordsEncoder
 from soundvcm.encoders.small.efficientnet import EfficientNetLite0
 from soundvcm.errors import InputError, WeightsError
-from soundvcm.weights import save
+from soundvcm.weights import load, save
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_the_shape_is_lite0() -> None:
 
 @torch.inference_mode()
 def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
-    """Values of PyPI efficientnet_lite_pytorch in float32; float16 weights leave 0.5 % (float32 ones
-    1e-6).
+    """Values of PyPI efficientnet_lite_pytorch in float32; as shipped, float16 and int8, 4 %
+    (all float16: 0.5 %, float32: 1e-6).
     """
     found = pictures.network(ramp())
     assert found.topk(1).indices.flatten().tolist() == [885, 885]
@@ -64,8 +64,8 @@ def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
             [-0.3326, -0.0153, -0.5096, 0.538, -1.6552, -1.7387, -1.2543, -0.2315],
         ]
     )
-    assert (found[:, ::125] - expected).norm() / expected.norm() < 0.02
-    assert torch.allclose(found.amax(1), torch.tensor([8.1717, 6.6724]), rtol=0.01)
+    assert (found[:, ::125] - expected).norm() / expected.norm() < 0.06
+    assert torch.allclose(found.amax(1), torch.tensor([8.1717, 6.6724]), rtol=0.05)
 
 
 def test_one_token_in_eight_pictures(pictures: PictureEncoder) -> None:
@@ -128,3 +128,17 @@ def test_wrong_input_and_wrong_files(pictures: PictureEncoder, tmp_path: Path) -
         PictureEncoder(other)
     with pytest.raises(WeightsError, match="cannot be read"):
         PictureEncoder(tmp_path / "none.safetensors")
+
+
+def test_int8_rows_are_read_with_their_scales(tmp_path: Path, pictures: PictureEncoder) -> None:
+    """The shipped classifier is int8; a file of the same numbers in float16 gives the same network."""
+    tensors, facts = load("pictures")
+    assert tensors["network.labels.weight"].dtype == torch.int8
+    whole = {name: value for name, value in tensors.items() if not name.endswith(".scale")}
+    for name in set(tensors) - set(whole):
+        rows = tensors[name].view(-1, *[1] * (tensors[name[:-6]].dim() - 1))
+        whole[name[:-6]] = tensors[name[:-6]] * rows
+    save(tmp_path / "plain.safetensors", whole, facts)
+    plain = PictureEncoder(tmp_path / "plain.safetensors")
+    assert torch.equal(plain.network.labels.weight, pictures.network.labels.weight)
+    assert torch.equal(plain.encode(frames(9)), pictures.encode(frames(9)))

@@ -107,8 +107,8 @@ BUNDLED: tuple[Part, ...] = (
         may="use it for anything, keep the notice",
         link="https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
         bundled=True,
-        bytes=9_668_733,
-        sha256="457202318d98d8f5745f6a128e3fe956fb5762d8b6461a8f08d557d29a0a1ba4",
+        bytes=5_966_197,
+        sha256="84f623889d3cbeb0195fd95e01acf90a4aa3de4943606e6a7286a8de2133fe32",
     ),
     Part(
         name="yamnet",

@@ -23,17 +23,25 @@ EVERY = 8
 TOP = 10
 BATCH = 8
 PREFIX = "network."
+SCALE = ".scale"
+
+
+def _whole(value: Tensor, scale: Tensor | None) -> Tensor:
+    """Weights as float32; int8 ones have a scale [rows]."""
+    return value.float() if scale is None else value * scale.view(-1, *[1] * (value.dim() - 1))
 
 
 class PictureEncoder:
     """The semantic encoder of `tiny`: frames uint8 [f, 224, 224, 3] at 8/s => float32 [ceil(f / 8), dim]."""
 
-    name = "pictures-1"
+    name = "pictures-2"
     pictures_per_token = EVERY
     frame_spec = FrameSpec(rate=Fraction(8), height=SIDE, width=SIDE, fit="stretch", exact=False)
 
     def __init__(self, weights: str | Path = "pictures") -> None:
-        """Read the weights: float16 network under "network.", `meanings`, and the label names as UTF-8 lines.
+        """Read the weights: network under "network.", `meanings`, and the label names as UTF-8 lines.
+
+        Numbers are float16, or int8 with a "NAME.scale" for each row.
 
         Args:
             weights: name in the table of weights, or the path of a file of the same kind.
@@ -43,7 +51,9 @@ class PictureEncoder:
         """
         tensors, _ = load(weights)
         state = {
-            name[len(PREFIX) :]: value.float() for name, value in tensors.items() if name.startswith(PREFIX)
+            name[len(PREFIX) :]: _whole(value, tensors.get(name + SCALE))
+            for name, value in tensors.items()
+            if name.startswith(PREFIX) and not name.endswith(SCALE)
         }
         with torch.device("meta"):
             network = EfficientNetLite0()
