@@ -39,7 +39,7 @@ def tiny() -> TrainingConfig:
             lambda_start=1.0,
             lambda_end=0.02,
         ),
-        data=MixtureConfig(crop_seconds=(2.0, 4.0, 2.0, 4.0, 2.0, 8.0), emphasis=0.75),
+        data=MixtureConfig(crop_seconds=(2.0, 4.0, 2.0, 4.0, 2.0, 8.0), emphasis=0.5),
         loop=LoopConfig(
             steps=6000,
             rows=32,

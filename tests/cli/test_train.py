@@ -105,7 +105,7 @@ def test_4_warm_start_takes_the_sizes_of_the_file(runs: Path, capsys: pytest.Cap
 
 def test_dry_run_and_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "tiny", "--dry-run", "--runs", tmp_path)
-    assert code == 0 and "emphasis: 0.75" in out and not list(tmp_path.iterdir())
+    assert code == 0 and "emphasis: 0.5" in out and not list(tmp_path.iterdir())
     hours = json.loads(out[out.index("{") :])["hours"]
     _, out, _ = run(capsys, "tiny", "--dry-run", "--runs", tmp_path, "--gpus", "1", "--gpu-tflops", "98.9")
     found = json.loads(out[out.index("{") :])
