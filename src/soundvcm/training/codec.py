@@ -40,12 +40,12 @@ class CodecTrainingConfig(Config):
     """
 
     codec: NeuralCodecConfig = NeuralCodecConfig()
-    steps: int = 2400
-    decoder_from: float = 0.625
+    steps: int = 5600
+    decoder_from: float = 0.5
     batch: int = 16
     seconds: float = 1.536
     rate: float = 1e-3
-    kl_weight: float = 1e-3
+    kl_weight: float = 3e-4
     average: float = 0.998
     seed: int = 1
     bf16: bool = True
