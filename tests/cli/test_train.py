@@ -116,4 +116,5 @@ def test_dry_run_and_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert code == 2 and "tiny" in err and len(err.strip().splitlines()) == 1
     code, _, err = run(capsys, "tiny", "--runs", tmp_path)
     assert code == 2 and len(err.strip().splitlines()) == 1
-    assert {*door.PREPARATIONS, *door.NETWORKS} == {"tiny-codec", "tiny-scenes", "tiny", "paper", "finetune"}
+    names = {"tiny-codec", "tiny-scenes", "pairs", "tiny", "paper", "finetune"}
+    assert {*door.PREPARATIONS, *door.NETWORKS} == names

@@ -1,6 +1,7 @@
 """`soundvcm train RECIPE`: the embedded codec, the scene store, the networks; run it again to go on.
 
-    tiny-codec: bank => codec; tiny-scenes: bank, codec => store; tiny, paper, finetune: stores => network
+    tiny-codec: bank => codec; tiny-scenes: bank, codec => store; tiny, paper, finetune: stores => network;
+    pairs: teacher, store => store of recorded pairs, for objective.kind=reflow and distill
 
 Joins training and its data; prints progress. Knows the recipes by name only.
 """
@@ -20,7 +21,7 @@ from soundvcm.errors import OptionError
 if TYPE_CHECKING:
     from soundvcm.training import Progress
 
-PREPARATIONS = ("tiny-codec", "tiny-scenes")
+PREPARATIONS = ("tiny-codec", "tiny-scenes", "pairs")
 NETWORKS = ("tiny", "paper", "finetune")
 
 
@@ -35,6 +36,7 @@ def train(
     store: tuple[Path, ...] = (),
     codec: Path | None = None,
     warm_start: Path | None = None,
+    model: Path | None = None,
     scenes: int = 6000,
     workers: int = 2,
     device: str = "auto",
@@ -46,9 +48,10 @@ def train(
     gpus: int = 4,
     gpu_tflops: float = 989.0,
 ) -> int:
-    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune. Run it again to resume.
+    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune; or record pairs. Again to resume.
 
-    Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3.
+    Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3; those of pairs are
+    guidance=4.5 steps=25 seed=0.
 
     Args:
         recipe: what to train.
@@ -59,6 +62,7 @@ def train(
         store: feature stores to train from; default RUNS/tiny-scenes.
         codec: codec to encode and decode sound with; default the trained one in RUNS, then the shipped one.
         warm_start: weights to begin a fresh run with; their file says the network's sizes.
+        model: weights of the teacher that makes the sounds of pairs.
         scenes: training scenes to draw.
         workers: processes that draw scenes.
         device: auto, cpu, cuda or mps.
@@ -73,6 +77,15 @@ def train(
     if recipe not in (*PREPARATIONS, *NETWORKS):
         raise OptionError(f"no recipe {recipe!r}{nearest(recipe, (*PREPARATIONS, *NETWORKS))}")
     folder = run or runs / recipe
+    if (model is None) == (recipe == "pairs"):
+        raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
+    if recipe == "pairs":
+        if warm_start is not None or export is not None:
+            raise OptionError("pairs trains nothing: leave --warm-start and --export out")
+        from soundvcm.cli.train_pairs import pairs
+
+        assert model is not None
+        return pairs(model, store or (runs / "tiny-scenes",), folder, overrides, device)
     if recipe == "tiny-codec":
         return train_tiny_codec(bank, folder, overrides, export)
     if recipe == "tiny-scenes":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from soundvcm.training.checkpoint import latest_checkpoint
     from soundvcm.training.ema import synthesise
     from soundvcm.training.logbook import read_log
-    from soundvcm.training.pairs import record_pairs
+    from soundvcm.training.pairs import PairsConfig, record_pairs
     from soundvcm.training.release import export
     from soundvcm.training.settings import LoopConfig, TrainingConfig
     from soundvcm.training.setup import load_weights, train
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoopConfig",
+    "PairsConfig",
     "Progress",
     "Result",
     "TrainingConfig",
@@ -37,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "LoopConfig": "settings",
+    "PairsConfig": "pairs",
     "Progress": "view",
     "Result": "view",
     "TrainingConfig": "settings",

@@ -8,21 +8,41 @@ teacher by flow matching, guidance 4.5, 25 Euler steps. Knows networks, samplers
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pydantic
 import torch
 from torch import Tensor
 
+from soundvcm.config import Config
 from soundvcm.data.mixture import mixed_seed
-from soundvcm.data.shards import Clip, StoreWriter
+from soundvcm.data.shards import Clip, StoreWriter, write_json
 from soundvcm.data.store import FeatureStore
-from soundvcm.errors import StoreError
+from soundvcm.errors import OptionError, StoreError
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
 from soundvcm.sampler import guided, integrate, uniform_times
 
 SHARD = 256
+RECORD = "pairs.json"  # how the pairs of a folder are made
+
+
+class PairsConfig(Config):
+    """How pairs are recorded.
+
+    Attributes:
+        guidance: scale of guidance from outside, two passes a step; 1 is none.
+        steps: Euler steps of the teacher.
+        seed: of the noise; with the clip's id it decides the noise, whatever the order.
+    """
+
+    guidance: float = pydantic.Field(default=4.5, ge=1, le=100)
+    steps: int = pydantic.Field(default=25, ge=1, le=1000)
+    seed: int = pydantic.Field(default=0, ge=0)
 
 
 @torch.inference_mode()
@@ -51,11 +71,19 @@ def record_pairs(
         The new store. Its latents are exact (no spread), its noise is what they were made from.
 
     Raises:
-        StoreError: if the folder was begun with other encoders, or a clip has no latents to be as long as.
+        StoreError: if the folder was begun with other encoders, another teacher, other clips or other
+            settings, or a clip has no latents to be as long as.
+        OptionError: if the teacher has guidance as an input: that is no velocity to be guided from outside.
     """
+    if network.config.guidance_input != "none":
+        raise OptionError(
+            "this teacher is told its guidance: pairs want one trained by flow matching without"
+        )
     told = None if store.importance is None else store.importance.tolist()  # of the same codec
     # no rates: pairs belong to whole clips
     writer = StoreWriter(folder, fingerprint=store.fingerprint, rates={}, importance=told)
+    facts = {"guidance": float(guidance), "steps": steps, "seed": seed}
+    _same_as_begun(folder / RECORD, facts | {"teacher": _digest(network), "clips": _ids(store)})
     done, times = writer.finished(), uniform_times(steps)
     for number, first in enumerate(range(0, len(store), SHARD)):
         places = range(first, min(first + SHARD, len(store)))
@@ -71,6 +99,32 @@ def record_pairs(
 
     writer.finish(encode)
     return FeatureStore(folder)
+
+
+def _same_as_begun(path: Path, facts: dict[str, Any]) -> None:
+    """Keep the facts of a new folder; shards made in another way are not mixed with these."""
+    if not path.exists():
+        write_json(path, facts)
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    other = [name for name in facts if begun.get(name) != facts[name]]
+    if other:
+        told = ", ".join(f"{name} {begun.get(name)}, not {facts[name]}" for name in other)
+        raise StoreError(f"{path.parent} was begun with {told}: choose another folder")
+
+
+def _digest(network: VelocityNetwork) -> str:
+    """Of the teacher's weights, as they are used."""
+    found = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        found.update(name.encode())
+        found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()[:16]
+
+
+def _ids(store: FeatureStore) -> str:
+    """Of the clips and their lengths, in order."""
+    lines = "\n".join(f"{item.id} {item.lengths.get('mean')}" for item in store.items)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 def _pairs(

@@ -23,7 +23,29 @@ from soundvcm.training.ema import synthesise
 
 FORMAT = "soundvcm-weights-1"
 EXACT = ("latent_mean", "latent_std", "data_covariance")  # a few numbers, each of which scales a channel
+GUIDANCE, STEPS = 4.5, 25  # of flow matching, as the reference samples it
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def sampled_as(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How a network of these training settings is sampled, where that is not by its mean velocity.
+
+    Flow matching and reflow know the instantaneous velocity only (25 Euler steps, guidance from outside where
+    null rows were trained); an "instant" distilled step is one Euler step.
+    """
+    objective = config["objective"]
+    if config["network"].get("guidance_input", "none") != "none":
+        return {}
+    match objective.get("kind"):
+        case "flow_matching" | "reflow":
+            # Reflow without null rows has the teacher's guidance in its pairs already.
+            free = objective["null_share"] > 0
+            guided = {"guidance": GUIDANCE, "negative_prompt": True} if free else {}
+            return {"kind": "flow", "steps": STEPS, **guided}
+        case "distill" if objective["asks"] == "instant":
+            return {"kind": "flow", "steps": 1}
+        case _:
+            return {}
 
 
 def export(
@@ -77,6 +99,9 @@ def export(
     record: dict[str, Any] = {key: saved.facts[key] for key in kept if key in saved.facts}
     record |= {"format": FORMAT, "dtype": dtype, "config": config["network"], "training": config}
     record |= {"seed": config["loop"]["seed"]} | facts | dict(about)
+    sampling = sampled_as(config) | record.get("sampling", {})
+    if sampling:
+        record["sampling"] = sampling
     header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in record.items()}
     weights.save(Path(path), tensors, header)
     return header
