@@ -35,7 +35,7 @@ def tiny() -> TrainingConfig:
             warm_start=0.35,
             time_mean=0.3,
             modality_dropout=0.1,
-            power=0.0,
+            power=0.5,
             lambda_start=1.0,
             lambda_end=0.02,
         ),
