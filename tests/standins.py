@@ -26,7 +26,7 @@ DIM = 6
 class GreyPictures:
     """Semantic stand-in: one token a second that holds the mean grey of its picture."""
 
-    name, dim = "grey-1", DIM
+    name, dim, pictures_per_token = "grey-1", DIM, 8
     frame_spec = FrameSpec(Fraction(8), 16, 16)
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ LAYERS = {
     0: ("errors", "shapes", "timeline", "records"),
     1: ("config", "weights", "runtime", "clusters"),
     2: ("media", "encoders", "network", "objectives", "sampler", "codec"),
-    3: ("pipeline", "watching", "sound", "film", "progress", "request", "job", "data"),
+    3: ("pipeline", "watching", "sound", "film", "progress", "request", "job", "together", "data"),
     4: ("training", "evaluation"),
     5: ("systems", "paper_systems", "presets", "recipes"),
     6: ("cli", "web"),

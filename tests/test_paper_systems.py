@@ -49,7 +49,7 @@ def latents(pipeline: Pipeline, clip: Path, ask: Ask, seed: int = 3) -> torch.Te
     watched = pipeline.watch(clip)
     with torch.inference_mode():
         conditions = pipeline.conditions(watched, ask.prompt)
-        return pipeline._latents(watched, conditions, ask, seed)
+        return pipeline.latents(watched, conditions, ask, seed)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:

@@ -215,7 +215,7 @@ def test_bfloat16_stays_near_float32(clip: Path) -> None:
         rows = []
         for pipeline in (full, half):
             conditions = pipeline.conditions(watched, "rain")
-            rows.append(pipeline._latents(watched, conditions, Ask("rain"), 3).float())
+            rows.append(pipeline.latents(watched, conditions, Ask("rain"), 3).float())
     assert float((rows[0] - rows[1]).norm() / rows[0].norm()) < 0.05
 
 

@@ -23,6 +23,8 @@ from soundvcm.request import Request
 from soundvcm.sound import Sound, Watched, Wave
 from soundvcm.watching import timed
 
+Make = Callable[..., Sound]
+
 
 @dataclass
 class Outcome:
@@ -68,6 +70,7 @@ def run(
     progress: Progress = silent_progress,
     watched: Watched | None = None,
     check: Callable[[], None] = lambda: None,
+    make: Make | None = None,
 ) -> Outcome:
     """Do the work; every file is complete or absent.
 
@@ -77,6 +80,7 @@ def run(
         progress: called with (phase, share done).
         watched: features from an earlier run on the same clip and range.
         check: called between phases; raises to cancel.
+        make: gives a take in place of `pipeline.make`: one that was made in a batch with others.
 
     Raises:
         InputError: for requests that make no sense and files that cannot be read or written.
@@ -85,9 +89,10 @@ def run(
     check_request(pipeline, request)
     outputs = plan_outputs(pipeline, request)
     if request.video is None:
-        return _work(pipeline, request, outputs, progress, watched, check)
+        return _work(pipeline, request, outputs, progress, watched, check, make or pipeline.make)
     with media.as_file(request.video) as video:
-        return _work(pipeline, replace(request, video=video), outputs, progress, watched, check)
+        here = replace(request, video=video)
+        return _work(pipeline, here, outputs, progress, watched, check, make or pipeline.make)
 
 
 def _work(
@@ -97,6 +102,7 @@ def _work(
     progress: Progress,
     watched: Watched | None,
     check: Callable[[], None],
+    make: Make,
 ) -> Outcome:
     first = runtime.pick_seed(request.seed)
     outcome = Outcome()
@@ -114,7 +120,7 @@ def _work(
             )
             seconds = 0.0
         else:
-            sound = pipeline.make(watched, request.ask, seed=first + take, progress=told)
+            sound = make(watched, request.ask, seed=first + take, progress=told)
             check()
             began = time.perf_counter()
             progress("write", 0.0)

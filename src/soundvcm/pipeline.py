@@ -131,16 +131,14 @@ class Pipeline(Watcher):
         seed = runtime.pick_seed(seed)
         timings = dict(watched.timings)
         pieces = list(self.pieces(watched, ask, seed=seed, timings=timings, progress=progress))
-        return Sound(
-            np.concatenate(pieces, axis=1),
-            self.sample_rate,
-            seed,
-            watched.timeline.seconds,
-            self.tags(ask),
-            timings,
-            watched.warnings + tuple(self.text.warnings(ask.prompt)),
-            self.calls(ask) * max(1, len(watched.parts)),
-        )
+        return self.sound_of(np.concatenate(pieces, axis=1), watched, ask, seed, timings)
+
+    def sound_of(self, wave: Wave, watched: Watched, ask: Ask, seed: int, timings: dict[str, float]) -> Sound:
+        """What was made, with all that is known of it."""
+        warnings = watched.warnings + tuple(self.text.warnings(ask.prompt))
+        calls = self.calls(ask) * max(1, len(watched.parts))
+        seconds, tags = watched.timeline.seconds, self.tags(ask)
+        return Sound(wave, self.sample_rate, seed, seconds, tags, timings, warnings, calls)
 
     def pieces(
         self,
@@ -180,7 +178,7 @@ class Pipeline(Watcher):
             with timed(timings, "text", progress):
                 conditions = self.conditions(part, ask.prompt, ask.ignore_pictures)
             with timed(timings, "network", progress):
-                latents = self._latents(part, conditions, ask, seed)
+                latents = self.latents(part, conditions, ask, seed)
             with timed(timings, "codec", progress):
                 wave = self.codec.decode(latents.float())[:, : part.timeline.samples]
         samples: Wave = wave.cpu().numpy().astype(np.float32)
@@ -189,12 +187,11 @@ class Pipeline(Watcher):
 
     def conditions(self, watched: Watched, prompt: str, ignore_pictures: bool = False) -> Conditions:
         """A batch of one: features where there are any, flags where there are none; blank text is no text."""
-        lines, semantic, sync = watched.timeline, watched.semantic, watched.sync
-        # As many tokens of "nothing" as the encoder would have given: attention counts them.
-        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
+        semantic, sync = watched.semantic, watched.sync
+        shown, moved = self.tokens(watched)
         nothing = {
             "semantic": torch.zeros(shown, self.semantic.dim),
-            "sync": torch.zeros(lines.sync_tokens, self.sync.dim),
+            "sync": torch.zeros(moved, self.sync.dim),
         }
         conditions = Conditions(
             semantic=(nothing["semantic"] if semantic is None else semantic)[None],
@@ -206,21 +203,34 @@ class Pipeline(Watcher):
         )
         return conditions.to(self.device, self.dtype)
 
+    def tokens(self, watched: Watched) -> tuple[int, int]:
+        """Tokens (semantic, sync) that the network is given of a clip."""
+        lines = watched.timeline
+        # As many tokens of "nothing" as the encoder would have given: attention counts them.
+        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
+        return (
+            shown if watched.semantic is None else len(watched.semantic),
+            lines.sync_tokens if watched.sync is None else len(watched.sync),
+        )
+
     def _words(self, prompt: str) -> Tensor:
         """Tokens [1 l r] of a prompt; a blank one is flagged absent, so that nothing need be encoded."""
         words = prompt.strip()
         return self.text.encode([words]) if words else torch.zeros(1, self.text.tokens, self.text.dim)
 
-    def _latents(self, watched: Watched, conditions: Conditions, ask: Ask, seed: int) -> Tensor:
+    def latents(self, watched: Watched, conditions: Conditions, ask: Ask, *seeds: int) -> Tensor:
+        """[b n c], a row for each row of the conditions and its seed; the rest of what is asked is common."""
         count, steps = watched.timeline.latents, ask.steps or self.sampling.steps
         # Sampling is float32 whatever the network computes in: each step adds a small difference.
-        noise = runtime.seeded_noise([seed], (count, self.codec.dim)).to(self.device)
+        noise = runtime.seeded_noise(list(seeds), (count, self.codec.dim)).to(self.device)
         noise = noise * self.sampling.temperature
         times = sampler.uniform_times(steps)
         wanted, strength = self.network.encode(conditions, count), self._strength(ask)
         if self.sampling.kind == "mean":
             given = self.network.given(wanted, count)
-            told = None if strength is None else torch.tensor([strength], device=self.device)
+            told = (
+                None if strength is None else torch.full((len(seeds),), float(strength), device=self.device)
+            )
             latents = sampler.sample_mean(lambda x, t, s: given(x, t, s, told), noise, times)
         else:
             scale = 1.0 if strength is None else strength
@@ -235,7 +245,7 @@ class Pipeline(Watcher):
         nothing = conditions.empty()
         if not (negative_prompt or "").strip():
             return nothing
-        text = self._words(str(negative_prompt)).to(conditions.text)
+        text = self._words(str(negative_prompt)).to(conditions.text).expand(nothing.batch, -1, -1)
         return replace(nothing, text=text, has_text=torch.ones_like(nothing.has_text))
 
     def _strength(self, ask: Ask) -> float | None:

@@ -42,6 +42,16 @@ def test_nothing_is_lost_or_swapped(load: ModuleType) -> None:
         assert report["memory_after_mib"] < 1.15 * report["memory_before_mib"] + 20
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_batches_are_compared(load: ModuleType) -> None:
+    words = [sys.executable, "-c", STANDIN]
+    report = load.compare(words, [1, 4], rounds=1, load=(8, 2, 240.0, True))
+    assert report["lost"] == report["swapped"] == 0, report["runs"]
+    assert report["ratio"][1] == 1.0 and report["ratio"][4] > 0
+    assert report["runs"][1][0]["batched_takes"] == 0 < report["runs"][4][0]["batched_takes"]
+
+
 class Wrong(BaseHTTPRequestHandler):
     """A server that gives everybody the same sound."""
 

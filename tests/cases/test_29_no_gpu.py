@@ -84,7 +84,7 @@ def test_bfloat16_is_near_float32_and_finite(clip: Path) -> None:
     with torch.inference_mode():
         for pipeline in (full, half):
             conditions = pipeline.conditions(watched, "rain")
-            rows.append(pipeline._latents(watched, conditions, Ask("rain"), 3).float())
+            rows.append(pipeline.latents(watched, conditions, Ask("rain"), 3).float())
     assert float((rows[0] - rows[1]).norm() / rows[0].norm()) < 0.05
     assert np.isfinite(half.make(watched, Ask("rain"), seed=3).wave).all()
 

@@ -87,6 +87,40 @@ def test_refusals_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "8 or more" in refused(capsys, "--token", "short")
     assert "tiny" in refused(capsys, "--model", "tinny")
     assert "waiting" in refused(capsys, "--max-waiting", "0")
+    assert "batch" in refused(capsys, "--max-batch", "0")
+
+
+def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every option of `presets.load`, with the defaults and the words of generate, reaches the model."""
+    import inspect
+
+    from standins import random_pipeline
+
+    from soundvcm import presets, web
+    from soundvcm.cli.generate import generate
+    from soundvcm.cli.serve import serve
+
+    table = set(inspect.signature(presets.load).parameters) - {"name"}
+    mine, other = inspect.signature(serve).parameters, inspect.signature(generate).parameters
+    assert table <= set(mine)
+    for name in (*table, "model"):
+        assert (mine[name].default, mine[name].annotation) == (other[name].default, other[name].annotation)
+    for name in ("compile", "near_pictures", "dtype", "device"):
+        told = [
+            re.findall(rf"^        {name}: .*(?:\n {{12}}.*)*", str(f.__doc__), re.M)
+            for f in (serve, generate)
+        ]
+        assert told[0] == told[1] != []
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(presets, "load", lambda **options: asked.append(options) or random_pipeline())
+    monkeypatch.setattr(web, "listen", lambda *given: None, raising=False)
+    words = ("--compile", "--near_pictures", "2", "--device", "cpu", "--folder", str(tmp_path))
+    with pytest.raises(SystemExit) as leaving:
+        main(["serve", *words])
+    assert leaving.value.code in (0, None)
+    plain = {"name": "tiny", "device": "cpu", "dtype": "float32"}
+    assert asked == [plain | {"compile": True, "near_pictures": 2.0}]
 
 
 def test_a_taken_port_is_said_so() -> None:

@@ -110,7 +110,7 @@ class Gate:
     def __init__(self, pipeline: Any) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
         self.calls = 0
-        inner = pipeline._latents
+        inner = pipeline.latents
 
         def waiting(*given: Any) -> Any:
             self.calls += 1
@@ -118,7 +118,7 @@ class Gate:
             assert self.open.wait(60)
             return inner(*given)
 
-        pipeline._latents = waiting
+        pipeline.latents = waiting
 
 
 @pytest.fixture

@@ -160,14 +160,14 @@ def test_takes_can_be_deleted_one_by_one(serve: Any) -> None:
 def test_failures_are_sentences_and_the_worker_goes_on(serve: Any) -> None:
     pipeline = random_pipeline()
     served = serve(pipeline=pipeline)
-    inner, faults = pipeline._latents, [NonFiniteError("the model produced NaN"), KeyError("secret")]
+    inner, faults = pipeline.latents, [NonFiniteError("the model produced NaN"), KeyError("secret")]
 
     def failing(*given: Any) -> Any:
         if faults:
             raise faults.pop(0)
         return inner(*given)
 
-    pipeline._latents = failing
+    pipeline.latents = failing
     spoken = served.finish(served.submit(prompt="rain", duration="1"))
     assert spoken["state"] == "failed" and spoken["error"] == "the model produced NaN"
     ours = served.finish(served.submit(prompt="rain", duration="1"))

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from soundvcm.cli.generate import load_options, load_pipeline
 from soundvcm.cli.terminal import say
 from soundvcm.errors import MissingExtraError
 from soundvcm.systems import require
@@ -26,6 +27,8 @@ def serve(
     model: str = "tiny",
     device: str = "auto",
     dtype: str = "float32",
+    compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    near_pictures: float = 0.0,
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -35,6 +38,7 @@ def serve(
     max_seconds: float = 600.0,
     max_takes: int = 16,
     max_waiting: int = 16,
+    max_batch: int = 4,
     keep_minutes: float = 60.0,
     max_stored_mib: int = 8192,
 ) -> int:
@@ -46,6 +50,9 @@ def serve(
         model: a name of: soundvcm models; or a network file.
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
+        compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
+        near_pictures: (the paper's systems) do not encode pictures again that changed by no more than this
+            on average, of 255; 2 is little. Exact repeats are never encoded twice.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more.
@@ -55,10 +62,12 @@ def serve(
         max_upload_mib: largest upload.
         max_seconds: longest clip and longest sound.
         max_takes: most takes of one job.
-        max_waiting: jobs that may wait while one runs.
+        max_waiting: jobs that may wait while others run.
+        max_batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
         keep_minutes: clips and results unused for so long are removed.
         max_stored_mib: what clips and results may take on the disk.
     """
+    options = load_options(locals())
     for module, package in PACKAGES.items():
         if find_spec(module) is None:
             raise MissingExtraError(package, "serve")
@@ -70,14 +79,14 @@ def serve(
         seconds=max_seconds,
         takes=max_takes,
         waiting=max_waiting,
+        batch=max_batch,
         keep_seconds=60 * keep_minutes,
         stored_bytes=max_stored_mib * MIB,
     )
     require(model)
-    from soundvcm.presets import load
     from soundvcm.web import Studio, create_app, listen
 
-    pipeline = load(model, device=device, dtype=dtype)
+    pipeline = load_pipeline(options)
     signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
     entrance = "" if token is None else f"/?token={token}"
     with contextlib.ExitStack() as stack:

@@ -34,9 +34,10 @@ class Limits:
         upload_bytes: of one request.
         seconds: longest sound of one take.
         takes: most takes of one job.
-        waiting: jobs that may wait while one runs.
+        waiting: jobs that may wait while others run.
         keep_seconds: age after which clips and finished jobs are removed, counted from their last use.
         stored_bytes: of all clips and results together.
+        batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
         kept_features: clips and ranges whose features stay in memory.
 
     Raises:
@@ -49,6 +50,7 @@ class Limits:
     waiting: int = 16
     keep_seconds: float = 3600.0
     stored_bytes: int = 8192 * MIB
+    batch: int = 4
     kept_features: int = 32
 
     def __post_init__(self) -> None:

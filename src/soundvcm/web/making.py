@@ -1,24 +1,34 @@
-"""Making the takes of one job: what the worker of the studio does with it.
+"""Making the takes of jobs: what the worker of the studio does with those whose turn it is.
 
-    Job => its clip is looked at once (or was earlier), each take made, written, put on the shelf
+    Job, Job, ... => each clip is looked at once (or was earlier), takes of one length are made as one batch,
+    each is written and put on the shelf
 
 Knows the pipeline, the shared `job`, clips and the shelf; nothing of queues or HTTP.
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from soundvcm import job as work
+from soundvcm.errors import SoundVCMError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
-from soundvcm.sound import Watched
+from soundvcm.sound import Sound, Watched
+from soundvcm.timeline import exact_seconds
+from soundvcm.together import Wanted, likeness, make_together
 from soundvcm.web.clips import Clips
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.shelf import Shelf
+
+Going = list[tuple[Job, Watched]]
 
 
 class Maker:
@@ -34,33 +44,100 @@ class Maker:
     def __init__(self, pipeline: Pipeline, clips: Clips, metrics: Metrics, shelf: Shelf) -> None:
         self.pipeline, self.clips, self.metrics, self.shelf = pipeline, clips, metrics, shelf
 
-    def takes(self, job: Job) -> None:
-        """All takes of a job, each added to it when its files are whole.
-
-        Raises:
-            CancelledError: if it is not wanted any more.
-            SoundVCMError: if it cannot be done.
+    def kind(self, job: Job) -> Hashable | None:
+        """What jobs that may be made as one batch have in common, as far as it is known before their clips
+        are read again; None for one that is made by itself.
         """
-        watched = self._watched(job)
-        for number in range(1, job.request.takes + 1):
-            seed = job.request.seed + number - 1
-            path = job.folder / f"take{number}.wav"
-            one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
-            outcome = work.run(self.pipeline, one, job.progress, watched, job.check)
-            job.check()
-            video = self._muxed(job, one, outcome, number)
-            job.seconds, job.length = outcome.seconds, outcome.length
-            job.calls += outcome.calls
-            for phase, value in outcome.timings.items():
-                job.timings[phase] = job.timings.get(phase, 0.0) + value
-                self.metrics.count("phase_seconds", value, phase=phase)
-            job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
-            take = Take(number, seed, outcome.outputs[0], video)
-            job.takes.append(take)
-            self.shelf.put(job)
-            job.note("take", **job.take_dict(take))
-            self.metrics.count("network_calls", outcome.calls)
-            self.metrics.count("sound_seconds", outcome.seconds)
+        request, clip = job.request, job.clip
+        try:
+            seconds = None if request.duration is None else exact_seconds(request.duration)
+            if clip is not None and clip.seen.seconds is not None:
+                there = clip.seen.seconds - exact_seconds(request.start)
+                seconds = there if seconds is None else min(seconds, there)
+            if seconds is None or not 0 < seconds <= self.pipeline.longest:  # a film is made in windows
+                return None
+            return likeness(self.pipeline, Watched(self.pipeline.timeline.at(seconds)), request.ask)
+        except SoundVCMError:  # it will be said when its turn comes
+            return None
+
+    def takes(self, jobs: list[Job]) -> Iterator[tuple[Job, Exception | None]]:
+        """All takes of all jobs, each added to its job when its files are whole.
+
+        Yields:
+            Each job as it ends, with what went wrong: a CancelledError if it is not wanted any more, a
+            SoundVCMError if it cannot be done. The others go on.
+        """
+        going: Going = []
+        for job in jobs:
+            job.become("running")
+        for job in jobs:
+            try:
+                job.check()
+                job.folder.mkdir(parents=True)
+                going.append((job, self._watched(job)))
+            except Exception as error:
+                yield job, error
+        for number in count(1):
+            if not going:
+                return
+            made = self._together(going, number)
+            left: Going = []
+            for job, watched in going:
+                try:
+                    self._take(job, watched, number, made.pop(job.id, None))
+                except Exception as error:
+                    yield job, error
+                    continue
+                if number < job.request.takes:
+                    left.append((job, watched))
+                else:
+                    yield job, None
+            going = left
+
+    def _together(self, going: Going, number: int) -> dict[str, Sound | Exception]:
+        """The takes of this number that are made in batches, or what went wrong, by job."""
+        groups: dict[Hashable, Going] = defaultdict(list)
+        for job, watched in going:
+            if (kind := likeness(self.pipeline, watched, job.request.ask)) is not None:
+                groups[kind].append((job, watched))
+        made: dict[str, Sound | Exception] = {}
+        for group in groups.values():
+            if len(group) == 1:
+                continue
+            wanted = [
+                Wanted(watched, job.request.ask, _seed(job, number), job.progress) for job, watched in group
+            ]
+            try:
+                results = make_together(self.pipeline, wanted)
+            except Exception as error:  # each is tried by itself: only the one at fault will fail
+                logging.getLogger(__name__).warning("a batch of %d: %s", len(group), error)
+                continue
+            made |= {job.id: result for (job, _), result in zip(group, results, strict=True)}
+            self.metrics.count("batched_takes", sum(isinstance(result, Sound) for result in results))
+        return made
+
+    def _take(self, job: Job, watched: Watched, number: int, ready: Sound | Exception | None) -> None:
+        """One take: its sound, unless it is ready, its files and its card."""
+        if isinstance(ready, Exception):
+            raise ready
+        seed, path = _seed(job, number), job.folder / f"take{number}.wav"
+        one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
+        make: work.Make | None = None if ready is None else lambda *_, **__: ready
+        outcome = work.run(self.pipeline, one, job.progress, watched, job.check, make)
+        job.check()
+        video = self._muxed(job, one, outcome, number)
+        job.seconds, job.length = outcome.seconds, outcome.length
+        job.calls += outcome.calls
+        for phase, value in outcome.timings.items():
+            job.timings[phase] = job.timings.get(phase, 0.0) + value
+            self.metrics.count("phase_seconds", value, phase=phase)
+        job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
+        take = Take(number, seed, outcome.outputs[0], video)
+        job.takes.append(take)
+        self.shelf.put(job)
+        job.note("take", **job.take_dict(take))
+        self.metrics.count("network_calls", outcome.calls)
+        self.metrics.count("sound_seconds", outcome.seconds)
 
     def _watched(self, job: Job) -> Watched:
         """What the pipeline saw, from an earlier job where it is kept."""
@@ -93,3 +170,7 @@ class Maker:
         outcome.warnings += messages
         job.progress("mux", 1.0)
         return path
+
+
+def _seed(job: Job, number: int) -> int:
+    return job.request.seed + number - 1

@@ -12,7 +12,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTERS = {
     "jobs": "Jobs that ended, by state.",
     "refused_jobs": "Jobs refused because too many waited.",
-    "network_calls": "Passes through the network.",
+    "network_calls": "Passes through the network, counted for every take.",
+    "batched_takes": "Takes made in one batch with others.",
     "sound_seconds": "Seconds of sound made.",
     "phase_seconds": "Seconds spent, by phase.",
     "uploads": "Clips taken in.",

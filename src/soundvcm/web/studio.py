@@ -1,6 +1,6 @@
 """The studio: a bounded queue, one worker thread for one pipeline, and the sweeping up.
 
-    Request => wait => job.run, a take at a time => files
+    Request => wait => made, together with waiting ones of the same length => files
 
 Knows jobs, clips and limits; nothing of HTTP. Safe to use from several threads.
 """
@@ -64,7 +64,7 @@ class Studio:
         held = self.clips.take_over(self.shelf)
         self._jobs: dict[str, Job] = {job.id: job for job in self.shelf.read(held)}
         self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
+        self._running: list[Job] = []
         self._closing = False
         self._turn = threading.Condition()
         self._worker = threading.Thread(target=self._work, name="soundvcm-studio", daemon=True)
@@ -132,7 +132,7 @@ class Studio:
         self.cancel(job)
         with self._turn:
             self._jobs.pop(job.id, None)
-            running = self._running is job
+            running = job in self._running
         if not running:  # the worker removes what it is writing
             shutil.rmtree(job.folder, ignore_errors=True)
 
@@ -163,7 +163,7 @@ class Studio:
     def gauges(self) -> dict[str, float]:
         """Numbers of this moment, for the metrics."""
         with self._turn:
-            waiting, running = len(self._waiting), int(self._running is not None)
+            waiting, running = len(self._waiting), len(self._running)
         return {
             "jobs_waiting": waiting,
             "jobs_running": running,
@@ -188,7 +188,7 @@ class Studio:
         """Stop the running job after its phase, end the worker; remove every file, unless they are kept."""
         with self._turn:
             self._closing = True
-            jobs = [*self._waiting, *([self._running] if self._running else [])]
+            jobs = [*self._waiting, *self._running]
             self._turn.notify_all()
         for job in jobs:
             self.cancel(job)
@@ -206,30 +206,46 @@ class Studio:
                     self._turn.wait(SWEEP_SECONDS)
                 if self._closing:
                     return
-                job = self._running = self._waiting.popleft() if self._waiting else None
-            if job is not None:
-                self._run(job)
-                job = None
-                with self._turn:
-                    self._running = None
+                self._running = self._next()
+            self._run([*self._running])
+            with self._turn:
+                self._running = []
             self.sweep()
 
-    def _run(self, job: Job) -> None:
+    def _next(self) -> list[Job]:
+        """The job whose turn it is, and waiting ones that can be made in one batch with it."""
+        if not self._waiting:
+            return []
+        jobs = [self._waiting.popleft()]
+        kind = self._maker.kind(jobs[0])
+        for job in list(self._waiting) if kind is not None else []:
+            if len(jobs) < self.limits.batch and self._maker.kind(job) == kind:
+                self._waiting.remove(job)
+                jobs.append(job)
+        return jobs
+
+    def _run(self, jobs: list[Job]) -> None:
         began = time.perf_counter()
-        try:
-            job.check()
-            job.become("running")
-            job.folder.mkdir(parents=True)
-            self._maker.takes(job)
+        for job, error in self._maker.takes(jobs):
+            self._settle(job, error)
+            self.metrics.observe(time.perf_counter() - began)
+            with self._turn:
+                self._running.remove(job)
+                forgotten = job.id not in self._jobs
+            if forgotten:
+                shutil.rmtree(job.folder, ignore_errors=True)
+
+    def _settle(self, job: Job, error: Exception | None) -> None:
+        """End a job as what became of it says."""
+        if error is None:
             self._end(job, "done")
-        except CancelledError:
+        elif isinstance(error, CancelledError):
             self._end(job, "cancelled")
-        except SoundVCMError as error:
+        elif isinstance(error, SoundVCMError):
             self._end(job, "failed", self._harmless(str(error), job))
-        except Exception:  # a fault of ours must not end the worker
-            logging.getLogger(__name__).exception("job %s", job.id)
+        else:  # a fault of ours must not end the worker
+            logging.getLogger(__name__).error("job %s", job.id, exc_info=error)
             self._end(job, "failed", FAULT)
-        self.metrics.observe(time.perf_counter() - began)
 
     def _harmless(self, message: str, job: Job) -> str:
         """A sentence for clients: names no path of this machine."""
@@ -251,7 +267,3 @@ class Studio:
                 logging.getLogger(__name__).exception("job %s", job.id)
         job.become(state)
         self.metrics.count("jobs", state=state)
-        with self._turn:
-            forgotten = job.id not in self._jobs
-        if forgotten:
-            shutil.rmtree(job.folder, ignore_errors=True)
