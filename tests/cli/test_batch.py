@@ -129,6 +129,31 @@ def test_good_and_bad_files(
     assert not any(path.stat().st_mtime_ns == before[path] for path in before)
 
 
+def test_skip_existing_by_name(
+    tmp_path: Path, second: bytes, loads: Loads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The default by its name skips; its opposite makes ours again and still refuses what is not ours."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.mp4").write_bytes(second)
+    words = (folder, "-o", out, "--seed", 7)
+    for more, said in (
+        ((), "2 clips: 2 done"),
+        (("--skip_existing",), "2 clips: 2 skipped"),
+        (("--no_skip_existing",), "2 clips: 2 done"),
+    ):
+        assert run(*words, *more) == 0
+        assert capsys.readouterr().out.startswith(said), more
+    (out / "b.mp4").write_bytes(b"somebody's film")
+    assert run(*words, "--no_skip_existing") == 3
+    text, err = capsys.readouterr()
+    assert text.startswith("2 clips: 1 done, 1 failed") and "not made by soundvcm" in err
+    assert (out / "b.mp4").read_bytes() == b"somebody's film"
+    assert run(*words, "--skip_existing", "--overwrite") == 0
+    assert capsys.readouterr().out.startswith("2 clips: 2 done")
+
+
 def test_other_settings_or_other_content_are_done_again(
     tmp_path: Path, second: bytes, longer: bytes, loads: Loads
 ) -> None:

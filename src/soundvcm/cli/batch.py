@@ -53,6 +53,7 @@ def run_batch(
     request: Request,
     options: dict[str, str],
     *,
+    skip_existing: bool = True,
     overwrite: bool = False,
     as_json: bool = False,
     cluster: tuple[str, int] | None = None,
@@ -63,7 +64,8 @@ def run_batch(
         inputs: clips, folders, and tables (CSV, TSV, JSONL).
         request: what is asked of each; rows of tables may say prompt and seed. `output` is a folder.
         options: name, device and dtype of the model.
-        overwrite: make again what is there with the same content and settings.
+        skip_existing: leave out what is there with the same content and settings.
+        overwrite: make everything again, in place of whatever lies there.
         as_json: print one object instead of the summary, and no progress.
         cluster: address of a Ray cluster and processes on it (0: as many as fit); None works here.
 
@@ -78,7 +80,9 @@ def run_batch(
     check_for_all(request)
     work = plan(inputs, request)
     batch = Batch(
-        Orders(request, options, work.folder, overwrite), cluster=cluster, show=False if as_json else None
+        Orders(request, options, work.folder, overwrite, skip_existing),
+        cluster=cluster,
+        show=False if as_json else None,
     )
     with Report(work.folder) as report:
         tally = batch.run(work, report)

@@ -70,13 +70,15 @@ class Orders:
         request: what is asked of every clip.
         options: name, device and dtype of the model.
         folder: of the report.
-        overwrite: do again what is done.
+        overwrite: do again what is done, in place of whatever lies there.
+        skip_existing: leave out what is done.
     """
 
     request: Request
     options: dict[str, str]
     folder: Path
     overwrite: bool = False
+    skip_existing: bool = True
 
     def target(self, output: Path) -> str:
         """Name of a result in the report."""
@@ -105,9 +107,11 @@ class Orders:
             if not item.source.exists():
                 raise MediaError(f"{item.source}: no such file")
             ready.mark = fingerprint(item.source, request, self.options)
-            if not self.overwrite and still_whole(earlier, ready.mark, self.folder):
+            if self.overwrite:
+                pass
+            elif self.skip_existing and still_whole(earlier, ready.mark, self.folder):
                 ready.done = earlier
-            elif not self.overwrite:
+            else:
                 refuse_strangers(request)
         except (SoundVCMError, OSError) as error:
             ready.reason = reason(error)

@@ -51,6 +51,7 @@ def generate(
     sample_rate: int | None = None,
     stereo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     exact_cut: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     ray: str | None = None,
     ray_workers: int = 0,
@@ -86,7 +87,9 @@ def generate(
         sample_rate: of the written sound.
         stereo: two identical channels.
         exact_cut: cut a part exactly, encoding the picture again.
-        overwrite: in a batch, make again what is already there.
+        skip_existing: in a batch, leave out what is there already with the same content and settings; with
+            --no_skip_existing results of ours are made again, files of others still refused.
+        overwrite: in a batch, make everything again, in place of whatever lies there.
         ray: do a batch on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
@@ -102,6 +105,7 @@ def generate(
             inputs,
             request_from(given),
             load_options(given),
+            skip_existing=skip_existing,
             overwrite=overwrite,
             as_json=json,
             cluster=cluster,
