@@ -49,6 +49,7 @@ def starting(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # each starts a cluster, which takes a minute where the cores are busy
 @pytest.mark.usefixtures("ray")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 class TestTwoLocalWorkers:
