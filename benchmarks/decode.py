@@ -3,7 +3,9 @@
     python benchmarks/decode.py [--folder DIR] [--repeat 3] [--only "600 s"]
 
 Makes 1080p30, 4K60 and ten-minute files (720p, small pictures) once, then runs every reader in its own
-process. CPU seconds count all threads and are what to compare on a shared machine.
+process, in turns, on the same pictures with the same decoder threads. CPU seconds (user and system) count
+all threads and are what to compare on a shared machine. "bare + scaling" is the bare loop that also calls
+FFmpeg's scaler for the pictures both encoders want and drops what it gets: their price, whoever reads.
 """
 
 from __future__ import annotations
@@ -16,11 +18,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 
 FILES = {
     "1080p30, 8 s": ("hd.mp4", 1920, 1080, 30, 8, 0),
@@ -30,7 +35,9 @@ FILES = {
     "600 s of 320x180, first 8 s": ("small.mp4", 320, 180, 25, 600, 0),
 }
 SCENE_SECONDS = 8  # drawn and encoded; longer files repeat its packets
-READERS = ("bare", "ours", "ffmpeg")
+SECONDS = 8
+WANTED = {224: Fraction(8), 64: Fraction(25)}  # side of the small pictures => pictures a second
+READERS = {"bare": "bare", "scaled": "bare + scaling", "ours": "ours", "ffmpeg": "ffmpeg"}
 
 
 def make(path: Path, width: int, height: int, rate: int, seconds: int) -> None:
@@ -61,48 +68,57 @@ def make(path: Path, width: int, height: int, rate: int, seconds: int) -> None:
                 out.mux(copy)
 
 
-def bare(path: str, start: int) -> None:
-    """Decode only: what nobody can do faster."""
+def decoded(path: str, start: int) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
+    """(time, duration, picture) from the key picture before `start` to the end of the range."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = min(8, os.cpu_count() or 1)
+        stream.codec_context.thread_count = min(8, len(os.sched_getaffinity(0)))
         if start:
             container.seek(int(start / stream.time_base), stream=stream)
         for frame in container.decode(stream):
-            if frame.pts * stream.time_base >= start + 8:
+            shown = frame.pts * stream.time_base - start
+            if shown >= SECONDS:
                 break
+            yield shown, 1 / stream.average_rate, frame
 
 
-def ours(path: str, start: int) -> None:
+def bare(path: str, start: int) -> None:
+    """Decode only: what nobody can do faster."""
+    for _ in decoded(path, start):
+        pass
+
+
+def scaled(path: str, start: int) -> dict[int, int]:
+    """Decode, and scale every picture that is on screen when an encoder looks; how many, by side."""
+    flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    scalers, counts = {side: VideoReformatter() for side in WANTED}, dict.fromkeys(WANTED, 0)
+    for shown, length, frame in decoded(path, start):
+        for side, rate in WANTED.items():
+            if shown >= 0 and ceil(shown * rate) < ceil((shown + length) * rate):
+                scalers[side].reformat(frame, side, side, "gbrp", interpolation=flags, threads=1)
+                counts[side] += 1
+    return counts
+
+
+def ours(path: str, start: int) -> dict[int, int]:
     """The pictures of both encoders of the embedded system."""
     from soundvcm.media import read_frames
     from soundvcm.records import FrameSpec
 
-    specs = {"semantic": FrameSpec(Fraction(8), 224, 224), "sync": FrameSpec(Fraction(25), 64, 64)}
-    footage = read_frames(path, specs, start=start, seconds=8)
-    assert {role: len(frames) for role, frames in footage.frames.items()} == {"semantic": 64, "sync": 200}
+    specs = {str(side): FrameSpec(rate, side, side) for side, rate in WANTED.items()}
+    footage = read_frames(path, specs, start=start, seconds=SECONDS)
+    assert all(len(footage.frames[str(side)]) == SECONDS * rate for side, rate in WANTED.items())
+    return {side: len(set(footage.times[str(side)])) for side in WANTED}
 
 
 def ffmpeg(path: str, start: int) -> None:
     """The same pictures by two filters of the ffmpeg command."""
     graph = "split[a][b];[a]fps=8,scale=224:224:flags=bicubic[s];[b]fps=25,scale=64:64:flags=bicubic[y]"
     raw = ["-pix_fmt", "rgb24", "-f", "rawvideo", os.devnull]
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-y",
-        "-ss",
-        str(start),
-        "-t",
-        "8",
-        "-i",
-        path,
-        "-filter_complex",
-        graph,
-    ]
-    subprocess.run([*command, "-map", "[s]", *raw, "-map", "[y]", *raw], check=True)
+    command = ["ffmpeg", "-v", "error", "-y", "-ss", str(start), "-t", str(SECONDS), "-i", path]
+    command += ["-filter_complex", graph, "-map", "[s]", *raw, "-map", "[y]", *raw]
+    subprocess.run(command, check=True)
 
 
 def measure(reader: str, path: Path, start: int) -> tuple[float, float, float]:
@@ -135,21 +151,20 @@ def main() -> None:
     readers = [one for one in READERS if one != "ffmpeg" or shutil.which("ffmpeg")]
     machine = platform.processor() or platform.machine()
     print(f"{machine}, {os.cpu_count()} cores, PyAV {av.__version__}; best of {chosen.repeat}")
-    print("| file | reader | wall s | CPU s | CPU / bare | peak MB |\n|---|---|---|---|---|---|")
+    print("| file | reader | wall s | / bare | CPU s | / bare | peak MB |\n|---|---|---|---|---|---|---|")
     for title, (name, width, height, rate, seconds, start) in FILES.items():
         if chosen.only not in title:
             continue
         path = chosen.folder / name
         if not path.exists():
             make(path, width, height, rate, seconds)
-        base = None
-        for reader in readers:
-            runs = [measure(reader, path, start) for _ in range(chosen.repeat)]
-            wall, cpu, peak = min(r[0] for r in runs), min(r[1] for r in runs), max(r[2] for r in runs)
-            base = base or cpu
-            print(
-                f"| {title} | {reader} | {wall:.2f} | {cpu:.2f} | {cpu / base:.2f} | {peak:.0f} |", flush=True
-            )
+        turns = [{one: measure(one, path, start) for one in readers} for _ in range(chosen.repeat)]
+        best = {one: [min(turn[one][k] for turn in turns) for k in (0, 1)] for one in readers}
+        for one, (wall, cpu) in best.items():
+            walls, cpus = wall / best["bare"][0], cpu / best["bare"][1]
+            peak = max(turn[one][2] for turn in turns)
+            row = f"{wall:.2f} | {walls:.2f} | {cpu:.2f} | {cpus:.2f} | {peak:.0f}"
+            print(f"| {title} | {READERS[one]} | {row} |", flush=True)
 
 
 if __name__ == "__main__":

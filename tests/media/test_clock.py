@@ -40,6 +40,14 @@ def test_times_off_the_grid_are_kept() -> None:
     assert places(coarse, [0, 3, 7], 2) == [0, Fraction(3, 100), Fraction(7, 100)]
 
 
+def test_each_duration_is_asked_for_itself() -> None:
+    clock = FrameClock(MS, [Fraction(25)])
+    assert [clock.length_of(ticks) for ticks in (40, 41, 900, 40, None, 0, 39)] == [
+        Fraction(1, 25), Fraction(1, 25), Fraction(9, 10), Fraction(1, 25), Fraction(1, 25), Fraction(1, 25),
+        Fraction(1, 25),
+    ]  # fmt: skip
+
+
 def test_gaps_are_held_and_counted_in_the_length() -> None:
     clock = FrameClock(MS, [Fraction(25)], claimed=Fraction(4))
     assert places(clock, [0, 40, 3000]) == [0, Fraction(1, 25), 3]

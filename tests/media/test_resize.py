@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from av import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 from clips import LOSSLESS, write_video
 
 from soundvcm.media import read_frames
@@ -71,6 +73,22 @@ def test_colours_are_right_after_scaling(tmp_path: Path) -> None:
         )  # fmt: skip
         found = read_frames(path, {"a": FrameSpec(Fraction(1), 24, 24)}).frames["a"]
         assert (found.int() - value).abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    "layout", ["yuv420p", "yuvj422p", "yuv444p10le", "nv12", "yuva420p", "rgb24", "gray"]
+)
+@pytest.mark.parametrize("size", [(24, 24), (37, 53), (45, 80), (90, 160), (100, 33), (200, 301)])
+def test_planes_hold_the_bytes_of_packed_rgb(layout: str, size: tuple[int, int]) -> None:
+    """What FFmpeg's scaler writes as planes (fast) is what it writes as packed RGB (the rule)."""
+    frame = VideoFrame.from_ndarray(NOISE, format="rgb24").reformat(format=layout)
+    if layout == "yuv420p":
+        for plane in frame.planes:  # colours that lie outside RGB, too
+            values = RNG.integers(0, 256, plane.buffer_size, dtype=np.uint8)
+            plane.update(values.tobytes())
+    flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    packed = VideoReformatter().reformat(frame, size[1], size[0], "rgb24", interpolation=flags).to_ndarray()
+    assert (Fitter(FrameSpec(Fraction(8), *size))(frame).numpy() == packed).all()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class FrameClock:
         self.time_base = time_base
         tidy = [tidy_rate(rate) for rate in rates]
         self.rates = list(dict.fromkeys(rate for rate in tidy if rate is not None))
+        self._grid = [rate for rate in self.rates if 4 * time_base * rate <= 1]
+        self._length: tuple[int, Fraction] | None = None  # the last ticks asked for: nearly always the same
         self.claimed = claimed
         self.origin: int | None = None
         self.offset = Fraction(0)
@@ -127,19 +129,25 @@ class FrameClock:
         return 1 / self.rates[0] if self.rates else DEFAULT_DURATION
 
     def _on_grid(self, time: Fraction) -> Fraction:
-        for rate in self.rates:
-            if 4 * self.time_base * rate <= 1:
-                near = round(time * rate) / rate
-                if abs(near - time) <= self.time_base:
-                    return near
+        for rate in self._grid:
+            number = time * rate
+            if number.denominator == 1:
+                return time
+            near = round(number) / rate
+            if abs(near - time) <= self.time_base:
+                return near
         return time
 
     def _duration(self, ticks: int | None) -> Fraction:
         if not ticks or ticks < 0:
             return self._nominal()
-        length = ticks * self.time_base
-        for rate in self.rates:
-            if 4 * self.time_base * rate <= 1 and abs(length - 1 / rate) <= self.time_base:
+        if self._length is None or self._length[0] != ticks:
+            self._length = ticks, self._length_on_grid(ticks * self.time_base)
+        return self._length[1]
+
+    def _length_on_grid(self, length: Fraction) -> Fraction:
+        for rate in self._grid:
+            if abs(length - 1 / rate) <= self.time_base:
                 return 1 / rate
         return length
 

@@ -157,12 +157,14 @@ class Fitter:
         if key not in self._scalers:
             self._scalers = {key: VideoReformatter()}
         more = {"threads": 1} if "threads" in (VideoReformatter.reformat.__doc__ or "") else {}  # PyAV 17 on
-        flags = Interpolation.BICUBIC
+        flags, layout = Interpolation.BICUBIC, "rgb24"
         if not self.spec.exact:
             # Without these two the scaler's colours are up to 2 of 255 too dark. Encoders trained on FFmpeg's
-            # plain full-size conversion (exact) get just that.
+            # plain full-size conversion (exact) get just that. With both of them planes hold the same bytes
+            # as packed RGB, and are written by vector code where packed RGB has only plain C: half the time.
             flags |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-        out = self._scalers[key].reformat(frame, width, height, "rgb24", interpolation=flags, **more)
+            layout = "gbrp"
+        out = self._scalers[key].reformat(frame, width, height, layout, interpolation=flags, **more)
         array: Picture = out.to_ndarray()
         return array
 
