@@ -10,9 +10,9 @@ import pytest
 import torch
 from sound_folders import bursts, chirp, folders, save
 
-from soundvcm.errors import InputError, MediaError, OptionError
+from soundvcm.errors import InputError, MediaError, OptionError, WeightsError
 from soundvcm.evaluation import extractors, protocol
-from soundvcm.evaluation.extractors import EXTRACTORS, NOT_BUILT_IN, require
+from soundvcm.evaluation.extractors import EXTRACTORS, require
 from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.preparing import Length, is_short, pair, prepare, sounds_in
 from soundvcm.evaluation.protocol import Settings, evaluate
@@ -138,11 +138,13 @@ def test_only_what_is_asked_for_is_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     assert [one.items for one in found.scores] == [(2, 2)] * 5
 
 
-@pytest.mark.parametrize("score", ["IB", "CLAP"])
-def test_what_is_not_built_in_is_refused_before_anything_is_read(score: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        OptionError, match=rf"^{score} needs .* does not hold: ask for scores of yamnet or onsets"
-    ):
+@pytest.mark.parametrize("score", ["IB", "CLAP", "CLAP_630k"])
+def test_missing_weights_are_said_before_anything_is_read(
+    score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDVCM_HOME", str(tmp_path))
+    monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda name: True)
+    with pytest.raises(WeightsError, match=rf"^{score}: weights file .* soundvcm weights fetch"):
         evaluate(tmp_path / "none", tmp_path / "none", [score])
 
 
@@ -150,7 +152,7 @@ def test_every_score_has_a_known_extractor() -> None:
     from soundvcm.evaluation.definitions import DEFINITIONS
 
     names = {one.extractor for one in DEFINITIONS.values()}
-    assert names == {*EXTRACTORS, *NOT_BUILT_IN}
+    assert names == {*EXTRACTORS}
     with pytest.raises(OptionError, match="no extractor 'x'"):
         require("x", "y")
 

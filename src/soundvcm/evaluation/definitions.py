@@ -121,6 +121,26 @@ def _cosine(truth: Features, made: Features) -> float:
     return metrics.cosine(truth["cross"][None], made["cross"][None])
 
 
+def _imagebind(truth: Features, made: Features) -> float:
+    """Made elsewhere, or the sound against the pictures of the true file, else of the made one."""
+    if "cross" in made:
+        return _cosine(truth, made)
+    sight = truth["sight"] if len(truth["sight"]) else made["sight"]
+    if not len(sight):
+        raise InputError("no pictures on either side: give videos as the true side")
+    return metrics.cosine(sight[None], made["sound"][None])
+
+
+def _clap(truth: Features, made: Features) -> float:
+    """Made elsewhere, or the sound against the caption beside the true file, else beside the made one."""
+    if "cross" in made:
+        return _cosine(truth, made)
+    words = truth["words"] if len(truth["words"]) else made["words"]
+    if not len(words):
+        raise InputError("no caption: put it in a .txt of the same name beside the true sound")
+    return metrics.cosine(words[None], made["sound"][None])
+
+
 def _desync(truth: Features, made: Features) -> float:
     """From logits made elsewhere, or from tokens of the true (else the made) pictures and the sound."""
     if "first14" in made:
@@ -219,8 +239,9 @@ DEFINITIONS: dict[str, Definition] = {
         *_family("panns", "PANNs"),
         _paired_frechet("FD_PaSST", "passt"),
         *_family("passt", "PaSST", common_is=True)[1:],
-        Definition("IB", "imagebind", "cosine", "higher", each=_cosine),
-        Definition("CLAP", "clap", "cosine", "higher", each=_cosine),
+        Definition("IB", "imagebind", "cosine", "higher", each=_imagebind),
+        Definition("CLAP", "clap", "cosine", "higher", each=_clap),
+        Definition("CLAP_630k", "clap630k", "cosine", "higher", each=_clap),
         Definition("DeSync", "synchformer", "s", "lower", each=_desync),
     )
 }

@@ -1,26 +1,40 @@
-"""Extractors by name: wave at its own rate => named features, and what is missing for those not built in.
+"""Extractors by name: wave at its own rate => named features.
 
 `yamnet` is bundled, `onsets` and `motion` need no network; the others need their public weights, which
-`soundvcm weights fetch` brings, or are known by name and refused in one line. Networks are read when first
-asked for. Knows waves and how to watch a file; no scores.
+`soundvcm weights fetch` brings. Networks are read when first asked for. Knows waves and how to watch a file;
+no scores.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from soundvcm.errors import OptionError, WeightsError
-from soundvcm.evaluation import desync, filters, motion, onsets, panns, passt, preparing, vggish, yamnet
+from soundvcm.errors import MissingExtraError, OptionError, WeightsError
+from soundvcm.evaluation import (
+    clap,
+    desync,
+    filters,
+    imagebind,
+    motion,
+    onsets,
+    panns,
+    passt,
+    preparing,
+    vggish,
+    yamnet,
+)
 from soundvcm.weights import asset_path, digest, locate
 
 Extract = Callable[[Tensor], dict[str, Tensor]]
@@ -37,8 +51,10 @@ class Extractor:
         about: one line for reports.
         identity: changes with weights or code, so that stored features of another one are never used.
         build: reads what is needed and returns the function wave [samples] => features.
-        weights: name of the weights file that must be here; None if all is bundled.
+        weights: names of the weights files that must be here; none if all is bundled.
         watch: further features of the file itself, within so many seconds; None if the sound is enough.
+        beside: what else decides the features of a file, such as its caption; None if nothing does.
+        packages: that must be installed, by the extra that brings them.
     """
 
     name: str
@@ -46,8 +62,10 @@ class Extractor:
     about: str
     identity: Callable[[], str]
     build: Callable[[], Extract]
-    weights: str | None = None
+    weights: tuple[str, ...] = ()
     watch: Watch | None = None
+    beside: Callable[[Path], str] | None = None
+    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _yamnet() -> Extract:
@@ -134,21 +152,57 @@ def _watched(path: Path, seconds: float) -> dict[str, Tensor]:
     return {"visual": desync.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0, 8, 1)}
 
 
+def _imagebind() -> Extract:
+    def extract(wave: Tensor) -> dict[str, Tensor]:
+        """`sound` [1024], mean of three parts of 2 s."""
+        return {"sound": imagebind.listen(wave)}
+
+    return extract
+
+
+def _seen(path: Path, seconds: float) -> dict[str, Tensor]:
+    """`sight` [1024] of a video; empty for a sound file."""
+    return {"sight": imagebind.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0)}
+
+
+def _clap(file: str) -> tuple[Callable[[], Extract], Watch]:
+    def extract(wave: Tensor) -> dict[str, Tensor]:
+        """`sound` [512]."""
+        return {"sound": clap.listen(wave, file)}
+
+    def captioned(path: Path, seconds: float) -> dict[str, Tensor]:
+        """`words` [512] of the caption beside the file; empty if there is none."""
+        words = clap.caption(path)
+        return {"words": clap.read(words, file) if words else torch.zeros(0)}
+
+    return lambda: extract, captioned
+
+
 def _fetched(
     name: str,
     module: ModuleType,
-    rate: int,
     about: str,
     build: Callable[[], Extract],
     watch: Watch | None = None,
+    files: tuple[str, ...] = (),
+    **more: Any,
 ) -> Extractor:
     """An extractor whose weights are not bundled; reports say that it was not run to published numbers."""
-    file: str = module.WEIGHTS
+    files = files or (module.WEIGHTS,)
 
     def identity() -> str:
-        return f"{name}-{digest(locate(file))[:16]}-{_code(module, filters, preparing)}"
+        digests = "-".join(digest(locate(file))[:16] for file in files)
+        return f"{name}-{digests}-{_code(module, filters, preparing)}"
 
-    return Extractor(name, rate, f"{about}; {UNPROVEN}", identity, build, file, watch)
+    rate: int = module.SAMPLE_RATE
+    return Extractor(name, rate, f"{about}; {UNPROVEN}", identity, build, files, watch, **more)
+
+
+def _captioned(name: str, file: str, about: str) -> Extractor:
+    """A CLAP: needs transformers, its own weights and the tokenizer, and listens beside a caption."""
+    build, watch = _clap(file)
+    more = {"beside": clap.caption, "packages": {"clap": ("transformers", "tokenizers")}}
+    return _fetched(name, clap, about, build, watch, (file, clap.WORDS), **more)
 
 
 def _code(*modules: ModuleType) -> str:
@@ -184,24 +238,30 @@ EXTRACTORS: dict[str, Extractor] = {
             _loudness,
             watch=_movement,
         ),
-        _fetched("vggish", vggish, 16_000, "VGGish (16 kHz, windows of 0.96 s, 128)", _vggish),
-        _fetched("panns", panns, 16_000, "PANNs Cnn14 (16 kHz, 2048, 527 classes)", _panns),
-        _fetched("passt", passt, 32_000, "PaSST (32 kHz, filled to 10 s, 768, 527 classes)", _passt),
+        _fetched("vggish", vggish, "VGGish (16 kHz, windows of 0.96 s, 128)", _vggish),
+        _fetched("panns", panns, "PANNs Cnn14 (16 kHz, 2048, 527 classes)", _panns),
+        _fetched("passt", passt, "PaSST (32 kHz, filled to 10 s, 768, 527 classes)", _passt),
         _fetched(
             "synchformer",
             desync,
-            16_000,
             "Synchformer 24-01-04T16-39-21 (sound 16 kHz, pictures 25 Hz)",
             _synchformer,
             _watched,
         ),
+        _fetched(
+            "imagebind",
+            imagebind,
+            "ImageBind huge (3 parts of 2 s at 16 kHz, pictures at 0.5 Hz, 3 crops, 1024)",
+            _imagebind,
+            _seen,
+        ),
+        _captioned("clap", clap.WEIGHTS, "LAION CLAP, HTS-AT base (48 kHz, filled to 10 s, 512; captions)"),
+        _captioned(
+            "clap630k",
+            clap.SMALL_WEIGHTS,
+            "LAION CLAP, 630k-audioset (48 kHz, filled to 10 s, 512; captions)",
+        ),
     )
-}
-
-# What the published scores need and this package does not hold: rate, network, weights.
-NOT_BUILT_IN: Mapping[str, str] = {
-    "imagebind": "ImageBind huge (video and sound) and its weights, and the true videos",
-    "clap": "CLAP and its weights, and the captions",
 }
 
 
@@ -213,20 +273,20 @@ def require(name: str, wanted_by: str) -> Extractor:
         wanted_by: the score that asks, for the message.
 
     Raises:
-        OptionError: if it is known but not built in (the message says what is missing), or unknown.
+        OptionError: if it is unknown.
+        MissingExtraError: if a package that it needs is not installed.
         WeightsError: if its weights are not here (the message says how to get them).
     """
     if name in EXTRACTORS:
         found = EXTRACTORS[name]
-        if found.weights is not None:
-            try:
-                locate(found.weights)
-            except WeightsError as error:
-                raise WeightsError(f"{wanted_by}: {error}") from None
+        for extra, packages in found.packages.items():
+            for package in packages:
+                if importlib.util.find_spec(package) is None:
+                    raise MissingExtraError(f"{wanted_by}: {package}", extra)
+        try:
+            for file in found.weights:
+                locate(file)
+        except WeightsError as error:
+            raise WeightsError(f"{wanted_by}: {error}") from None
         return found
-    if name in NOT_BUILT_IN:
-        raise OptionError(
-            f"{wanted_by} needs {NOT_BUILT_IN[name]}, which soundvcm does not hold: ask for scores of"
-            f" {' or '.join(EXTRACTORS)}, or give features made elsewhere to soundvcm.evaluation.compute"
-        )
-    raise OptionError(f"no extractor {name!r}: there are {', '.join([*EXTRACTORS, *NOT_BUILT_IN])}")
+    raise OptionError(f"no extractor {name!r}: there are {', '.join(EXTRACTORS)}")

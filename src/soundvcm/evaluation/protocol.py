@@ -134,7 +134,8 @@ def evaluate(
     Raises:
         InputError: for folders or files that cannot be used, or a score asked for by name that cannot be
             computed.
-        OptionError: for a score that is not known or whose extractor is not built in.
+        OptionError: for a score that is not known.
+        MissingExtraError: for a score whose package is not installed.
     """
     settings = settings or Settings()
     wanted = find(names)
@@ -196,7 +197,8 @@ class _Listener:
         return found
 
     def one(self, path: Path) -> tuple[dict[str, Tensor], float]:
-        place = self.cache.path(path, self.identity, self.length.seconds) if self.cache else None
+        beside = self.extractor.beside(path) if self.extractor.beside else ""
+        place = self.cache.path(path, self.identity + beside, self.length.seconds) if self.cache else None
         kept = self.cache.get(place) if self.cache and place else None
         if kept and not (self.length.short == "refuse" and is_short(kept[1], self.length)):
             return kept

@@ -98,7 +98,7 @@ def _of_pairs(
     notes = (f"{len(values) - len(kept)} pairs have none",) if len(kept) < len(values) else ()
     interval = mean_interval(list(kept.values()), resamples, seed)
     first = made[common[0]]
-    key = next((key for key in ("logits", "cross", "first14") if key in first), None)
+    key = next((key for key in ("logits", "cross", "first14", "sound") if key in first), None)
     return Score(
         definition.name,
         definition.unit,

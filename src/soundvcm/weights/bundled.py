@@ -14,13 +14,13 @@ class Source:
     """One place a file can be fetched from.
 
     Attributes:
-        host: "hub" (Hugging Face, or the endpoint in HF_ENDPOINT), "github" (a release) or "zenodo".
+        host: "hub" (Hugging Face, or the endpoint in HF_ENDPOINT), "github" (a release), "zenodo" or "meta".
         repository: owner/name; the number of a record on Zenodo.
         path: path inside the repository or the release.
         revision: branch, commit or release tag.
     """
 
-    host: Literal["hub", "github", "zenodo"]
+    host: Literal["hub", "github", "zenodo", "meta"]
     repository: str
     path: str
     revision: str = "main"

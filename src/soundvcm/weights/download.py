@@ -28,6 +28,7 @@ _CHUNK = 1 << 20
 _HUB = "https://huggingface.co"
 _GITHUB = "https://github.com"
 _ZENODO = "https://zenodo.org/records"
+_META = "https://dl.fbaipublicfiles.com"
 
 
 class _BrokenError(Exception):
@@ -82,6 +83,8 @@ def _address(source: Source) -> str:
         return f"{_GITHUB}/{source.repository}/releases/download/{source.revision}/{path}"
     if source.host == "zenodo":
         return f"{_ZENODO}/{source.repository}/files/{path}"
+    if source.host == "meta":
+        return f"{_META}/{source.repository}/{path}"
     endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
     return f"{endpoint}/{source.repository}/resolve/{source.revision}/{path}"
 

@@ -135,7 +135,8 @@ def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[st
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a word on the pickle's version; what matters is said below
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            with torch.serialization.safe_globals(_numbers()):
+                found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError:
         raise WeightsError(
             f"{path} holds more than tensors and is not read (it could run code): convert it to safetensors"
@@ -146,6 +147,15 @@ def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[st
     if tensors is None:
         raise WeightsError(f"{path} holds no table of tensors")
     return tensors, {}
+
+
+def _numbers() -> list[Any]:
+    """What a pickled number of numpy is made of (an epoch beside the weights); none of it runs code."""
+    import numpy as np
+
+    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
+    kinds = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "b1")]
+    return [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, *kinds]
 
 
 def _tensors(found: Any) -> dict[str, Tensor] | None:

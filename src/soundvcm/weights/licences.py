@@ -86,6 +86,13 @@ _METRICS = (
         "https://github.com/kkoutini/PaSST",
     ),
     Licence(
+        "LAION CLAP",
+        "metric",
+        "CC0-1.0",
+        "use it for anything",
+        "https://github.com/LAION-AI/CLAP",
+    ),
+    Licence(
         "ImageBind",
         "metric",
         "CC-BY-NC-SA-4.0",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from soundvcm.config import nearest
 from soundvcm.errors import WeightsError
 from soundvcm.weights.bundled import BUNDLED, Part, Source
+from soundvcm.weights.scoring import SCORING
 
 MMAUDIO_LICENCE = "CC-BY-NC-4.0"
 MMAUDIO_MAY = "use, change and share it with credit, but not for commercial purposes"
@@ -178,49 +179,10 @@ _CODECS_AND_ENCODERS = (
     ),
 )
 
-# Networks that only score sound. None of these files was ever loaded here: keys and shapes are those of the
-# publishers' code, so a file that is not what it says is refused by its shapes.
-_METRICS = (
-    Part(
-        name="vggish",
-        file="vggish-10086976.pth",
-        about="VGGish: the score FD_VGG",
-        licence="Apache-2.0",
-        may="use it for anything, keep the notice",
-        link="https://github.com/harritaylor/torchvggish",
-        about_bytes=288_000_000,
-        sources=(Source("github", "harritaylor/torchvggish", "vggish-10086976.pth", revision="v0.1"),),
-    ),
-    Part(
-        name="panns_cnn14_16k",
-        file="Cnn14_16k_mAP=0.438.pth",
-        about="PANNs Cnn14, 16 kHz: the scores FD_PANNs, KL_PANNs, IS_PANNs",
-        licence="CC-BY-4.0",
-        may="use it for anything with credit",
-        link="https://zenodo.org/records/3987831",
-        about_bytes=327_000_000,
-        sources=(Source("zenodo", "3987831", "Cnn14_16k_mAP=0.438.pth"),),
-    ),
-    Part(
-        name="passt_s_swa",
-        file="passt-s-f128-p16-s10-ap.476-swa.pt",
-        about="PaSST: the scores FD_PaSST, KL_PaSST, IS_PaSST",
-        licence="Apache-2.0",
-        may="use it for anything, keep the notice",
-        link="https://github.com/kkoutini/PaSST",
-        about_bytes=345_000_000,
-        sources=(
-            Source(
-                "github", "kkoutini/PaSST", "passt-s-f128-p16-s10-ap.476-swa.pt", revision="v0.0.1-audioset"
-            ),
-        ),
-    ),
-)
-
 
 def parts() -> tuple[Part, ...]:
     """All known files: the bundled ones first."""
-    return BUNDLED + _MMAUDIO + _CODECS_AND_ENCODERS + _METRICS
+    return BUNDLED + _MMAUDIO + _CODECS_AND_ENCODERS + SCORING
 
 
 def part(name: str) -> Part:
