@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from chromium import CHROMIUM, Opened
 from standins import random_pipeline, write_clip
 
 from soundvcm.web import Limits, Studio, create_app
@@ -127,3 +128,32 @@ def gated() -> Iterator[tuple[Any, Gate]]:
     gate = Gate(pipeline)
     yield pipeline, gate
     gate.open.set()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra [dev])")
+    with driver.sync_playwright() as playwright:
+        # Sounds may play without a finger on the page; root has no sandbox.
+        arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Any, serve: Any) -> Iterator[Callable[..., Opened]]:
+    contexts: list[Any] = []
+    pages: list[Opened] = []
+
+    def open_page(served: Any = None, **options: Any) -> Opened:
+        limits, script = options.pop("limits", {}), options.pop("script", "")
+        contexts.append(browser.new_context(accept_downloads=True, **options))
+        contexts[-1].add_init_script(script)
+        pages.append(Opened(contexts[-1].new_page(), served or serve(**limits)))
+        return pages[-1]
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [fault for page in pages for fault in page.faults] == []

@@ -5,87 +5,15 @@ Skipped where either is missing. Playwright downloads nothing: the system's brow
 
 from __future__ import annotations
 
-import shutil
 import time
 import wave
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import MARKS
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-WAIT = 120_000  # ms; the machine may be busy
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra [dev])")
-    with driver.sync_playwright() as playwright:
-        # Sounds may play without a finger on the page; root has no sandbox.
-        arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield found
-        found.close()
-
-
-class Opened:
-    """A page and what is asked of it again and again."""
-
-    def __init__(self, page: Any, served: Any) -> None:
-        self.page, self.served = page, served
-        self.faults: list[str] = []
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.goto(str(served.client.base_url))
-        self.until("document.getElementById('model').textContent !== ''")
-
-    def until(self, true: str) -> None:
-        """Wait for an expression to become true; asked from outside: the page forbids evaluating."""
-        end = time.monotonic() + WAIT / 1000
-        while not self.page.evaluate(true):
-            assert time.monotonic() < end, f"it never came true: {true}"
-            time.sleep(0.05)
-
-    def takes(self, count: int) -> None:
-        """Wait for takes that are drawn, and for the form to be ready again."""
-        self.until(f"document.querySelectorAll('.take').length === {count}")
-        self.until("!document.getElementById('run').disabled")
-        self.until(
-            f"[...document.querySelectorAll('.take')].filter(box => {INK('.wave')}).length === {count}"
-        )
-
-    def said(self) -> str:
-        return str(self.page.text_content("#status"))
-
-
-def INK(canvas: str) -> str:  # noqa: N802 - a piece of JavaScript
-    """Whether a canvas of a box has colours other than nothing."""
-    data = f"box.querySelector('{canvas}')"
-    return f"{data}.getContext('2d').getImageData(0, 0, {data}.width, {data}.height).data.some(v => v)"
-
-
-@pytest.fixture
-def visit(browser: Any, serve: Any) -> Iterator[Callable[..., Opened]]:
-    contexts: list[Any] = []
-    pages: list[Opened] = []
-
-    def open_page(served: Any = None, **options: Any) -> Opened:
-        limits = options.pop("limits", {})
-        contexts.append(browser.new_context(accept_downloads=True, **options))
-        pages.append(Opened(contexts[-1].new_page(), served or serve(**limits)))
-        return pages[-1]
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [fault for page in pages for fault in page.faults] == []
+pytestmark = MARKS
 
 
 def test_upload_generate_play_seek_second_take(visit: Any, clip: Path, tmp_path: Path) -> None:

@@ -114,6 +114,10 @@ def test_a_film_longer_than_the_window(serve: Any, tmp_path: Path) -> None:
     for kind, name in (("sound", "take.wav"), ("video", "take.mp4")):
         path = saved(tmp_path / name, served.get(take[kind]))
         assert seconds_of(path) == pytest.approx(6.0, abs=0.05)
+    heard, seen = (media.read_sound(tmp_path / name)[0][0, :96_000] for name in ("take.wav", "take.mp4"))
+    for second in range(6):  # the whole sound, not that of the first window only
+        part = slice(16_000 * second, 16_000 * (second + 1))
+        assert abs(seen[part]).max() > 0.3 * abs(heard[part]).max() > 0, f"second {second}"
 
 
 def test_cancel_while_running_and_while_waiting(serve: Any, clip: Path, gated: Any) -> None:

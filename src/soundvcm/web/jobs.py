@@ -33,12 +33,14 @@ class Take:
         seed: makes exactly this take again.
         sound: WAV file.
         video: the clip with this sound; None where there was no clip.
+        gain: dB that are added to both when they are fetched; set by who listened to it.
     """
 
     number: int
     seed: int
     sound: Path
     video: Path | None
+    gain: float = 0.0
 
     def file(self, kind: str) -> Path:
         """The file of a kind, "sound" or "video".
@@ -159,6 +161,7 @@ class Job:
         return {
             "take": take.number,
             "seed": take.seed,
+            "gain": take.gain,
             "sound": f"{base}/sound",
             "video": None if take.video is None else f"{base}/video",
         }

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from soundvcm import job as work
+from soundvcm import media
 from soundvcm.errors import SoundVCMError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
@@ -24,6 +25,7 @@ from soundvcm.sound import Sound, Watched
 from soundvcm.timeline import exact_seconds
 from soundvcm.together import Wanted, likeness, make_together
 from soundvcm.web.clips import Clips
+from soundvcm.web.gains import join
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.shelf import Shelf
@@ -125,7 +127,7 @@ class Maker:
         make: work.Make | None = None if ready is None else lambda *_, **__: ready
         outcome = work.run(self.pipeline, one, job.progress, watched, job.check, make)
         job.check()
-        video = self._muxed(job, one, outcome, number)
+        video = self._muxed(job, watched, one, outcome, number)
         job.seconds, job.length = outcome.seconds, outcome.length
         job.calls += outcome.calls
         for phase, value in outcome.timings.items():
@@ -158,14 +160,23 @@ class Maker:
             self.clips.keep(clip, span, watched)
         return watched
 
-    def _muxed(self, job: Job, one: Request, outcome: work.Outcome, number: int) -> Path | None:
+    def _muxed(
+        self, job: Job, watched: Watched, one: Request, outcome: work.Outcome, number: int
+    ) -> Path | None:
         """The clip with the take's sound beside the sound file: one network call gives both."""
         if job.clip is None:
             return None
         began = time.perf_counter()
         job.progress("mux", 0.0)
+        target = job.folder / f"take{number}.mp4"
         asked = replace(one, audio_only=False, sample_rate=None)
-        path, messages = work.write(asked, outcome.sounds[0], job.folder / f"take{number}.mp4")
+        if work.streams(
+            one, watched
+        ):  # of a film only the first piece is in memory; all of it is in the file
+            report = join(asked, job.clip.path, outcome.outputs[0], target, media.Levels())
+            path, messages = report.path, report.messages
+        else:
+            path, messages = work.write(asked, outcome.sounds[0], target)
         outcome.timings["mux"] = time.perf_counter() - began
         outcome.warnings += messages
         job.progress("mux", 1.0)

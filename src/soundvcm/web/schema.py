@@ -36,10 +36,11 @@ class ClipFacts(BaseModel):
 
 
 class TakeFacts(BaseModel):
-    """A finished take: its seed and the addresses of its files."""
+    """A finished take: its seed, the gain (dB) its files are served with, and their addresses."""
 
     take: int
     seed: int
+    gain: float
     sound: str
     video: str | None
 

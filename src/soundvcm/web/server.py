@@ -245,17 +245,29 @@ def result(
     take: int,
     kind: Literal["sound", "video"],
     download: Annotated[bool, Query(description="as a file to save")] = False,
+    plain: Annotated[bool, Query(description="as it was made, without the gain set since")] = False,
 ) -> FileResponse:
     """A take as WAV ("sound") or as the clip with its new sound ("video"); byte ranges are served."""
-    found = studio_of(request).job(job)
+    studio = studio_of(request)
+    found = studio.job(job)
     one = found.take(take)
-    path = one.file(kind)
+    path = one.file(kind) if plain else studio.gains.file(found, one, kind)
     return FileResponse(
         path,
         media_type=media_type(path),
         filename=found.name_of(one, kind),
         content_disposition_type="attachment" if download else "inline",
     )
+
+
+@router.put("/api/jobs/{job}/takes/{take}", response_model=schema.TakeFacts, tags=["jobs"])
+def set_gain(
+    request: Request, job: str, take: int, gain: Annotated[float, Form(description="dB")]
+) -> dict[str, Any]:
+    """Set the gain a take is served with, as `gain` of a job would do it; kept with the take."""
+    studio = studio_of(request)
+    found = studio.job(job)
+    return found.take_dict(studio.set_gain(found, take, gain))
 
 
 @router.delete("/api/jobs/{job}/takes/{take}", status_code=204, tags=["jobs"])

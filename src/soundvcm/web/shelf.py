@@ -122,7 +122,7 @@ def _row(take: Take) -> dict[str, Any] | None:
         sizes = {kind: [path.name, path.stat().st_size] for kind, path in files.items()}
     except FileNotFoundError:
         return None
-    return {"number": take.number, "seed": take.seed, "files": sizes}
+    return {"number": take.number, "seed": take.seed, "gain": take.gain, "files": sizes}
 
 
 def _job(folder: Path, facts: dict[str, Any], clips: dict[str, Clip]) -> Job:
@@ -135,7 +135,9 @@ def _job(folder: Path, facts: dict[str, Any], clips: dict[str, Clip]) -> Job:
         files = {kind: folder / Path(name).name for kind, (name, _) in row["files"].items()}
         whole = all((folder / Path(name).name).stat().st_size == size for name, size in row["files"].values())
         if whole:
-            job.takes.append(Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video")))
+            gain = float(row.get("gain", 0.0))
+            take = Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video"), gain)
+            job.takes.append(take)
     if job.state not in ENDED:
         job.state, job.error = "failed", CUT_SHORT
     for take in job.takes:

@@ -23,7 +23,8 @@ from soundvcm.errors import SoundVCMError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
 from soundvcm.web.clips import Clip, Clips
-from soundvcm.web.jobs import ENDED, CancelledError, Job
+from soundvcm.web.gains import Gains
+from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.making import Maker
 from soundvcm.web.metrics import Metrics
@@ -59,7 +60,7 @@ class Studio:
         self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
         self.limits = limits or Limits()
         self.clips = Clips(folder / "clips", self.limits)
-        self.metrics = Metrics()
+        self.metrics, self.gains = Metrics(), Gains()
         self._maker = Maker(pipeline, self.clips, self.metrics, self.shelf)
         held = self.clips.take_over(self.shelf)
         self._jobs: dict[str, Job] = {job.id: job for job in self.shelf.read(held)}
@@ -146,9 +147,23 @@ class Studio:
         job.takes.remove(take)
         if job.state in ENDED:
             self.shelf.put(job)
+        self.gains.forget(take)
         for path in (take.sound, take.video):
             if path is not None:
                 path.unlink(missing_ok=True)
+
+    def set_gain(self, job: Job, number: int, gain: float) -> Take:
+        """Remember a gain (dB) with a take; its files are served with it from now on.
+
+        Raises:
+            RefusedError: 404, 409.
+            OptionError: if the gain is out of range.
+        """
+        take = job.take(number)
+        self.gains.set(take, gain)
+        if job.state in ENDED:
+            self.shelf.put(job)
+        return take
 
     def stored_bytes(self) -> int:
         """What clips and results take on the disk."""

@@ -5,6 +5,7 @@ import { drawMel, drawWave } from "./draw.js";
 
 const DRIFT_SECONDS = 0.08;
 let ears = null; // one AudioContext, made when the first take is drawn
+let room = null; // another, where takes with a gain are played; made when the first one is
 
 /** Samples of a WAV at its own rate, first channel. */
 async function listen(address) {
@@ -14,7 +15,10 @@ async function listen(address) {
   const rate = new DataView(bytes).getUint32(24, true); // WAVE fmt chunk: samples a second
   ears = ears && ears.sampleRate === rate ? ears : new OfflineAudioContext(1, 1, rate);
   const sound = await ears.decodeAudioData(bytes);
-  return { samples: sound.getChannelData(0), rate, seconds: sound.duration };
+  const samples = sound.getChannelData(0);
+  let peak = 1e-9;
+  for (const value of samples) peak = Math.max(peak, Math.abs(value));
+  return { samples, rate, peak, seconds: sound.duration };
 }
 
 export class Takes {
@@ -37,9 +41,9 @@ export class Takes {
   add(facts, job, prompt, start, clip) {
     const box = this.template.content.firstElementChild.cloneNode(true);
     const find = (selector) => box.querySelector(selector);
-    const audio = new Audio(facts.sound);
+    const audio = new Audio(plain(facts.sound));
     audio.preload = "auto";
-    const take = { box, audio, job, clip, start, kept: false, number: facts.take, duration: 0, raf: 0 };
+    const take = { box, audio, job, clip, start, kept: false, number: facts.take, duration: 0, raf: 0, gain: 0 };
     find("h2").textContent = `Take ${(this.count += 1)}: seed ${facts.seed}`;
     find(".facts").textContent = prompt ? `“${prompt}”` : "by the picture alone";
     find(".wav").href = `${facts.sound}?download=true`;
@@ -53,6 +57,13 @@ export class Takes {
     find(".seed").textContent = `Copy seed ${facts.seed}`;
     find(".seed").onclick = (event) => copy(event.currentTarget, String(facts.seed));
     find(".seek input").oninput = (event) => this.seek(take, event.target.value / 1000);
+    const slider = find(".gain input");
+    find(".gain .hidden").textContent = ` of the take with seed ${facts.seed}`;
+    slider.oninput = () => this.turn(take, Number(slider.value));
+    slider.onchange = () => this.save(take);
+    slider.value = facts.gain;
+    this.tell(take, facts.gain);
+    for (const link of [find(".wav"), find(".mp4")]) link.onclick = (event) => this.afterSaving(take, event);
     find(".seek span").textContent = `Position in take with seed ${facts.seed}`;
     audio.onended = () => this.pause();
     this.takes.unshift(take);
@@ -66,7 +77,7 @@ export class Takes {
     wave.setAttribute("aria-label", `Waveform of the take with seed ${facts.seed}`);
     mel.setAttribute("aria-label", `Spectrogram of the take with seed ${facts.seed}`);
     try {
-      take.heard = take.heard || (await listen(facts.sound));
+      take.heard = take.heard || (await listen(plain(facts.sound)));
       take.duration = take.heard.seconds;
       drawWave(wave, take.heard.samples);
       drawMel(mel, take.heard.samples, take.heard.rate);
@@ -75,6 +86,52 @@ export class Takes {
     } catch (error) {
       take.box.querySelector(".error").textContent = `This take cannot be drawn: ${error.message}`;
     }
+  }
+
+  /** Louder or softer at once; never beyond full scale, which is how the server writes it too. */
+  turn(take, decibels) {
+    this.tell(take, decibels);
+    if (!take.amplifier && decibels === 0) return;
+    if (!take.amplifier) {
+      room = room || new AudioContext();
+      take.amplifier = room.createGain();
+      room.createMediaElementSource(take.audio).connect(take.amplifier).connect(room.destination);
+    }
+    room.resume();
+    const most = take.heard ? Math.max(1, 1 / take.heard.peak) : 1;
+    take.amplifier.gain.value = Math.min(10 ** (decibels / 20), most);
+  }
+
+  /** What the slider says, for eyes and ears. */
+  tell(take, decibels) {
+    take.gain = decibels;
+    const words = `${decibels > 0 ? "+" : ""}${decibels} dB`;
+    take.box.querySelector(".gain .db").textContent = words;
+    take.box.querySelector(".gain input").setAttribute("aria-valuetext", words);
+  }
+
+  /** The server keeps the gain with the take; one request after the other, the last one counts. */
+  save(take) {
+    const gain = take.gain, place = take.box.querySelector(".error");
+    take.saving = (take.saving || Promise.resolve()).then(async () => {
+      if (gain !== take.gain) return; // moved on meanwhile
+      const body = new URLSearchParams({ gain });
+      const address = `/api/jobs/${take.job}/takes/${take.number}`;
+      const answer = await fetch(address, { method: "PUT", body }).catch(() => null);
+      if (answer && answer.ok) place.textContent = "";
+      else place.textContent = `The gain is not kept: ${answer ? (await answer.json()).error : "the studio does not answer"}`;
+    });
+    const mine = take.saving;
+    mine.then(() => { if (take.saving === mine) take.saving = null; });
+  }
+
+  /** A download that is pressed while a gain is being saved waits for it. */
+  async afterSaving(take, event) {
+    if (!take.saving) return;
+    const link = event.currentTarget;
+    event.preventDefault();
+    await take.saving;
+    link.click();
   }
 
   /** The take's part of the film strip, above its waveform and as wide; nothing where the clip is gone. */
@@ -101,6 +158,7 @@ export class Takes {
     const from = same ? this.playing.audio.currentTime : take.audio.currentTime;
     this.pause();
     this.stopOriginal();
+    this.turn(take, take.gain);
     this.playing = take;
     if (from < (take.duration || Infinity) - 0.05) take.audio.currentTime = from;
     take.box.classList.add("playing");
@@ -207,6 +265,9 @@ export class Takes {
     for (const take of this.takes.filter((one) => !one.kept)) await this.remove(take);
   }
 }
+
+/** A take as it was made: the page adds the gain itself. */
+const plain = (address) => `${address}?plain=true`;
 
 function press(button, on, words) {
   button.setAttribute("aria-pressed", String(on));

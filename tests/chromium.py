@@ -1,0 +1,57 @@
+"""Debian's chromium driven by Playwright, for tests of the page; both may be missing.
+
+Playwright downloads nothing: the system's browser is used.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WAIT = 120_000  # ms; the machine may be busy
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
+]
+
+
+class Opened:
+    """A page and what is asked of it again and again."""
+
+    def __init__(self, page: Any, served: Any) -> None:
+        self.page, self.served = page, served
+        self.faults: list[str] = []
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.goto(str(served.client.base_url))
+        self.until("document.getElementById('model').textContent !== ''")
+
+    def until(self, true: str) -> None:
+        """Wait for an expression to become true; asked from outside: the page forbids evaluating."""
+        end = time.monotonic() + WAIT / 1000
+        while not self.page.evaluate(true):
+            assert time.monotonic() < end, f"it never came true: {true}"
+            time.sleep(0.05)
+
+    def takes(self, count: int) -> None:
+        """Wait for takes that are drawn, and for the form to be ready again."""
+        self.until(f"document.querySelectorAll('.take').length === {count}")
+        self.until("!document.getElementById('run').disabled")
+        self.until(
+            f"[...document.querySelectorAll('.take')].filter(box => {INK('.wave')}).length === {count}"
+        )
+
+    def said(self) -> str:
+        return str(self.page.text_content("#status"))
+
+
+def INK(canvas: str) -> str:  # noqa: N802 - a piece of JavaScript
+    """Whether a canvas of a box has colours other than nothing."""
+    data = f"box.querySelector('{canvas}')"
+    return f"{data}.getContext('2d').getImageData(0, 0, {data}.width, {data}.height).data.some(v => v)"
