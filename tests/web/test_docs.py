@@ -57,6 +57,7 @@ def test_the_limits_told_are_the_limits() -> None:
         ("max-upload-mib", limits.upload_bytes // MIB),
         ("max-seconds", limits.seconds),
         ("max-takes", limits.takes),
+        ("max-job-minutes", limits.job_seconds / 60),
         ("max-waiting", limits.waiting),
         ("max-batch", limits.batch),
         ("max-stored-mib", limits.stored_bytes // MIB),
@@ -75,5 +76,6 @@ def test_the_command_has_the_same_limits() -> None:
     assert given["max_upload_mib"] * MIB == limits.upload_bytes
     assert given["max_stored_mib"] * MIB == limits.stored_bytes
     assert given["keep_minutes"] * 60 == limits.keep_seconds
+    assert given["max_job_minutes"] * 60 == limits.job_seconds
     same = {"max_seconds": "seconds", "max_takes": "takes", "max_waiting": "waiting", "max_batch": "batch"}
     assert {name: given[name] for name in same} == {name: getattr(limits, f) for name, f in same.items()}

@@ -140,6 +140,28 @@ def test_cancel_while_running_and_while_waiting(serve: Any, clip: Path, gated: A
     assert served.events(running)[-1] == ("state", {"state": "cancelled", "error": None})
 
 
+def test_a_job_that_runs_too_long_is_ended_and_its_takes_stay(serve: Any, gated: Any) -> None:
+    pipeline, gate = gated
+    served = serve(pipeline=pipeline, job_seconds=90)
+    job = served.submit(prompt="rain", duration="1", takes="3")
+    assert gate.reached.wait(60)
+    inner = pipeline.latents
+
+    def second_take_at_the_end(*given: Any) -> Any:
+        served.studio.job(job["id"]).deadline = 0.0
+        return inner(*given)
+
+    pipeline.latents = second_take_at_the_end
+    gate.open.set()
+    ended = served.finish(job)
+    assert ended["state"] == "failed" and "longer than the 90 s this studio gives" in ended["error"]
+    assert [take["take"] for take in ended["takes"]] == [1]
+    assert served.get(ended["takes"][0]["sound"]).status_code == 200
+    assert served.get(f"/api/jobs/{job['id']}/takes/2/sound").status_code == 404
+    pipeline.latents = inner
+    assert served.finish(served.submit(prompt="rain", duration="1"))["state"] == "done"
+
+
 def test_a_job_can_be_forgotten_while_it_runs(serve: Any, gated: Any) -> None:
     pipeline, gate = gated
     served = serve(pipeline=pipeline)

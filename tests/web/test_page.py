@@ -217,6 +217,7 @@ def test_openapi_describes_every_address(serve: Any) -> None:
         "/api/jobs/{job}",
         "/api/jobs/{job}/events",
         "/api/jobs/{job}/cancel",
+        "/api/jobs/{job}/takes/{take}",
         "/api/jobs/{job}/takes/{take}/{kind}",
         "/api/clips",
         "/api/clips/{clip}/strip.png",

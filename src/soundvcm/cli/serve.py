@@ -37,6 +37,7 @@ def serve(
     max_upload_mib: int = 512,
     max_seconds: float = 600.0,
     max_takes: int = 16,
+    max_job_minutes: float = 30.0,
     max_waiting: int = 16,
     max_batch: int = 4,
     keep_minutes: float = 60.0,
@@ -62,6 +63,7 @@ def serve(
         max_upload_mib: largest upload.
         max_seconds: longest clip and longest sound.
         max_takes: most takes of one job.
+        max_job_minutes: a job that runs for longer is ended after its phase; finished takes stay.
         max_waiting: jobs that may wait while others run.
         max_batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
         keep_minutes: clips and results unused for so long are removed.
@@ -78,6 +80,7 @@ def serve(
         upload_bytes=max_upload_mib * MIB,
         seconds=max_seconds,
         takes=max_takes,
+        job_seconds=60 * max_job_minutes,
         waiting=max_waiting,
         batch=max_batch,
         keep_seconds=60 * keep_minutes,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,10 @@ ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 class CancelledError(SoundVCMError):
     """The person who asked for the job does not want it any more."""
+
+
+class TimeUpError(SoundVCMError):
+    """The job ran for longer than one job may."""
 
 
 @dataclass
@@ -68,6 +73,7 @@ class Job:
         error: why it failed, a sentence.
         kept_features: whether the clip had already been encoded.
         stem: harmless beginning for the names of downloads; that of the clip if left out.
+        allowed: seconds it may run; counted from `begin`.
     """
 
     id: str
@@ -88,18 +94,31 @@ class Job:
     created: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
+    allowed: float = inf
+    deadline: float = inf
 
     def __post_init__(self) -> None:
         self.stem = self.stem or (self.clip.stem if self.clip is not None else "sound")
+
+    def begin(self, allowed: float) -> None:
+        """Its turn has come; it may run for so many seconds."""
+        self.allowed, self.deadline = allowed, time.monotonic() + allowed
+        self.become("running")
 
     def check(self) -> None:
         """Called between phases.
 
         Raises:
             CancelledError: if the job is not wanted any more.
+            TimeUpError: if it ran for too long.
         """
         if self.stop.is_set():
             raise CancelledError("cancelled")
+        if time.monotonic() > self.deadline:
+            raise TimeUpError(
+                f"this job ran for longer than the {self.allowed:g} s this studio gives to one: ask for a"
+                " shorter sound, fewer steps or fewer takes"
+            )
 
     def progress(self, phase: str, share: float) -> None:
         """What the pipeline reports: a phase begins (0), goes on, or is done (1)."""

@@ -34,6 +34,7 @@ class Limits:
         upload_bytes: of one request.
         seconds: longest sound of one take.
         takes: most takes of one job.
+        job_seconds: time a job may run, once its turn has come.
         waiting: jobs that may wait while others run.
         keep_seconds: age after which clips and finished jobs are removed, counted from their last use.
         stored_bytes: of all clips and results together.
@@ -47,6 +48,7 @@ class Limits:
     upload_bytes: int = 512 * MIB
     seconds: float = 600.0
     takes: int = 16
+    job_seconds: float = 1800.0
     waiting: int = 16
     keep_seconds: float = 3600.0
     stored_bytes: int = 8192 * MIB

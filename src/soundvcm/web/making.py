@@ -71,7 +71,7 @@ class Maker:
         """
         going: Going = []
         for job in jobs:
-            job.become("running")
+            job.begin(self.clips.limits.job_seconds)
         for job in jobs:
             try:
                 job.check()
