@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from soundvcm import media
 from soundvcm.request import Request
@@ -89,5 +90,5 @@ def join(request: Request, clip: Path, sound: Path, target: Path, levels: media.
     wave, rate = media.read_sound(sound)
     tags = media.read_tags(sound)
     settings = {**request.muxing, "to_rate": None}
-    span = {"start": request.start, "seconds": request.duration}
+    span: dict[str, Any] = {"start": request.start, "seconds": request.duration}
     return media.mux(clip, wave, rate, target, tags=tags, levels=levels, **span, **settings)
