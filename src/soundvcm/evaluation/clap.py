@@ -150,7 +150,7 @@ def load_clap(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Any:
         raise MissingExtraError("transformers", "clap") from None
 
     own = renamed(source if isinstance(source, Mapping) else weights.load(source)[0])
-    network = ClapModel(ClapConfig(**sizes(own)))
+    network: Any = ClapModel(ClapConfig(**sizes(own)))
     # Tables of numbers 0, 1, 2 ..: kept by some versions of the file and of transformers, not by others.
     own |= {name: value for name, value in network.state_dict().items() if COUNTED.search(name)}
     weights.fit(network, own, "CLAP")

@@ -11,7 +11,7 @@ Knows one weights file, waves and videos.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -57,51 +57,67 @@ class Block(nn.Module):
         return out
 
 
+class Patches(nn.Module):
+    """A convolution, and a norm for sound, [b, c, ...] => [b, patches, d]."""
+
+    def __init__(self, proj: nn.Module, norm: nn.Module | None) -> None:
+        super().__init__()
+        self.proj, self.norm_layer = proj, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, c, ...] => [b, patches, d]."""
+        tokens: Tensor = self.proj(x).flatten(2).transpose(1, 2)
+        return tokens if self.norm_layer is None else self.norm_layer(tokens)
+
+
 class Stem(nn.Module):
     """Patches => tokens with a class token in front and learned places, [b, 1 + patches, d]."""
 
     def __init__(self, proj: nn.Module, norm: nn.Module | None, patches: int, width: int) -> None:
         super().__init__()
-        self.rgbt_stem = nn.Module()
-        self.rgbt_stem.proj = proj
-        if norm is not None:
-            self.rgbt_stem.norm_layer = norm
+        self.rgbt_stem = Patches(proj, norm)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embedding_helper = nn.Module()
-        self.pos_embedding_helper.pos_embed = nn.Parameter(torch.zeros(1, 1 + patches, width))
+        places = nn.Parameter(torch.zeros(1, 1 + patches, width))
+        self.pos_embedding_helper = nn.ParameterDict({"pos_embed": places})
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, 1, 128, 204] or [b, 3, 2, 224, 224] => [b, 1 + patches, d]."""
-        tokens = self.rgbt_stem.proj(x).flatten(2).transpose(1, 2)
-        if hasattr(self.rgbt_stem, "norm_layer"):
-            tokens = self.rgbt_stem.norm_layer(tokens)
-        tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), tokens], dim=1)
-        out: Tensor = tokens + self.pos_embedding_helper.pos_embed
+        tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), self.rgbt_stem(x)], dim=1)
+        out: Tensor = tokens + self.pos_embedding_helper["pos_embed"]
         return out
 
 
+class Scale(nn.Module):
+    """Times exp(log_logit_scale), at most 100."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_logit_scale: Tensor
+        self.register_buffer("log_logit_scale", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape."""
+        return x * self.log_logit_scale.exp().clamp_max(LARGEST_SCALE)
+
+
 class Tower(nn.Module):
-    """Stem, blocks, the class token projected to length one, times a scale where the file has one."""
+    """Stem, blocks, the class token projected to length one; for sound times a scale."""
 
     def __init__(self, stem: Stem, first: nn.Module, width: int, depth: int, heads: int, dim: int) -> None:
         super().__init__()
         sound = isinstance(first, nn.Identity)
         self.preprocessor = stem
-        self.trunk = nn.Module()
-        self.trunk.pre_transformer_layer = nn.Sequential(first)
-        self.trunk.blocks = nn.Sequential(*(Block(width, heads, extra=sound) for _ in range(depth)))
+        blocks = nn.Sequential(*(Block(width, heads, extra=sound) for _ in range(depth)))
+        self.trunk = nn.ModuleDict({"pre_transformer_layer": nn.Sequential(first), "blocks": blocks})
         norm, project = nn.LayerNorm(width, eps=EPSILON), nn.Linear(width, dim, bias=False)
         self.head = nn.Sequential(norm, nn.Identity(), project)  # between them: the first token
-        self.postprocessor = nn.Sequential(nn.Identity(), nn.Module())
-        if sound:
-            self.postprocessor[1].register_buffer("log_logit_scale", torch.zeros(()))
+        self.postprocessor = nn.Sequential(nn.Identity(), Scale() if sound else nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         """A batch of parts of one clip => [b, dim]."""
-        x = self.trunk.blocks(self.trunk.pre_transformer_layer(self.preprocessor(x)))
-        out = F.normalize(self.head(x[:, 0]), dim=-1)
-        scale = getattr(self.postprocessor[1], "log_logit_scale", None)
-        return out if scale is None else out * scale.exp().clamp_max(LARGEST_SCALE)
+        x = self.trunk["blocks"](self.trunk["pre_transformer_layer"](self.preprocessor(x)))
+        out: Tensor = self.postprocessor(F.normalize(self.head(x[:, 0]), dim=-1))
+        return out
 
 
 def sound_tower(width: int = 768, depth: int = 12, heads: int = 12, dim: int = DIM) -> Tower:
@@ -175,7 +191,9 @@ def pairs(frames: Tensor) -> Tensor:
     return torch.stack(found)
 
 
-def load_tower(make: object, role: str, source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Tower:
+def load_tower(
+    make: Callable[[], Tower], role: str, source: str | Path | Mapping[str, Tensor] = WEIGHTS
+) -> Tower:
     """One tower from the public file (or a state dict), strictly; the other towers are left where they are.
 
     Args:
@@ -186,9 +204,8 @@ def load_tower(make: object, role: str, source: str | Path | Mapping[str, Tensor
     Raises:
         WeightsError: if the file is missing (what to fetch is said) or of another network.
     """
-    assert callable(make)
     tensors = source if isinstance(source, Mapping) else weights.load(source)[0]
-    own = {}
+    own: dict[str, Tensor] = {}
     for part in ("preprocessor", "trunk", "head", "postprocessor"):
         prefix = f"modality_{part}s.{role}."
         own |= {f"{part}.{k.removeprefix(prefix)}": v for k, v in tensors.items() if k.startswith(prefix)}
@@ -208,7 +225,8 @@ def tower(role: str) -> Tower:
 @torch.inference_mode()
 def listen(wave: Tensor) -> Tensor:
     """[1024] of a mono wave [s] at 16 kHz: the mean over its parts."""
-    return tower("audio")(spectra(wave)).mean(0)
+    parts: Tensor = tower("audio")(spectra(wave))
+    return parts.mean(0)
 
 
 @torch.inference_mode()
