@@ -23,6 +23,15 @@ def test_readers_do_the_same_work(bench: ModuleType, tmp_path: Path, rate: int, 
     assert bench.scaled(str(path), start) == bench.ours(str(path), start)
 
 
+def test_the_peak_is_that_of_the_reader_alone(bench: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    bench.make(path, 96, 64, 10, 8)
+    ballast = bytearray(400 << 20)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    wall, cpu, peak = bench.measure("bare", path, 0)
+    assert wall > 0 and cpu > 0 and 10 < peak < 300 and ballast
+
+
 def test_the_table(
     bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
