@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from torch import Tensor
 
 from soundvcm import media, weights
 from soundvcm.cli import main as cli
-from soundvcm.errors import InputError, MissingExtraError, WeightsError
-from soundvcm.evaluation import clap, extractors, imagebind
+from soundvcm.errors import InputError, MissingExtraError, OptionError, WeightsError
+from soundvcm.evaluation import aisfx, clap, extractors, imagebind
 from soundvcm.evaluation.definitions import DEFINITIONS
 from soundvcm.evaluation.extractors import EXTRACTORS, UNPROVEN, require
 
@@ -303,3 +304,36 @@ def test_captions_beside_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read as text"):
         clap.caption(tmp_path / "a.wav")
+
+
+def test_aisfx_is_asked_for_by_its_own_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in with the package's names: scaled once, blocks of 100 frames, a file with the whole sound."""
+    monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(
+        OptionError, match=r"^FD_aiSFX: aisfx is not installed; run: pip install --no-deps aisfx"
+    ):
+        require("aisfx", "FD_aiSFX")
+    asked: dict[str, object] = {}
+
+    def spectra(path: str, **numbers: object) -> np.ndarray:
+        asked.update(numbers, samples=soundfile.info(path).frames)
+        return np.ones((345, 96), dtype="f4")
+
+    package = SimpleNamespace(
+        SAMPLE_RATE=44100.0, SPEC_BLOCK_LENGTH=2048, SPEC_HOP_LENGTH=1024,
+        F_MIN=0.0, F_MAX=22050.0, MEL_BINS=96,
+        load_weights=lambda device: ({}, {}),
+        load_bestModel=lambda values, classes, device: "network",
+        spectrogram_selector=lambda kind: spectra if kind == "essentia" else None,
+        spectrogram_normalize=lambda found, kind: found / 2,
+        model_get_embedding=lambda found, hop, *_: torch.full((5, 512), float(found.mean() * hop)),
+    )  # fmt: skip
+    monkeypatch.setattr(aisfx.importlib, "import_module", lambda name: package)
+    aisfx._model.cache_clear()
+    rows = EXTRACTORS["aisfx"].build()(torch.zeros(352_800))["rows"]
+    aisfx._model.cache_clear()
+    assert rows.shape == (5, 512) and float(rows[0, 0]) == 0.25
+    assert asked["samples"] == 352_800 and asked["block_size"] == 2048 and asked["n_mels"] == 96
+    with pytest.raises(InputError, match="aiSFX hears at least 2"):
+        aisfx.listen(torch.zeros(44_100))
+    assert UNPROVEN in EXTRACTORS["aisfx"].about

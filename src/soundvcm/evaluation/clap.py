@@ -218,6 +218,12 @@ def caption(path: Path) -> str:
         raise InputError(f"{words} cannot be read as text ({error})") from None
 
 
+def watch(path: Path, name: str = WEIGHTS) -> Tensor:
+    """[512] of the caption beside a file; [0] if there is none."""
+    words = caption(path)
+    return read(words, name) if words else torch.zeros(0)
+
+
 def _unit(found: Any) -> Tensor:
     """The vector, whichever way the version of transformers returns it."""
     vector = found if isinstance(found, Tensor) else found.pooler_output

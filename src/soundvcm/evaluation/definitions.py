@@ -235,6 +235,7 @@ DEFINITIONS: dict[str, Definition] = {
             common_only=True,
             resampled=False,
         ),
+        Definition("FD_aiSFX", "aisfx", "squared distance", "lower", compare=_frechet("rows")),
         Definition("FD_VGG", "vggish", "squared distance", "lower", compare=_frechet("rows")),
         *_family("panns", "PANNs"),
         _paired_frechet("FD_PaSST", "passt"),

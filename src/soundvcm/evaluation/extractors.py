@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from soundvcm.errors import MissingExtraError, OptionError, WeightsError
 from soundvcm.evaluation import (
+    aisfx,
     clap,
     desync,
     filters,
@@ -54,7 +55,8 @@ class Extractor:
         weights: names of the weights files that must be here; none if all is bundled.
         watch: further features of the file itself, within so many seconds; None if the sound is enough.
         beside: what else decides the features of a file, such as its caption; None if nothing does.
-        packages: that must be installed, by the extra that brings them.
+        packages: that must be installed.
+        install: the extra of ours that brings them, or the command.
     """
 
     name: str
@@ -65,7 +67,8 @@ class Extractor:
     weights: tuple[str, ...] = ()
     watch: Watch | None = None
     beside: Callable[[Path], str] | None = None
-    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    install: str = ""
 
 
 def _yamnet() -> Extract:
@@ -152,30 +155,17 @@ def _watched(path: Path, seconds: float) -> dict[str, Tensor]:
     return {"visual": desync.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0, 8, 1)}
 
 
-def _imagebind() -> Extract:
-    def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`sound` [1024], mean of three parts of 2 s."""
-        return {"sound": imagebind.listen(wave)}
+def _aisfx() -> Extract:
+    return lambda wave: {"rows": aisfx.listen(wave)}  # [windows, 512], one each 1.2 s
 
-    return extract
+
+def _imagebind() -> Extract:
+    return lambda wave: {"sound": imagebind.listen(wave)}  # [1024], mean of three parts of 2 s
 
 
 def _seen(path: Path, seconds: float) -> dict[str, Tensor]:
     """`sight` [1024] of a video; empty for a sound file."""
     return {"sight": imagebind.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0)}
-
-
-def _clap(file: str) -> tuple[Callable[[], Extract], Watch]:
-    def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`sound` [512]."""
-        return {"sound": clap.listen(wave, file)}
-
-    def captioned(path: Path, seconds: float) -> dict[str, Tensor]:
-        """`words` [512] of the caption beside the file; empty if there is none."""
-        words = clap.caption(path)
-        return {"words": clap.read(words, file) if words else torch.zeros(0)}
-
-    return lambda: extract, captioned
 
 
 def _fetched(
@@ -199,10 +189,18 @@ def _fetched(
 
 
 def _captioned(name: str, file: str, about: str) -> Extractor:
-    """A CLAP: needs transformers, its own weights and the tokenizer, and listens beside a caption."""
-    build, watch = _clap(file)
-    more = {"beside": clap.caption, "packages": {"clap": ("transformers", "tokenizers")}}
-    return _fetched(name, clap, about, build, watch, (file, clap.WORDS), **more)
+    """A CLAP: needs transformers, its own weights and the tokenizer; the caption lies beside the file."""
+
+    def extract(wave: Tensor) -> dict[str, Tensor]:
+        """`sound` [512]."""
+        return {"sound": clap.listen(wave, file)}
+
+    def watch(path: Path, seconds: float) -> dict[str, Tensor]:
+        """`words` [512]; empty if there is no caption."""
+        return {"words": clap.watch(path, file)}
+
+    more = {"beside": clap.caption, "packages": ("transformers", "tokenizers"), "install": "clap"}
+    return _fetched(name, clap, about, lambda: extract, watch, (file, clap.WORDS), **more)
 
 
 def _code(*modules: ModuleType) -> str:
@@ -237,6 +235,15 @@ EXTRACTORS: dict[str, Extractor] = {
             lambda: f"motion-{_code(motion, onsets, preparing)}",
             _loudness,
             watch=_movement,
+        ),
+        Extractor(
+            "aisfx",
+            aisfx.SAMPLE_RATE,
+            f"aiSFX by its own package (44.1 kHz, windows of 2.3 s, 512); {UNPROVEN}",
+            lambda: f"aisfx-{digest(aisfx.checkpoint())[:16]}-{_code(aisfx, filters, preparing)}",
+            _aisfx,
+            packages=aisfx.PACKAGES,
+            install=aisfx.INSTALL,
         ),
         _fetched("vggish", vggish, "VGGish (16 kHz, windows of 0.96 s, 128)", _vggish),
         _fetched("panns", panns, "PANNs Cnn14 (16 kHz, 2048, 527 classes)", _panns),
@@ -279,10 +286,11 @@ def require(name: str, wanted_by: str) -> Extractor:
     """
     if name in EXTRACTORS:
         found = EXTRACTORS[name]
-        for extra, packages in found.packages.items():
-            for package in packages:
-                if importlib.util.find_spec(package) is None:
-                    raise MissingExtraError(f"{wanted_by}: {package}", extra)
+        for package in found.packages:
+            if importlib.util.find_spec(package) is None:
+                if " " in found.install:
+                    raise OptionError(f"{wanted_by}: {package} is not installed; run: {found.install}")
+                raise MissingExtraError(f"{wanted_by}: {package}", found.install)
         try:
             for file in found.weights:
                 locate(file)

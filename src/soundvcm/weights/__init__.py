@@ -10,7 +10,7 @@ network in particular.
 
 from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.download import fetch
-from soundvcm.weights.files import header, load, read, save
+from soundvcm.weights.files import header, load, numbers, read, save
 from soundvcm.weights.fitting import built, fit
 from soundvcm.weights.folder import (
     Check,
@@ -46,6 +46,7 @@ __all__ = [
     "load",
     "locate",
     "notice",
+    "numbers",
     "part",
     "parts",
     "place",

@@ -135,7 +135,7 @@ def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[st
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a word on the pickle's version; what matters is said below
-            with torch.serialization.safe_globals(_numbers()):
+            with torch.serialization.safe_globals(numbers()):
                 found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError:
         raise WeightsError(
@@ -149,7 +149,7 @@ def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[st
     return tensors, {}
 
 
-def _numbers() -> list[Any]:
+def numbers() -> list[Any]:
     """What a pickled number of numpy is made of (an epoch beside the weights); none of it runs code."""
     import numpy as np
 

@@ -86,6 +86,13 @@ _METRICS = (
         "https://github.com/kkoutini/PaSST",
     ),
     Licence(
+        "aiSFX (in its own package)",
+        "metric",
+        "CC-BY-4.0",
+        "use it for anything with credit",
+        "https://github.com/alisonbma/aisfx",
+    ),
+    Licence(
         "LAION CLAP",
         "metric",
         "CC0-1.0",
