@@ -181,6 +181,7 @@ def main(words: list[str] | None = None) -> list[Path]:
     parser.add_argument("--seed", type=int, default=1, help="of the noise, the same for all clips")
     parser.add_argument("--rows", type=int, default=8, help="clips on one sheet")
     options = parser.parse_args(words)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
 
     def sheets(name: str, rows: Iterator[Row]) -> None:

@@ -43,7 +43,17 @@ def test_scenes_and_clips_become_sheets(
     clips = tmp_path / "clips"
     clips.mkdir()
     write_video(clips / "a.mp4", moving, 50)
-    words = [str(tmp_path / "out"), "--scenes", "3", "--rows", "2", "--clips", str(clips), "--told", "text"]
+    words = [
+        str(tmp_path / "new" / "out"),
+        "--scenes",
+        "3",
+        "--rows",
+        "2",
+        "--clips",
+        str(clips),
+        "--told",
+        "text",
+    ]
     written = sheet.main(words)
     assert [path.name for path in written] == ["out-scenes-1.png", "out-scenes-2.png", "out-clips-3.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
