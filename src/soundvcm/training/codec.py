@@ -84,6 +84,8 @@ class CodecRun:
         """Go on from the averaged weights with a fixed encoder."""
         self.codec.load_state_dict(self.average)
         self.codec.encoder.requires_grad_(False)
+        # The encoder's last gradient would stay for ever and count in the norm that is clipped.
+        self.codec.zero_grad(set_to_none=True)
         self.optimizer = self._optimizer()
 
     def _optimizer(self) -> torch.optim.AdamW:

@@ -33,8 +33,8 @@ def sampled_as(config: Mapping[str, Any]) -> dict[str, Any]:
     Flow matching and reflow know the instantaneous velocity only (25 Euler steps, guidance from outside where
     null rows were trained); an "instant" distilled step is one Euler step.
     """
-    objective = config["objective"]
-    if config["network"].get("guidance_input", "none") != "none":
+    objective = config.get("objective", {})
+    if config.get("network", {}).get("guidance_input", "none") != "none":
         return {}
     match objective.get("kind"):
         case "flow_matching" | "reflow":
