@@ -15,8 +15,6 @@ import io
 import json
 import re
 import statistics
-import subprocess
-import sys
 import threading
 import time
 import wave
@@ -27,8 +25,8 @@ from typing import Any
 
 import httpx
 import numpy as np
+from studio_process import SERVE, studio
 
-SERVE = ("-m", "soundvcm.cli.main", "serve")
 RATE = 16_000
 PATIENCE = 0.2  # s between tries while the queue is full
 ROUNDING = 4  # of the 2**15 steps of a sample: a batch adds up in another order than a take alone
@@ -128,22 +126,14 @@ def crowd(address: str, clients: int, jobs: int, seconds: float, equal: bool = F
 
 def measure(words: list[str], clients: int, jobs: int, seconds: float, equal: bool = False) -> dict[str, Any]:
     """Start a studio by the command `words`, load it twice, and say what came of it."""
-    with subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            address = re.search(r"http://[\w.:]+", line)
-            if address is None:
-                raise SystemExit(f"the studio did not start: {line}")
-            warm = crowd(address[0], clients, 1, seconds, equal)  # every length has been seen once
-            settled = resident_mib(process.pid)
-            began = time.perf_counter()
-            found = crowd(address[0], clients, jobs, seconds, equal)
-            took = time.perf_counter() - began
-            after = resident_mib(process.pid)
-            left = httpx.get(f"{address[0]}/metrics", trust_env=False).text
-        finally:
-            process.terminate()
+    with studio(words) as (address, pid):
+        warm = crowd(address, clients, 1, seconds, equal)  # every length has been seen once
+        settled = resident_mib(pid)
+        began = time.perf_counter()
+        found = crowd(address, clients, jobs, seconds, equal)
+        took = time.perf_counter() - began
+        after = resident_mib(pid)
+        left = httpx.get(f"{address}/metrics", trust_env=False).text
     waits = sorted(found.waits) or [0.0]
     return {
         "clients": clients,
@@ -194,7 +184,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=1, help="of --batches, in turns")
     given = parser.parse_args()
-    words = [sys.executable, *SERVE, "--model", given.model]
+    words = [*SERVE, "--model", given.model]
     load = (given.clients, given.jobs, given.seconds, given.equal)
     if given.batches:
         report = compare(words, given.batches, given.rounds, load)

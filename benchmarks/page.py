@@ -14,17 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-SERVE = ("-m", "soundvcm.cli.main", "serve")
+from studio_process import SERVE, studio
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 300  # s for one step
 # Runs before the page's own scripts: notes moments by the page's clock, ms since the navigation began.
@@ -118,25 +117,17 @@ def measure(words: list[str], browser: str, clip: Path, repeats: int) -> dict[st
     from playwright.sync_api import sync_playwright
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    with subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            address = re.search(r"http://[\w.:]+", line)
-            if address is None:
-                raise SystemExit(f"the studio did not start: {line}")
-            with sync_playwright() as driver:
-                arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
-                chrome = driver.chromium.launch(executable_path=browser, args=arguments)
-                page = chrome.new_page()
-                page.set_default_timeout(1000 * PATIENCE)
-                page.add_init_script(SPY)
-                opening = opened(page, address[0], repeats)
-                takes = taken(page, clip, repeats, process.pid)
-                version = chrome.version
-                chrome.close()
-        finally:
-            process.terminate()
+    with studio(words) as (address, pid):
+        with sync_playwright() as driver:
+            arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
+            chrome = driver.chromium.launch(executable_path=browser, args=arguments)
+            page = chrome.new_page()
+            page.set_default_timeout(1000 * PATIENCE)
+            page.add_init_script(SPY)
+            opening = opened(page, address, repeats)
+            takes = taken(page, clip, repeats, pid)
+            version = chrome.version
+            chrome.close()
     return {
         "open": summary(opening),
         "take": summary(takes["take"]),
@@ -164,7 +155,7 @@ def main() -> None:
             from latency import make_clip
 
             clip = make_clip(Path(folder) / "clip.mp4", given.seconds)
-        words = [sys.executable, *SERVE, "--model", given.model]
+        words = [*SERVE, "--model", given.model]
         print(json.dumps(measure(words, browser, clip, given.repeats), indent=1))
 
 

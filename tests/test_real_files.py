@@ -20,7 +20,7 @@ from standins import random_pipeline
 import soundvcm
 from soundvcm import job, weights
 from soundvcm.errors import WeightsError
-from soundvcm.media import probe, quiet_message, read_tags
+from soundvcm.media import probe, read_tags
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
 
@@ -85,16 +85,14 @@ def test_the_whole_way(name: str, pipeline: Pipeline, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", FOOTAGE)
-def test_the_embedded_model_is_heard_or_says_that_it_is_not(name: str) -> None:
-    """A turning earth in the dark (b.mp4) may be all but silent; whoever asked is then told so."""
+def test_the_embedded_model_hears_something(name: str, tmp_path: Path) -> None:
     try:
         weights.locate("tiny_network")
     except WeightsError as error:
         pytest.skip(str(error))
     sound = soundvcm.load("tiny").generate(real(name), seconds=min(8, FOOTAGE[name].seconds), seed=1)
     wave = sound.wave[0]
-    assert np.isfinite(wave).all()
-    assert np.sqrt(np.mean(wave**2)) > 1e-4 or quiet_message(float(np.abs(wave).max())) is not None
+    assert np.isfinite(wave).all() and np.sqrt(np.mean(wave**2)) > 1e-4
     assert len(wave) == round(min(8, FOOTAGE[name].seconds) * 16_000)
 
 

@@ -66,7 +66,7 @@ def test_it_sounds_when_the_ball_hits(tiny: Pipeline, bounce: Watched) -> None:
 def test_between_the_bounces_it_is_quieter(tiny: Pipeline, bounce: Watched) -> None:
     """Power of the first 150 ms of the bounces against 2.95 .. 3.7 s, where none is drawn: 6 dB at least.
 
-    The median of five seeds: a take may hear something in the pause (seed 7 does).
+    In the median of five seeds; a take may hear something in the pause, though less (seed 7: 0.6 dB).
     """
     rate, ratios = tiny.sample_rate, []
     for seed in range(7, 12):
@@ -74,7 +74,7 @@ def test_between_the_bounces_it_is_quieter(tiny: Pipeline, bounce: Watched) -> N
         hits = np.concatenate([wave[int(t * rate) : int((t + 0.15) * rate)] for t in times("bounce.mp4")])
         rest = wave[int(2.95 * rate) : int(3.7 * rate)]
         ratios.append(float(np.mean(hits**2) / np.mean(rest**2)))
-    assert np.median(ratios) > 4, ratios
+    assert np.median(ratios) > 4 and min(ratios) > 1, ratios
 
 
 def test_the_seed_is_the_take(tiny: Pipeline, bounce: Watched, take: Sound) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from soundvcm import weights
 from soundvcm.errors import InputError, MissingExtraError, WeightsError
-from soundvcm.evaluation.filters import mono_wave, slaney_triangles
+from soundvcm.evaluation.filters import mono_wave, padded, slaney_triangles
 
 SAMPLE_RATE = 48_000
 SECONDS = 10
@@ -61,12 +61,7 @@ def filled(wave: Tensor) -> Tensor:
     Raises:
         InputError: if it is longer.
     """
-    if len(wave) > SECONDS * SAMPLE_RATE:
-        raise InputError(
-            f"CLAP hears at most {SECONDS} s, not {len(wave) / SAMPLE_RATE:g}: give --seconds {SECONDS}"
-        )
-    wave = wave.repeat(SECONDS * SAMPLE_RATE // len(wave))
-    return F.pad(wave, (0, SECONDS * SAMPLE_RATE - len(wave)))
+    return padded(wave, SECONDS, SAMPLE_RATE, "CLAP", repeat=True)
 
 
 def frames(wave: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ them), triangles in Kaldi's mels (PaSST), triangles in Hz (Synchformer). Knows n
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.errors import InputError
@@ -26,6 +27,21 @@ def mono_wave(wave: Tensor, least: int, sample_rate: int, who: str) -> Tensor:
             " longer sounds"
         )
     return wave.detach().float().cpu()
+
+
+def padded(wave: Tensor, seconds: int, sample_rate: int, who: str, *, repeat: bool = False) -> Tensor:
+    """The wave [s] with silence at the end to so many seconds; `repeat`: as often as it fits, then silence.
+
+    Raises:
+        InputError: if it is longer.
+    """
+    samples = seconds * sample_rate
+    if len(wave) > samples:
+        raise InputError(
+            f"{who} hears at most {seconds} s, not {len(wave) / sample_rate:g}: give --seconds {seconds}"
+        )
+    wave = wave.repeat(samples // len(wave)) if repeat else wave
+    return F.pad(wave, (0, samples - len(wave)))
 
 
 def htk_triangles(bands: int, fft: int, sample_rate: int, low: float, high: float) -> Tensor:

@@ -15,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.errors import InputError
-from soundvcm.evaluation.filters import kaldi_triangles, mono_wave
+from soundvcm.evaluation.filters import kaldi_triangles, mono_wave, padded
 
 SAMPLE_RATE = 32_000
 SECONDS = 10
@@ -101,11 +100,7 @@ def filled(wave: Tensor) -> Tensor:
     Raises:
         InputError: if it is longer.
     """
-    if len(wave) > SECONDS * SAMPLE_RATE:
-        raise InputError(
-            f"PaSST hears at most {SECONDS} s, not {len(wave) / SAMPLE_RATE:g}: give --seconds {SECONDS}"
-        )
-    return F.pad(wave, (0, SECONDS * SAMPLE_RATE - len(wave)))
+    return padded(wave, SECONDS, SAMPLE_RATE, "PaSST")
 
 
 def load_passt(source: str | Path | Mapping[str, Tensor] = WEIGHTS) -> Passt:

@@ -160,8 +160,7 @@ class FinalLayer(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.modulation = nn.Linear(config.hidden, 2 * config.hidden)
-        outputs = config.latent_dim * (2 if config.colour_gate else 1)  # departure, gate
-        self.conv = TimeConv(config.hidden, outputs * config.patch, config.final_kernel)
+        self.conv = TimeConv(config.hidden, config.shown_channels * config.patch, config.final_kernel)
 
     def forward(self, latent: Tensor, condition: Tensor) -> Tensor:
         """[b m d] with a condition [b 1 d] or [b m d] after SiLU -> [b m patch * c], twice c with a gate."""

@@ -120,6 +120,11 @@ class NetworkConfig(Config):
         return self
 
     @property
+    def shown_channels(self) -> int:
+        """Channels that a latent has at both ends of the network: its own c, with a gate twice as many."""
+        return self.latent_dim * (2 if self.colour_gate else 1)
+
+    @property
     def mlp_hidden(self) -> int:
         """Inner width of the gated MLPs: 2/3 of ratio x hidden, rounded up (448 -> 1280, 896 -> 2560)."""
         wanted = int(2 * int(self.hidden * self.mlp_ratio) / 3)

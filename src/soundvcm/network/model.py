@@ -55,7 +55,7 @@ class VelocityNetwork(nn.Module):
             self.register_buffer("data_covariance", covariance)
         self.conditions = ConditionEncoder(config)
         self.latent_in = InputProjection(
-            config.latent_dim * config.patch * (2 if config.colour_gate else 1),
+            config.shown_channels * config.patch,
             dim,
             config.mlp_hidden,
             first_kernel=config.in_kernel,
@@ -176,7 +176,7 @@ class VelocityNetwork(nn.Module):
         for block in self.fused:
             latent = block(latent, frame, encoded.by_latent)
         out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
-        out = out.reshape(batch, -1, out.shape[2] // self.config.patch)[:, :n].to(noisy.dtype)
+        out = out.reshape(batch, -1, self.config.shown_channels)[:, :n].to(noisy.dtype)
         if power is not None:
             departure = out[..., : self.config.latent_dim]
             flow = follow(noisy, t, s, power)

@@ -59,18 +59,19 @@ def slope(t: Tensor, s: Tensor, power: Tensor) -> Tensor:
 
 def follow(noisy: Tensor, t: Tensor, s: Tensor, power: Tensor) -> Tensor:
     """[b n c] -> the Gaussian flow's mean velocity there."""
-    n = noisy.shape[1]
-    seen = torch.fft.rfft(noisy.to(power.dtype), dim=1)
-    velocity: Tensor = torch.fft.irfft(slope(t, s, power) * seen, n=n, dim=1)
-    return velocity.to(noisy.dtype)
+    return _filtered(noisy, slope(t, s, power))
 
 
 def arrive(noisy: Tensor, t: Tensor, power: Tensor) -> Tensor:
     """[b n c] -> where the Gaussian flow takes it at time 0: latents of the data's spectrum, at every t."""
-    n = noisy.shape[1]
-    seen = torch.fft.rfft(noisy.to(power.dtype), dim=1)
-    data: Tensor = torch.fft.irfft((power / spread(t, power)).sqrt() * seen, n=n, dim=1)
-    return data.to(noisy.dtype)
+    return _filtered(noisy, (power / spread(t, power)).sqrt())
+
+
+def _filtered(noisy: Tensor, response: Tensor) -> Tensor:
+    """[b n c] with each frequency multiplied by the response [b f c], in the response's precision."""
+    seen = torch.fft.rfft(noisy.to(response.dtype), dim=1)
+    out: Tensor = torch.fft.irfft(response * seen, n=noisy.shape[1], dim=1)
+    return out.to(noisy.dtype)
 
 
 def scales(t: Tensor, power: Tensor, n: int) -> tuple[Tensor, Tensor]:
