@@ -56,6 +56,8 @@ class NetworkConfig(Config):
             the state then holds `data_covariance`, the autocovariance of each standardised channel.
         covariance_lags: how many latents apart it is known for; 0: variances only.
         colour_gate: preconditioned networks see the Gaussian flow's own latents too, and scale them.
+        colour_edges: edges of the bands of modulation frequencies in which they do so, in cycles per latent,
+            rising; none: all at once.
         learned_empty_text: "no text" is learned; otherwise it is a fixed encoding kept with the weights.
     """
 
@@ -96,6 +98,7 @@ class NetworkConfig(Config):
     precondition: bool = False
     covariance_lags: int = pydantic.Field(0, ge=0)
     colour_gate: bool = False
+    colour_edges: tuple[float, ...] = ()
     learned_empty_text: bool = False
 
     @pydantic.model_validator(mode="after")
@@ -115,14 +118,23 @@ class NetworkConfig(Config):
             raise ValueError(
                 "colour_gate scales the Gaussian flow of a preconditioned network: set precondition"
             )
+        if self.colour_edges and not self.colour_gate:
+            raise ValueError("colour_edges splits what colour_gate scales: set colour_gate")
+        if list(self.colour_edges) != sorted({edge for edge in self.colour_edges if 0 < edge < 0.5}):
+            raise ValueError("colour_edges rise, between 0 and 0.5 cycles per latent")
         if not self.sync_to_modulation and not self.sync_to_input:
             raise ValueError("sync must reach the network: set sync_to_modulation or sync_to_input")
         return self
 
     @property
     def shown_channels(self) -> int:
-        """Channels that a latent has at both ends of the network: its own c, with a gate twice as many."""
-        return self.latent_dim * (2 if self.colour_gate else 1)
+        """Channels that a latent has at both ends of the network: its own c, with a gate c more per band."""
+        return self.latent_dim * (1 + self.colour_bands)
+
+    @property
+    def colour_bands(self) -> int:
+        """Bands in which the Gaussian flow's own latents are scaled; 0 without a gate."""
+        return len(self.colour_edges) + 1 if self.colour_gate else 0
 
     @property
     def mlp_hidden(self) -> int:

@@ -19,7 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
-from soundvcm.network.precondition import arrive, follow, scales, spectrum
+from soundvcm.network.precondition import arrive_in_bands, bands, follow, scales, spectrum
 from soundvcm.records import Conditions
 from soundvcm.shapes import check_shape
 
@@ -163,9 +163,9 @@ class VelocityNetwork(nn.Module):
         seen = noisy if power is None else noisy * shrink
         coloured = None
         if self.config.colour_gate and power is not None:
-            coloured = arrive(noisy, t, power)
-            size = self.data_covariance[:, :1].to(coloured.dtype).clamp_min(1e-12).sqrt()
-            seen = torch.cat([seen, coloured / size], dim=-1)
+            shares = bands(n, self.config.colour_edges, noisy.device)
+            coloured, size = arrive_in_bands(noisy, t, power, shares)
+            seen = torch.cat([seen, (coloured / size).flatten(2)], dim=-1)
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
         semantic, text = encoded.semantic, encoded.text
@@ -181,7 +181,8 @@ class VelocityNetwork(nn.Module):
             departure = out[..., : self.config.latent_dim]
             flow = follow(noisy, t, s, power)
             if coloured is not None:
-                flow = flow + out[..., self.config.latent_dim :] * coloured
+                gates = out[..., self.config.latent_dim :].reshape(coloured.shape)
+                flow = flow + (gates * coloured).sum(dim=2)
             out = grow * departure + flow
         return -out if self.config.mirrored else out
 

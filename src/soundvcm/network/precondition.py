@@ -7,11 +7,15 @@ noise has 1 at every frequency. So x_t has g(f) = t^2 + (1 - t)^2 S(f), and the 
 frequency: x_s = x_t sqrt(g_s / g_t). A silent network is that flow, exactly, in any number of steps: sounds
 of the right colour and smoothness, of no kind. Where `colour_gate` is on, the network also sees those sounds
 (`arrive`) and scales them, channel by channel and latent by latent: rain is steadier than the average sound,
-which one factor says, while taking filtered noise away again is hard to learn. Knows times, channels and
-frequencies only.
+which one factor says, while taking filtered noise away again is hard to learn. With `colour_edges` it does so
+for each band of modulation frequencies: what holds for the whole clip (timbre), what swells, what flickers
+(the grain of rain). Knows times, channels and frequencies only.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -67,6 +71,33 @@ def arrive(noisy: Tensor, t: Tensor, power: Tensor) -> Tensor:
     return _filtered(noisy, (power / spread(t, power)).sqrt())
 
 
+def bands(n: int, edges: Sequence[float], device: torch.device | None = None) -> Tensor:
+    """Shares of the bands in the n // 2 + 1 frequencies of n latents, float64 [len(edges) + 1, f], 1 in all.
+
+    Args:
+        n: latents of the clip.
+        edges: between neighbouring bands, in cycles per latent, rising; they fade into one another over an
+            octave.
+    """
+    frequency = torch.arange(n // 2 + 1, dtype=torch.float64, device=device) / n
+    above = [torch.ones_like(frequency)]
+    for edge in edges:
+        octaves = torch.log2(frequency.clamp_min(1e-9) / edge).clamp(-0.5, 0.5)
+        above.append(0.5 + 0.5 * torch.sin(torch.pi * octaves))
+    above.append(torch.zeros_like(frequency))
+    return torch.stack([low - high for low, high in pairwise(above)])
+
+
+def arrive_in_bands(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """`arrive`, split by the bands' shares [k f]: [b n k c] that sum to it, and their deviations [1 1 k c]."""
+    n, shares = noisy.shape[1], shares.to(power.dtype)
+    response = (power / spread(t, power)).sqrt()
+    seen = torch.fft.rfft(noisy.to(response.dtype), dim=1) * response
+    split = torch.fft.irfft(seen[:, :, None] * shares.T[None, :, :, None], n=n, dim=1)
+    energy = (_counts(n, power) * power)[0, :, None] * shares.T.square()[:, :, None]
+    return split.to(noisy.dtype), energy.sum(dim=0).clamp_min(1e-12).sqrt()[None, None].to(noisy.dtype)
+
+
 def _filtered(noisy: Tensor, response: Tensor) -> Tensor:
     """[b n c] with each frequency multiplied by the response [b f c], in the response's precision."""
     seen = torch.fft.rfft(noisy.to(response.dtype), dim=1)
@@ -79,12 +110,17 @@ def scales(t: Tensor, power: Tensor, n: int) -> tuple[Tensor, Tensor]:
 
     The velocity's variance given x_t is S / g at each frequency; means are over all n of them.
     """
-    count = torch.full((power.shape[1],), 2.0, dtype=power.dtype, device=power.device)
-    count[0] = 1.0
-    if n % 2 == 0:
-        count[-1] = 1.0
-    share = (count / n).view(1, -1, 1)
+    share = _counts(n, power)
     seen = spread(t, power)
     size = (share * seen).sum(dim=1, keepdim=True)
     rest = (share * power / seen).sum(dim=1, keepdim=True)
     return size.rsqrt(), rest.sqrt()
+
+
+def _counts(n: int, power: Tensor) -> Tensor:
+    """[1 f 1]: which share of all n frequencies each of the n // 2 + 1 stands for."""
+    count = torch.full((power.shape[1],), 2.0, dtype=power.dtype, device=power.device)
+    count[0] = 1.0
+    if n % 2 == 0:
+        count[-1] = 1.0
+    return (count / n).view(1, -1, 1)
