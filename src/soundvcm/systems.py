@@ -120,8 +120,8 @@ def tiny_network() -> NetworkConfig:
         semantic_dim=192,
         sync_dim=48,
         text_dim=192,
-        hidden=192,
-        heads=3,
+        hidden=160,
+        heads=2,
         joint_blocks=2,
         fused_blocks=4,
         text_tokens=1,
@@ -142,6 +142,7 @@ def tiny_network() -> NetworkConfig:
         precondition=True,
         covariance_lags=125,
         colour_gate=True,
+        colour_edges=(0.01, 0.12),
         learned_empty_text=True,
     )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from soundvcm.errors import ConfigError
 from soundvcm.network import VelocityNetwork
-from soundvcm.network.precondition import arrive, follow, scales, slope, spectrum, spread
+from soundvcm.network.precondition import arrive, arrive_in_bands, bands, follow, scales, slope, spectrum, spread
 from soundvcm.sampler import sample_mean, uniform_times
 
 STD = torch.tensor([1.0, 0.5, 0.1, 0.02], dtype=torch.float64).view(1, 1, 4)
@@ -159,6 +159,50 @@ def test_a_gated_network_sees_the_flow_s_own_latents_at_unit_size() -> None:
         network(noise, t, 0 * t, small_conditions(network.config, batch=400))
     power = spectrum(covariance(), 12)
     assert torch.allclose(shown[0][..., 4:], arrive(noise, t, power) / STD, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [9, 12, 250])
+def test_bands_share_every_frequency(n: int) -> None:
+    shares = bands(n, (0.05, 0.2))
+    assert shares.shape == (3, n // 2 + 1) and float(shares.min()) >= 0
+    assert torch.allclose(shares.sum(dim=0), torch.ones(n // 2 + 1).double())
+    assert shares[0, 0] == 1 and shares[2, -1] == 1, "what stands still is slow, the fastest is fast"
+    at_edge = bands(20, (0.05,))[:, 1]
+    assert torch.allclose(at_edge, torch.tensor([0.5, 0.5]).double())
+    assert torch.equal(bands(n, ()), torch.ones(1, n // 2 + 1).double())
+
+
+@pytest.mark.parametrize("n", [9, 12])
+def test_bands_of_the_flow_s_own_latents_add_up_to_them(n: int) -> None:
+    noise, power = some_noise(n, rows=4000), spectrum(covariance(), n)
+    t = torch.linspace(0.01, 1, 4000).double()
+    split, size = arrive_in_bands(noise, t, power, bands(n, (0.05, 0.2)))
+    assert torch.allclose(split.sum(dim=2), arrive(noise, t, power), atol=1e-12)
+    drawn, deviation = arrive_in_bands(noise, torch.ones(4000).double(), power, bands(n, (0.05, 0.2)))
+    assert torch.allclose(drawn.square().mean(dim=(0, 1)).sqrt(), deviation[0, 0], rtol=0.05)
+    assert torch.equal(size, deviation)
+
+
+def test_a_gate_of_one_band_leaves_the_others() -> None:
+    """Silencing the slow band takes a clip's constant away and leaves what flickers."""
+    network, n = fresh(colour_gate=True, colour_edges=(0.2,)), 10
+    noise, power = some_noise(n), spectrum(covariance(), n)
+    one, gates = torch.ones(2).double(), torch.cat([torch.zeros(4), torch.ones(4), torch.zeros(4)]).double()
+    with torch.no_grad():
+        assert network.final.conv.bias is not None
+        network.final.conv.bias.copy_(gates)
+        made = sample_mean(network.given(small_conditions(network.config), n), noise, [1.0, 0.0])
+    split, _ = arrive_in_bands(noise, one, power, bands(n, (0.2,)))
+    assert torch.allclose(made, split[:, :, 1], atol=1e-12)
+    assert float(made.mean(dim=1).abs().max()) < 1e-12
+
+
+def test_bands_need_a_gate_and_rising_edges() -> None:
+    with pytest.raises(ConfigError, match="set colour_gate"):
+        small_config(precondition=True, colour_edges=(0.1,))
+    for edges in ((0.2, 0.1), (0.1, 0.1), (0.0,), (0.5,)):
+        with pytest.raises(ConfigError, match="colour_edges rise"):
+            small_config(precondition=True, colour_gate=True, colour_edges=edges)
 
 
 def test_a_gate_needs_a_flow() -> None:

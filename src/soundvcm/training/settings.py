@@ -24,20 +24,16 @@ class OptimizerConfig(Config):
     """AdamW; the defaults are the paper's (section 4.3) with the reference's eps under bf16 (A11).
 
     Attributes:
-        kind: "adamw" for all, or "muon" for the matrices of the blocks (`training/muon.py`).
         rate: peak learning rate.
         betas: decay of the two moments.
         eps: added to the root of the second moment; 1e-6 is what the reference uses with bf16.
         weight_decay: of all parameters (the reference exempts none).
-        momentum: of Muon.
     """
 
-    kind: Literal["adamw", "muon"] = "adamw"
     rate: Positive = 1e-4
     betas: tuple[Share, Share] = (0.9, 0.95)
     eps: Positive = 1e-6
     weight_decay: float = pydantic.Field(default=1e-6, ge=0)
-    momentum: Share = 0.95
 
 
 class ScheduleConfig(Config):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from soundvcm.errors import OptionError, WeightsError
+from soundvcm.errors import WeightsError
 from soundvcm.training.checkpoint import (
     Saved,
     load_optimizer,
@@ -26,39 +26,7 @@ from soundvcm.training.checkpoint import (
 )
 from soundvcm.training.distributed import part_of, whole
 from soundvcm.training.ema import EmaProfiles, write_snapshots
-from soundvcm.training.muon import Muon
 from soundvcm.training.settings import LoopConfig
-
-
-def build_optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
-    """AdamW over all that is trained, or Muon for the matrices of the network's blocks.
-
-    Raises:
-        OptionError: for Muon over a network that is shared out: it needs whole matrices.
-    """
-    settings = config.optimizer
-    trained = [value for value in network.parameters() if value.requires_grad]
-    shared: dict[str, Any] = {
-        "lr": settings.rate,
-        "betas": settings.betas,
-        "eps": settings.eps,
-        "weight_decay": settings.weight_decay,
-    }
-    if settings.kind == "adamw":
-        return torch.optim.AdamW(trained, fused=trained[0].device.type in ("cuda", "cpu"), **shared)
-    if any(hasattr(value, "full_tensor") for value in trained):
-        raise OptionError("muon needs whole matrices: set loop.processes=ddp, or loop.optimizer.kind=adamw")
-    # What stands before and after the blocks, and what modulates them, sees one vector a clip or single
-    # channels: AdamW suits it, and is cheaper.
-    blocks = [child for child in network.children() if isinstance(child, nn.ModuleList)]
-    inner = [
-        value
-        for block in blocks
-        for name, value in block.named_parameters()
-        if value.ndim > 1 and value.requires_grad and "modulation" not in name
-    ]
-    dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    return Muon(trained, inner, momentum=settings.momentum, dtype=dtype, **shared)
 
 
 class TrainingState:
@@ -80,7 +48,16 @@ class TrainingState:
         self.network = network
         trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.names, self.parameters = list(trained), list(trained.values())
-        self.optimizer = build_optimizer(network, config)
+        device = self.parameters[0].device
+        settings = config.optimizer
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=settings.rate,
+            betas=settings.betas,
+            eps=settings.eps,
+            weight_decay=settings.weight_decay,
+            fused=device.type in ("cuda", "cpu"),
+        )
         self.ema = EmaProfiles(dict(network.named_parameters()), config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
         self.bad_total, self.bad_row = 0, 0
