@@ -29,6 +29,7 @@ from foley_methods import (
     folder_of,
     sample,
     train_method,
+    twins,
     weights_of,
 )
 from foley_tables import line_of, markdown, plot
@@ -147,21 +148,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     plan = {"scenes": options.scenes, "told": options.told, "seconds": options.seconds}
     plan |= {"sigma_rel": options.sigma_rel}
     judge: Judge | None = None
-    rows, training = [], {}
+    rows, training, runs = [], {}, twins(methods, base)
     for method in methods:
         training[method.name] = train_method(
-            method, base, store, options.run, options.minutes,
+            runs[method.name], base, store, options.run, options.minutes,
             device=options.device, sigma_rel=options.sigma_rel, say=say,
         )  # fmt: skip
     say("training is done; scoring")
     for method in methods:
         for steps in method.steps:
-            kept = folder_of(options.run, method) / f"scores-{steps}.json"
+            kept = folder_of(options.run, runs[method.name]) / f"scores-{steps}.json"
             asked = plan | {"training": training[method.name]}
             found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
             if found.get("asked") != json.loads(json.dumps(asked)):
                 judge = judge or Judge(options.bank, codec, options.scenes, options.told, options.seconds)
-                weights = weights_of(method, options.run, steps, options.sigma_rel)
+                weights = weights_of(runs[method.name], options.run, steps, options.sigma_rel)
                 row = judge.row(base.change(method.changes), weights, method.way, steps)
                 found = {"asked": asked, "row": row}
                 kept.write_text(json.dumps(found), encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +80,15 @@ def ablations() -> list[Method]:
         for letter, (name, values) in table.items()
         for value in values
     ]
+
+
+def twins(methods: Sequence[Method], base: TrainingConfig) -> dict[str, Method]:
+    """For each method by name the first one that is trained alike: the base of every ablation is one run."""
+    first: dict[tuple[str, bool], Method] = {}
+    return {
+        method.name: first.setdefault((base.change(method.changes).to_yaml(), method.staged), method)
+        for method in methods
+    }
 
 
 def folder_of(root: Path, method: Method) -> Path:

@@ -53,10 +53,12 @@ def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -
 def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
     """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands.
 
+    Two frames of half the codec's numbers in bands are as many numbers as a latent; 80 and 128 bands are more.
     Patches weighted by their energy (as in `hear_all`), and the plain mean over patches.
     """
     truths: list[Tensor] = []
-    copies: dict[str, list[Tensor]] = {"codec": [], "griffin_lim_80": [], "griffin_lim_128": []}
+    bands = (pipeline.codec.dim // 2, 80, 128)
+    copies: dict[str, list[Tensor]] = {"codec": [], **{f"griffin_lim_{mels}": [] for mels in bands}}
     for kind in sorted(bank.kinds):
         for clip in bank.clips(kind, "test")[:2]:
             wave = torch.zeros(1, 32_768)
@@ -64,7 +66,7 @@ def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
             wave[0, 1600 : 1600 + len(sound)] = sound
             truths.append(wave[0])
             copies["codec"].append(pipeline.codec.decode(pipeline.codec.encode(wave).mean)[0])
-            for mels in (80, 128):
+            for mels in bands:
                 copies[f"griffin_lim_{mels}"].append(griffin_lim(wave, mels)[0])
     truth, plain = hear_all(truths).whole, plain_means(truths)
     scores = {}

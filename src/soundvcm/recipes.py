@@ -36,7 +36,7 @@ def tiny() -> TrainingConfig:
             time_mean=1.0,
             time_std=1.4,
             guidance_until=1.0,
-            modality_dropout=0.1,
+            modality_dropout=0.3,
             power=0.5,
             lambda_start=1.0,
             lambda_end=0.02,

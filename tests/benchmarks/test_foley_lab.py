@@ -150,6 +150,19 @@ def test_table_two_changes_one_setting_at_a_time(
         assert [name for name in new if new[name] != old[name]] in ([next(iter(row.changes))[10:]], [])
 
 
+def test_what_is_trained_alike_is_trained_once(
+    methods: ModuleType, bench: ModuleType, store: FeatureStore
+) -> None:
+    """The base setting stands in four of the five ablations of `tiny`; reflow is no flow matching."""
+    rows = methods.ablations()
+    runs = methods.twins(rows, bench.base_config(store, SMALL))
+    alike = [row.name for row in rows if runs[row.name].name == "w = 2"]
+    assert alike == ["w = 2", "m = 1/4", "r = 1/2", "p = 1/2"]
+    assert len({run.name for run in runs.values()}) == 16
+    main = methods.twins(methods.MAIN, bench.base_config(store, SMALL))
+    assert [run.name for run in main.values()] == [method.name for method in methods.MAIN]
+
+
 def test_report_as_table_and_plot(bench: ModuleType, tmp_path: Path) -> None:
     tables = sys.modules["foley_tables"]
     score = {"fd": 100.0, "kl": 1.5, "is": 2.0, "f1": 0.8, "offset_ms": float("nan"), "kind": 0.5, "ms": 12.0}
