@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig, importance_of
+from soundvcm.codec.neural import FAST_GAIN, enlivened
 from soundvcm.codec.peaks import hold_peaks
 from soundvcm.codec.phases import find_phases, white_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
+from soundvcm.data.bank import load_bank
 from soundvcm.errors import ShapeError
+from soundvcm.evaluation.yamnet import bundled_yamnet
+from soundvcm.presets import saved_codec
+
+BANK = Path(__file__).resolve().parents[2] / "bank"
 
 SMALL = NeuralCodecConfig(
     dim=24, width=32, fast_width=32, mels=64, encoder_blocks=1, decoder_blocks=(1, 1, 1), iterations=8
@@ -105,6 +112,34 @@ def test_doubt_is_drawn_the_same_way_every_time(linear: NeuralCodec) -> None:
     assert torch.allclose(phases.abs(), torch.ones(257, 400), atol=1e-4)
     _, spread = linear.magnitudes(linear.encode(tones(2, 4096)).mean)
     assert 0.02 <= float(spread.min()) and float(spread.max()) <= 0.9
+
+
+def test_fast_changes_are_enlarged_and_what_stands_stays() -> None:
+    still = torch.full((1, 2, 30), -1.5)
+    assert torch.allclose(enlivened(still), still, atol=1e-6)
+    # One frame up: its mean over 7 frames is a seventh of it, the other six sevenths grow.
+    click = torch.zeros(1, 1, 31)
+    click[..., 15] = 1.0
+    found = enlivened(click)[0, 0]
+    assert found[15].item() == pytest.approx(1 + (FAST_GAIN - 1) * 6 / 7)
+    assert torch.allclose(found[12:15], torch.tensor(-(FAST_GAIN - 1) / 7)) and not found[:12].any()
+    slow = torch.linspace(0, 1, 101)[None, None]
+    assert torch.allclose(enlivened(slow)[..., 3:-3], slow[..., 3:-3], atol=1e-6), "a slope is no fast change"
+
+
+@pytest.mark.parametrize("kind", ["rain", "applause", "siren", "motor"])
+def test_copies_are_nearer_to_the_original_than_what_is_made(kind: str) -> None:
+    """The shipped codec on validation clips, heard by YAMNet."""
+    codec, listener = saved_codec("tiny_codec"), bundled_yamnet()
+    wave = torch.zeros(1, 32_768)
+    clip = torch.from_numpy(load_bank(BANK).clips(kind, "valid")[0].wave.copy())[: 32_768 - 1600]
+    wave[0, 1600 : 1600 + len(clip)] = clip
+    with torch.inference_mode():
+        copy, made = codec.copy(wave), codec.decode(codec.encode(wave).mean)
+    assert copy.shape == made.shape == wave.shape and float(copy.abs().max()) <= 0.98
+    heard = [listener.embeddings(one[0]).mean(dim=0) for one in (wave, copy, made)]
+    near, far = (float(torch.cosine_similarity(heard[0], one, dim=0)) for one in heard[1:])
+    assert near > far + 0.005
 
 
 def test_nothing_leaves_full_scale(linear: NeuralCodec) -> None:

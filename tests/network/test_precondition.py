@@ -9,7 +9,16 @@ from torch import Tensor
 
 from soundvcm.errors import ConfigError
 from soundvcm.network import VelocityNetwork
-from soundvcm.network.precondition import arrive, arrive_in_bands, bands, follow, scales, slope, spectrum, spread
+from soundvcm.network.precondition import (
+    arrive,
+    arrive_in_bands,
+    bands,
+    follow,
+    scales,
+    slope,
+    spectrum,
+    spread,
+)
 from soundvcm.sampler import sample_mean, uniform_times
 
 STD = torch.tensor([1.0, 0.5, 0.1, 0.02], dtype=torch.float64).view(1, 1, 4)

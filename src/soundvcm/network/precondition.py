@@ -78,6 +78,7 @@ def bands(n: int, edges: Sequence[float], device: torch.device | None = None) ->
         n: latents of the clip.
         edges: between neighbouring bands, in cycles per latent, rising; they fade into one another over an
             octave.
+        device: of the answer.
     """
     frequency = torch.arange(n // 2 + 1, dtype=torch.float64, device=device) / n
     above = [torch.ones_like(frequency)]
@@ -89,7 +90,7 @@ def bands(n: int, edges: Sequence[float], device: torch.device | None = None) ->
 
 
 def arrive_in_bands(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """`arrive`, split by the bands' shares [k f]: [b n k c] that sum to it, and their deviations [1 1 k c]."""
+    """`arrive` split by the bands' shares [k f]: [b n k c] adding up to it; their deviations [1 1 k c]."""
     n, shares = noisy.shape[1], shares.to(power.dtype)
     response = (power / spread(t, power)).sqrt()
     seen = torch.fft.rfft(noisy.to(response.dtype), dim=1) * response
