@@ -11,7 +11,6 @@ from soundvcm.errors import ConfigError
 from soundvcm.network import VelocityNetwork
 from soundvcm.network.precondition import (
     arrive,
-    arrive_in_bands,
     bands,
     follow,
     scales,
@@ -38,6 +37,12 @@ def fresh(lags: int = LAGS, **options: bool) -> VelocityNetwork:
     )
     network.data_covariance.copy_(covariance(lags))
     return network
+
+
+def arrive_whole(x: Tensor, t: Tensor, power: Tensor) -> Tensor:
+    """All frequencies as one band."""
+    split, _ = arrive(x, t, power, bands(x.shape[1], ()))
+    return split[:, :, 0]
 
 
 def some_noise(n: int = 8, rows: int = 2) -> Tensor:
@@ -136,7 +141,7 @@ def test_the_flow_s_own_latents_are_where_it_ends(lags: int) -> None:
     x, power = some_noise(9), spectrum(covariance(lags), 9)
     t = torch.tensor([1.0, 0.4]).double()
     end = x - t.view(-1, 1, 1) * follow(x, t, torch.zeros_like(t), power)
-    assert torch.allclose(arrive(x, t, power), end, atol=1e-12)
+    assert torch.allclose(arrive_whole(x, t, power), end, atol=1e-12)
 
 
 @pytest.mark.parametrize("patch", [1, 2])
@@ -155,7 +160,7 @@ def test_a_gate_scales_the_flow_s_own_latents(patch: int) -> None:
         assert network.final.conv.bias is not None
         network.final.conv.bias.copy_(torch.cat([torch.zeros(4).double(), gates]).repeat(patch))
         made = sample_mean(field, noise, [1.0, 0.0])
-    assert torch.allclose(made, arrive(noise, one, power) * (1 - gates), atol=1e-12)
+    assert torch.allclose(made, arrive_whole(noise, one, power) * (1 - gates), atol=1e-12)
 
 
 def test_a_gated_network_sees_the_flow_s_own_latents_at_unit_size() -> None:
@@ -167,7 +172,7 @@ def test_a_gated_network_sees_the_flow_s_own_latents_at_unit_size() -> None:
     with torch.no_grad():
         network(noise, t, 0 * t, small_conditions(network.config, batch=400))
     power = spectrum(covariance(), 12)
-    assert torch.allclose(shown[0][..., 4:], arrive(noise, t, power) / STD, atol=1e-12)
+    assert torch.allclose(shown[0][..., 4:], arrive_whole(noise, t, power) / STD, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [9, 12, 250])
@@ -185,9 +190,9 @@ def test_bands_share_every_frequency(n: int) -> None:
 def test_bands_of_the_flow_s_own_latents_add_up_to_them(n: int) -> None:
     noise, power = some_noise(n, rows=4000), spectrum(covariance(), n)
     t = torch.linspace(0.01, 1, 4000).double()
-    split, size = arrive_in_bands(noise, t, power, bands(n, (0.05, 0.2)))
-    assert torch.allclose(split.sum(dim=2), arrive(noise, t, power), atol=1e-12)
-    drawn, deviation = arrive_in_bands(noise, torch.ones(4000).double(), power, bands(n, (0.05, 0.2)))
+    split, size = arrive(noise, t, power, bands(n, (0.05, 0.2)))
+    assert torch.allclose(split.sum(dim=2), arrive_whole(noise, t, power), atol=1e-12)
+    drawn, deviation = arrive(noise, torch.ones(4000).double(), power, bands(n, (0.05, 0.2)))
     assert torch.allclose(drawn.square().mean(dim=(0, 1)).sqrt(), deviation[0, 0], rtol=0.05)
     assert torch.equal(size, deviation)
 
@@ -201,7 +206,7 @@ def test_a_gate_of_one_band_leaves_the_others() -> None:
         assert network.final.conv.bias is not None
         network.final.conv.bias.copy_(gates)
         made = sample_mean(network.given(small_conditions(network.config), n), noise, [1.0, 0.0])
-    split, _ = arrive_in_bands(noise, one, power, bands(n, (0.2,)))
+    split, _ = arrive(noise, one, power, bands(n, (0.2,)))
     assert torch.allclose(made, split[:, :, 1], atol=1e-12)
     assert float(made.mean(dim=1).abs().max()) < 1e-12
 

@@ -19,7 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
-from soundvcm.network.precondition import arrive_in_bands, bands, follow, scales, spectrum
+from soundvcm.network.precondition import arrive, bands, follow, scales, spectrum
 from soundvcm.records import Conditions
 from soundvcm.shapes import check_shape
 
@@ -163,8 +163,8 @@ class VelocityNetwork(nn.Module):
         seen = noisy if power is None else noisy * shrink
         coloured = None
         if self.config.colour_gate and power is not None:
-            shares = bands(n, self.config.colour_edges, noisy.device)
-            coloured, size = arrive_in_bands(noisy, t, power, shares)
+            shares = bands(n, self.config.colour_edges)
+            coloured, size = arrive(noisy, t, power, shares)
             seen = torch.cat([seen, (coloured / size).flatten(2)], dim=-1)
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)

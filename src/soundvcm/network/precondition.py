@@ -66,21 +66,17 @@ def follow(noisy: Tensor, t: Tensor, s: Tensor, power: Tensor) -> Tensor:
     return _filtered(noisy, slope(t, s, power))
 
 
-def arrive(noisy: Tensor, t: Tensor, power: Tensor) -> Tensor:
-    """[b n c] -> where the Gaussian flow takes it at time 0: latents of the data's spectrum, at every t."""
-    return _filtered(noisy, (power / spread(t, power)).sqrt())
-
-
-def bands(n: int, edges: Sequence[float], device: torch.device | None = None) -> Tensor:
+def bands(n: int, edges: Sequence[float]) -> Tensor:
     """Shares of the bands in the n // 2 + 1 frequencies of n latents, float64 [len(edges) + 1, f], 1 in all.
+
+    On the CPU: not every device knows float64.
 
     Args:
         n: latents of the clip.
         edges: between neighbouring bands, in cycles per latent, rising; they fade into one another over an
             octave.
-        device: of the answer.
     """
-    frequency = torch.arange(n // 2 + 1, dtype=torch.float64, device=device) / n
+    frequency = torch.arange(n // 2 + 1, dtype=torch.float64) / n
     above = [torch.ones_like(frequency)]
     for edge in edges:
         octaves = torch.log2(frequency.clamp_min(1e-9) / edge).clamp(-0.5, 0.5)
@@ -89,9 +85,12 @@ def bands(n: int, edges: Sequence[float], device: torch.device | None = None) ->
     return torch.stack([low - high for low, high in pairwise(above)])
 
 
-def arrive_in_bands(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """`arrive` split by the bands' shares [k f]: [b n k c] adding up to it; their deviations [1 1 k c]."""
-    n, shares = noisy.shape[1], shares.to(power.dtype)
+def arrive(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """[b n c] -> where the Gaussian flow takes it at time 0: latents of the data's spectrum, at every t.
+
+    Split by the bands' shares [k f]: [b n k c], adding up to it, and their deviations [1 1 k c].
+    """
+    n, shares = noisy.shape[1], shares.to(power)
     response = (power / spread(t, power)).sqrt()
     seen = torch.fft.rfft(noisy.to(response.dtype), dim=1) * response
     split = torch.fft.irfft(seen[:, :, None] * shares.T[None, :, :, None], n=n, dim=1)
