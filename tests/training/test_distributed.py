@@ -56,7 +56,12 @@ WORKER = """
             print("finished" if result.finished else f"stopped at {result.step}")
     except TrainingError as error:
         print(f"TrainingError: {error}")
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    else:
+        code = 0
+    # Threads of gloo may abort the interpreter's own end ("terminate called"), after all that is tested.
+    sys.stdout.flush()
+    os._exit(code)
 """
 
 

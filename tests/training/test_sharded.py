@@ -39,6 +39,8 @@ WORKER = """
 
     result = train(TrainingConfig.from_yaml(Path(yaml)), [store], Path(run), device="cpu", hooks=[count])
     print("finished" if result.finished else f"stopped at {result.step}", torch.distributed.is_initialized())
+    sys.stdout.flush()
+    os._exit(0)  # threads of gloo may abort the interpreter's own end, after all that is tested
 """
 
 
