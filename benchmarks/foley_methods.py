@@ -61,7 +61,7 @@ class Method:
 MAIN = (
     Method("ours"),
     Method("flow matching", {"objective.kind": "flow_matching"}, "guided"),
-    # With our settings it runs away on these latents (docs/results.md): its own weight and share of rows.
+    # With our settings it runs away on these latents (docs/results.md): its own weight, rows and times.
     Method(
         "MeanFlow",
         {

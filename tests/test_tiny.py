@@ -63,18 +63,30 @@ def test_it_sounds_when_the_ball_hits(tiny: Pipeline, bounce: Watched) -> None:
     assert np.mean(own) >= np.mean(other) + 0.2, (own, other)
 
 
+def bounce_power(sound: Sound) -> float:
+    """Mean power of the first 150 ms of the bounces."""
+    rate = sound.sample_rate
+    hits = [sound.wave[0, int(t * rate) : int((t + 0.15) * rate)] for t in times("bounce.mp4")]
+    return float(np.mean(np.concatenate(hits) ** 2))
+
+
+@pytest.mark.xfail(strict=True, reason="the jump of the ball back to the top gets a sound (docs/tiny.md)")
+def test_between_the_bounces_it_is_quieter(take: Sound) -> None:
+    """Power of the first 150 ms of the bounces against 2.95 .. 3.7 s, where none is drawn: 6 dB at least."""
+    rate = take.sample_rate
+    rest = take.wave[0, int(2.95 * rate) : int(3.7 * rate)]
+    assert bounce_power(take) > 4 * np.mean(rest**2)
+
+
 def test_where_the_ball_lies_still_it_is_quiet(tiny: Pipeline, bounce: Watched) -> None:
     """Power of the first 150 ms of the bounces against the last 0.6 s, where nothing moves: 20 dB at least.
 
-    Each of five seeds. Not asked of the pause at 3.2 s: the ball is put back to the top within one picture
-    there, and that jump often gets a sound of its own (docs/tiny.md, known faults).
+    Each of five seeds.
     """
-    rate = tiny.sample_rate
     for seed in range(7, 12):
-        wave = tiny.make(bounce, seed=seed).wave[0]
-        hits = np.concatenate([wave[int(t * rate) : int((t + 0.15) * rate)] for t in times("bounce.mp4")])
-        rest = wave[int(6.4 * rate) :]
-        assert np.mean(hits**2) > 100 * np.mean(rest**2), seed
+        sound = tiny.make(bounce, seed=seed)
+        rest = sound.wave[0, int(6.4 * sound.sample_rate) :]
+        assert bounce_power(sound) > 100 * np.mean(rest**2), seed
 
 
 def test_the_seed_is_the_take(tiny: Pipeline, bounce: Watched, take: Sound) -> None:
