@@ -18,7 +18,7 @@ from soundvcm import __version__
 from soundvcm.cli.generate import generate
 from soundvcm.request import DEFAULTS
 from soundvcm.web.metrics import COUNTERS, GAUGES, Metrics
-from soundvcm.web.strip import movement, png
+from soundvcm.web.preview import movement, png
 
 STATIC = Path(inspect.getfile(Metrics)).parent / "static"
 

@@ -18,7 +18,7 @@ from soundvcm import media
 from soundvcm.errors import OptionError
 from soundvcm.request import Request
 from soundvcm.web import Studio
-from soundvcm.web.shelf import CARD, CUT_SHORT, Shelf
+from soundvcm.web.store import CUT_SHORT, RECORD, JobStore
 
 # A studio that makes one job of one take, then one of three, and is killed when the sound of the second of
 # them is written but has no name yet.
@@ -84,7 +84,7 @@ def test_no_half_result_after_a_kill(serve: Any, killed: Any, tmp_path: Path) ->
     assert served.get(cut["takes"][0]["sound"]).status_code == 200
     assert served.get(f"/api/jobs/{second}/takes/2/sound").status_code == 404
     names = sorted(path.name for path in (folder / "jobs" / second).iterdir())
-    assert names == [CARD, "take1.mp4", "take1.wav"]
+    assert names == [RECORD, "take1.mp4", "take1.wav"]
     assert served.events(cut)[-1] == ("state", {"state": "failed", "error": CUT_SHORT})
 
     # The clip is still there, and the same seed makes the same sound as before the restart.
@@ -117,14 +117,14 @@ def test_a_restart_keeps_and_forgets_as_told(serve: Any, tmp_path: Path) -> None
     for address, content in sounds.items():
         assert later.get(address).content == content
     later.studio.close()
-    os.utime(folder / "jobs" / one["id"] / CARD, (0, 0))  # nobody wanted it for years
+    os.utime(folder / "jobs" / one["id"] / RECORD, (0, 0))  # nobody wanted it for years
     last = serve(folder=folder, keep=True, keep_seconds=3600)
     last.studio.sweep()
     assert last.get(f"/api/jobs/{one['id']}").status_code == 404
     assert last.get(f"/api/jobs/{two['id']}").status_code == 200
 
 
-def test_damaged_cards_and_files_are_not_believed(serve: Any, clip: Path, tmp_path: Path) -> None:
+def test_damaged_records_and_files_are_not_believed(serve: Any, clip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     served = serve(folder=folder, keep=True)
     jobs = [served.finish(served.submit(prompt="rain", duration="1", takes="2")) for _ in range(4)]
@@ -134,12 +134,12 @@ def test_damaged_cards_and_files_are_not_believed(serve: Any, clip: Path, tmp_pa
     ]
     served.studio.close()
     a, b, c, d = (folder / "jobs" / job["id"] for job in jobs)
-    (a / CARD).write_text((a / CARD).read_text()[:200])
+    (a / RECORD).write_text((a / RECORD).read_text()[:200])
     (b / "take2.wav").write_bytes((b / "take2.wav").read_bytes()[:500])
-    (c / CARD).unlink()
-    facts = json.loads((d / CARD).read_text())
+    (c / RECORD).unlink()
+    facts = json.loads((d / RECORD).read_text())
     facts["takes"][0]["files"]["sound"] = ["../../../../secret", 0]
-    (d / CARD).write_text(json.dumps(facts))
+    (d / RECORD).write_text(json.dumps(facts))
     (folder / "clips" / clips[0]).write_bytes(b"half")
     (folder / "clips" / f"{clips[1]}.json").write_text("{}")
 
@@ -163,7 +163,7 @@ def test_one_studio_a_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "files").exists()
     (tmp_path / "file").touch()
     with pytest.raises(OptionError, match="cannot be used"):
-        Shelf(tmp_path / "file")
+        JobStore(tmp_path / "file")
 
 
 def test_a_full_disk_does_not_end_the_worker(
@@ -175,7 +175,7 @@ def test_a_full_disk_does_not_end_the_worker(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(studio.shelf, "put", full)
+        patch.setattr(studio.store, "put", full)
         bad = studio.submit(Request(prompt="rain", duration="1"), None)
         while bad.state not in ("done", "failed"):
             time.sleep(0.01)

@@ -195,6 +195,6 @@ def summarise(outcome: Outcome, heard: list[str], total: float) -> None:
     seeds = " ".join(str(seed) for seed in outcome.seeds)
     files = ", ".join(str(path) for path in outcome.outputs)
     say(
-        f"{files}: {outcome.seconds:.3f} s of sound, heard as {' / '.join(heard).lower()};"
+        f"{files}: {outcome.seconds:.3f} s of sound, classified as {' / '.join(heard).lower()} (YAMNet);"
         f" {in_words(total)} ({phases}); seed {seeds}"
     )

@@ -8,107 +8,62 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-import unicodedata
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from soundvcm.sound import Watched
+from soundvcm.web.clip import StoredClip, safe_stem
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.strip import Seen, look
-
-if TYPE_CHECKING:
-    from soundvcm.web.shelf import Shelf
+from soundvcm.web.preview import preview_clip
+from soundvcm.web.store import JobStore
 
 Range = tuple[str, str | None]
-STEM_LETTERS = 60
-
-
-@dataclass
-class Clip:
-    """One clip.
-
-    Attributes:
-        id: what clients call it.
-        path: where it lies; inside the studio's folder, or a local file that was named.
-        stem: harmless beginning for the names of downloads.
-        seen: strip, movement, facts.
-        owned: whether the file is the studio's to remove.
-        used: when it was last used (monotonic clock).
-        busy: jobs that wait for it or run on it.
-    """
-
-    id: str
-    path: Path
-    stem: str
-    seen: Seen
-    owned: bool
-    used: float = field(default_factory=time.monotonic)
-    busy: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For clients."""
-        seconds = self.seen.seconds
-        return {
-            "id": self.id,
-            "name": self.stem,
-            "seconds": None if seconds is None else float(seconds),
-            "length": None if seconds is None else str(seconds),
-            "pictures": self.seen.pictures,
-            "motion": self.seen.motion,
-            "warnings": self.seen.warnings,
-            **self.seen.facts,
-        }
 
 
 class Clips:
     """All clips; safe to use from several threads.
 
     Args:
-        folder: where uploads are stored; created.
+        store: where uploads and their records lie; those of an earlier studio are held again.
         limits: of the studio.
     """
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self.folder, self.limits = folder, limits
-        folder.mkdir(parents=True, exist_ok=True)
-        self._clips: dict[str, Clip] = {}
+    def __init__(self, store: JobStore, limits: Limits) -> None:
+        self.store, self.folder, self.limits = store, store.clips, limits
+        self._clips: dict[str, StoredClip] = {clip.id: clip for clip in store.read_clips()}
         self._features: OrderedDict[tuple[str, Range], Watched] = OrderedDict()
         self._lock = threading.Lock()
-        self._shelf: Shelf | None = None
 
-    def take_over(self, shelf: Shelf) -> dict[str, Clip]:
-        """Hold what an earlier studio left in the folder, and leave the same for the next one."""
-        self._shelf = shelf
-        self._clips = {clip.id: clip for clip in shelf.clips(self)}
-        return dict(self._clips)
+    def all(self) -> dict[str, StoredClip]:
+        """Every clip by its id."""
+        with self._lock:
+            return dict(self._clips)
 
     def new_path(self) -> tuple[str, Path]:
         """An id that cannot be guessed and the path for its content."""
         name = secrets.token_hex(12)
         return name, self.folder / name
 
-    def add(self, name: str, path: Path, stem: str, owned: bool = True) -> Clip:
+    def add(self, name: str, path: Path, stem: str, owned: bool = True) -> StoredClip:
         """Look at a stored file and hold it; an owned one that is refused is removed.
 
         Raises:
             RefusedError: if it is no clip or too long.
         """
         try:
-            seen = look(path, self.limits)
+            preview = preview_clip(path, self.limits)
         except Exception:
             if owned:
                 path.unlink(missing_ok=True)
             raise
-        clip = Clip(name, path, safe_stem(stem), seen, owned)
-        if owned and self._shelf is not None:
-            self._shelf.put_clip(clip)
+        clip = StoredClip(name, path, safe_stem(stem), preview, owned)
+        if owned:
+            self.store.put_clip(clip)
         with self._lock:
             self._clips[name] = clip
         return clip
 
-    def get(self, name: str) -> Clip:
+    def get(self, name: str) -> StoredClip:
         """The clip of an id; counts as a use.
 
         Raises:
@@ -121,13 +76,13 @@ class Clips:
             clip.used = time.monotonic()
             return clip
 
-    def hold(self, clip: Clip, by: int) -> None:
+    def hold(self, clip: StoredClip, by: int) -> None:
         """Count a job that needs the clip (by = 1) or is done with it (by = -1)."""
         with self._lock:
             clip.busy += by
             clip.used = time.monotonic()
 
-    def features(self, clip: Clip, span: Range) -> Watched | None:
+    def features(self, clip: StoredClip, span: Range) -> Watched | None:
         """What was seen of a range of the clip earlier, None if it is not kept."""
         with self._lock:
             found = self._features.get((clip.id, span))
@@ -135,7 +90,7 @@ class Clips:
                 self._features.move_to_end((clip.id, span))
             return found
 
-    def keep(self, clip: Clip, span: Range, watched: Watched) -> None:
+    def keep(self, clip: StoredClip, span: Range, watched: Watched) -> None:
         """Keep what was seen; the one unused for longest makes room."""
         with self._lock:
             if clip.id in self._clips:
@@ -162,7 +117,7 @@ class Clips:
                 if not clip.busy and now - clip.used > self.limits.keep_seconds:
                     self._forget(clip)
 
-    def _forget(self, clip: Clip) -> None:
+    def _forget(self, clip: StoredClip) -> None:
         self._clips.pop(clip.id, None)
         for key in [key for key in self._features if key[0] == clip.id]:
             del self._features[key]
@@ -172,11 +127,3 @@ class Clips:
 
     def __len__(self) -> int:
         return len(self._clips)
-
-
-def safe_stem(name: str) -> str:
-    """What may stand in the name of a download: letters, digits, "-" and "_" of the last part of a name."""
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    stem = last.rsplit(".", 1)[0] or last
-    kept = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in stem)
-    return "_".join(part for part in kept[:STEM_LETTERS].split("_") if part) or "clip"

@@ -13,7 +13,7 @@ from soundvcm.errors import InputError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import DEFAULTS, Request
 from soundvcm.timeline import exact_seconds
-from soundvcm.web.clips import Clip
+from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import Limits, RefusedError
 
 #: fields of a Request that are the server's business
@@ -42,7 +42,7 @@ def defaults() -> dict[str, Any]:
     return {name: value for name, value in asdict(DEFAULTS).items() if name not in SERVERS_OWN}
 
 
-def request_of(fields: dict[str, Any], clip: Clip | None, limits: Limits) -> Request:
+def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> Request:
     """The request a form asks for, refused in a sentence where it cannot be done.
 
     Args:
@@ -62,7 +62,7 @@ def request_of(fields: dict[str, Any], clip: Clip | None, limits: Limits) -> Req
         raise RefusedError(422, NOTHING, "video")
     if clip is None and fields["duration"] is None:
         raise RefusedError(422, "Without a video the length must be given: enter the seconds.", "duration")
-    if clip is not None and clip.seen.seconds is None and fields["duration"] is None:
+    if clip is not None and clip.preview.seconds is None and fields["duration"] is None:
         raise RefusedError(422, "A still picture has no length of its own: enter the seconds.", "duration")
     for name in ("duration", "start"):
         if fields[name] is not None:

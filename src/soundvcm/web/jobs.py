@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from soundvcm.errors import SoundVCMError
 from soundvcm.request import Request
-from soundvcm.web.clips import Clip
+from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import RefusedError
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -78,7 +78,7 @@ class Job:
 
     id: str
     request: Request
-    clip: Clip | None
+    clip: StoredClip | None
     folder: Path
     state: State = "waiting"
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)

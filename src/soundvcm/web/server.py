@@ -22,7 +22,7 @@ from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.request import DEFAULTS, Existing
 from soundvcm.web import about, forms, schema
 from soundvcm.web.about import studio_of
-from soundvcm.web.clips import Clip
+from soundvcm.web.clip import StoredClip
 from soundvcm.web.guard import Guard, answer
 from soundvcm.web.jobs import ENDED, Job, media_type
 from soundvcm.web.limits import RefusedError
@@ -88,7 +88,7 @@ def _fault(_: Request, error: Exception) -> JSONResponse:
 # -- clips
 
 
-def take_in(studio: Studio, upload: UploadFile | None, path: str | None) -> Clip | None:
+def take_in(studio: Studio, upload: UploadFile | None, path: str | None) -> StoredClip | None:
     """Store an upload, or look at a local file where that is allowed.
 
     Raises:
@@ -136,7 +136,7 @@ def show_clip(request: Request, clip: str) -> dict[str, Any]:
 @router.get("/api/clips/{clip}/strip.png", response_class=Response, tags=["clips"])
 def show_strip(request: Request, clip: str) -> Response:
     """The film strip: up to 16 pictures side by side, evenly spaced, PNG."""
-    return Response(studio_of(request).clips.get(clip).seen.strip, media_type="image/png")
+    return Response(studio_of(request).clips.get(clip).preview.strip, media_type="image/png")
 
 
 @router.delete("/api/clips/{clip}", status_code=204, tags=["clips"])

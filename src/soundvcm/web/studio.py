@@ -22,13 +22,14 @@ from soundvcm import runtime
 from soundvcm.errors import SoundVCMError
 from soundvcm.pipeline import Pipeline
 from soundvcm.request import Request
-from soundvcm.web.clips import Clip, Clips
+from soundvcm.web.clip import StoredClip
+from soundvcm.web.clips import Clips
 from soundvcm.web.gains import Gains
 from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.making import Maker
 from soundvcm.web.metrics import Metrics
-from soundvcm.web.shelf import Shelf
+from soundvcm.web.store import JobStore
+from soundvcm.web.worker import Worker
 
 SWEEP_SECONDS = 5.0
 FAULT = "something went wrong inside the studio; its log says more"
@@ -56,24 +57,23 @@ class Studio:
         local_paths: bool = False,
         keep: bool = False,
     ) -> None:
-        self.shelf, self.keep = Shelf(folder), keep
+        self.store, self.keep = JobStore(folder), keep
         self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
         self.limits = limits or Limits()
-        self.clips = Clips(folder / "clips", self.limits)
+        self.clips = Clips(self.store, self.limits)
         self.metrics, self.gains = Metrics(), Gains()
-        self._maker = Maker(pipeline, self.clips, self.metrics, self.shelf)
-        held = self.clips.take_over(self.shelf)
-        self._jobs: dict[str, Job] = {job.id: job for job in self.shelf.read(held)}
+        self._worker = Worker(pipeline, self.clips, self.metrics, self.store)
+        self._jobs: dict[str, Job] = {job.id: job for job in self.store.read_jobs(self.clips.all())}
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._closing = False
         self._turn = threading.Condition()
-        self._worker = threading.Thread(target=self._work, name="soundvcm-studio", daemon=True)
-        self._worker.start()
+        self._thread = threading.Thread(target=self._work, name="soundvcm-studio", daemon=True)
+        self._thread.start()
 
     # -- for doors
 
-    def submit(self, request: Request, clip: Clip | None) -> Job:
+    def submit(self, request: Request, clip: StoredClip | None) -> Job:
         """Check a request and let it wait for its turn.
 
         Raises:
@@ -146,7 +146,7 @@ class Studio:
         take = job.take(number)
         job.takes.remove(take)
         if job.state in ENDED:
-            self.shelf.put(job)
+            self.store.put(job)
         self.gains.forget(take)
         for path in (take.sound, take.video):
             if path is not None:
@@ -162,7 +162,7 @@ class Studio:
         take = job.take(number)
         self.gains.set(take, gain)
         if job.state in ENDED:
-            self.shelf.put(job)
+            self.store.put(job)
         return take
 
     def stored_bytes(self) -> int:
@@ -207,8 +207,8 @@ class Studio:
             self._turn.notify_all()
         for job in jobs:
             self.cancel(job)
-        self._worker.join(timeout=60)
-        self.shelf.release()
+        self._thread.join(timeout=60)
+        self.store.release()
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -232,16 +232,16 @@ class Studio:
         if not self._waiting:
             return []
         jobs = [self._waiting.popleft()]
-        kind = self._maker.kind(jobs[0])
+        kind = self._worker.kind(jobs[0])
         for job in list(self._waiting) if kind is not None else []:
-            if len(jobs) < self.limits.batch and self._maker.kind(job) == kind:
+            if len(jobs) < self.limits.batch and self._worker.kind(job) == kind:
                 self._waiting.remove(job)
                 jobs.append(job)
         return jobs
 
     def _run(self, jobs: list[Job]) -> None:
         began = time.perf_counter()
-        for job, error in self._maker.takes(jobs):
+        for job, error in self._worker.takes(jobs):
             self._settle(job, error)
             self.metrics.observe(time.perf_counter() - began)
             with self._turn:
@@ -277,7 +277,7 @@ class Studio:
             shutil.rmtree(job.folder, ignore_errors=True)
         else:
             try:
-                self.shelf.put(replace(job, state=state, error=error))
+                self.store.put(replace(job, state=state, error=error))
             except OSError:  # a full disk must not end the worker
                 logging.getLogger(__name__).exception("job %s", job.id)
         job.become(state)

@@ -13,7 +13,7 @@ const PHASES = {
 };
 // Shares of a take's time, roughly; phases that are done count whole.
 const ORDER = ["decode", "encode", "text", "network", "codec", "write", "mux"];
-const SHELF = "soundvcm-jobs"; // where this browser remembers which jobs were its own
+const JOBS = "soundvcm-jobs"; // where this browser remembers which jobs were its own
 const CONTROL = { takes: "takes-wanted" }; // the id of a field's control, where it is not the field's name
 
 let clip = null, job = null, looking = null, limits = null, events = null;
@@ -192,7 +192,7 @@ function follow(mine, start, wanted) {
 /** The jobs of this browser; a browser that keeps nothing has none. */
 function remembered() {
   try {
-    return JSON.parse(localStorage.getItem(SHELF)) || [];
+    return JSON.parse(localStorage.getItem(JOBS)) || [];
   } catch {
     return [];
   }
@@ -200,7 +200,7 @@ function remembered() {
 
 function remember(jobs) {
   try {
-    localStorage.setItem(SHELF, JSON.stringify(jobs.slice(-50)));
+    localStorage.setItem(JOBS, JSON.stringify(jobs.slice(-50)));
   } catch { /* the page works without it */ }
 }
 

@@ -1,6 +1,6 @@
 """What is shown of a clip as soon as it arrives: a film strip (PNG), its curve of movement, its facts.
 
-    file => media => Seen
+    file => media => ClipPreview
 
 One pass over the file, bounded in length. Content decides what a file is, never its name.
 """
@@ -29,7 +29,7 @@ _SIDE = 24  # pixels of the pictures whose differences are the movement
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClipPreview:
     """What a clip looks like at a glance.
 
     Attributes:
@@ -49,7 +49,7 @@ class Seen:
     warnings: list[str]
 
 
-def look(path: Path, limits: Limits) -> Seen:
+def preview_clip(path: Path, limits: Limits) -> ClipPreview:
     """Decode a stored clip once, as far as the limit on length.
 
     Raises:
@@ -72,7 +72,7 @@ def look(path: Path, limits: Limits) -> Seen:
             )
     facts = footage.facts
     shown = _spread(footage.frames["strip"], 1 if footage.is_still else PICTURES)
-    return Seen(
+    return ClipPreview(
         None if footage.is_still else footage.seconds,
         png(torch.cat(list(shown), dim=1)),
         len(shown),

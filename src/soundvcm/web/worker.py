@@ -1,9 +1,9 @@
 """Making the takes of jobs: what the worker of the studio does with those whose turn it is.
 
     Job, Job, ... => each clip is looked at once (or was earlier), takes of one length are made as one batch,
-    each is written and put on the shelf
+    each is written and recorded
 
-Knows the pipeline, the shared `job`, clips and the shelf; nothing of queues or HTTP.
+Knows the pipeline, the shared `job`, clips and the store; nothing of queues or HTTP.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from soundvcm.web.clips import Clips
 from soundvcm.web.gains import join
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.metrics import Metrics
-from soundvcm.web.shelf import Shelf
+from soundvcm.web.store import JobStore
 
 Going = list[tuple[Job, Watched]]
 
 
-class Maker:
+class Worker:
     """Makes takes with one pipeline; called by one thread.
 
     Args:
         pipeline: the loaded system.
         clips: of the studio; features are kept there.
         metrics: counts phases, calls and seconds of sound.
-        shelf: told of every finished take.
+        store: told of every finished take.
     """
 
-    def __init__(self, pipeline: Pipeline, clips: Clips, metrics: Metrics, shelf: Shelf) -> None:
-        self.pipeline, self.clips, self.metrics, self.shelf = pipeline, clips, metrics, shelf
+    def __init__(self, pipeline: Pipeline, clips: Clips, metrics: Metrics, store: JobStore) -> None:
+        self.pipeline, self.clips, self.metrics, self.store = pipeline, clips, metrics, store
 
     def kind(self, job: Job) -> Hashable | None:
         """What jobs that may be made as one batch have in common, as far as it is known before their clips
@@ -53,8 +53,8 @@ class Maker:
         request, clip = job.request, job.clip
         try:
             seconds = None if request.duration is None else exact_seconds(request.duration)
-            if clip is not None and clip.seen.seconds is not None:
-                there = clip.seen.seconds - exact_seconds(request.start)
+            if clip is not None and clip.preview.seconds is not None:
+                there = clip.preview.seconds - exact_seconds(request.start)
                 seconds = there if seconds is None else min(seconds, there)
             if seconds is None or not 0 < seconds <= self.pipeline.longest:  # a film is made in windows
                 return None
@@ -119,7 +119,7 @@ class Maker:
         return made
 
     def _take(self, job: Job, watched: Watched, number: int, ready: Sound | Exception | None) -> None:
-        """One take: its sound, unless it is ready, its files and its card."""
+        """One take: its sound, unless it is ready, its files and its record."""
         if isinstance(ready, Exception):
             raise ready
         seed, path = _seed(job, number), job.folder / f"take{number}.wav"
@@ -136,7 +136,7 @@ class Maker:
         job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
         take = Take(number, seed, outcome.outputs[0], video)
         job.takes.append(take)
-        self.shelf.put(job)
+        self.store.put(job)
         job.note("take", **job.take_dict(take))
         self.metrics.count("network_calls", outcome.calls)
         self.metrics.count("sound_seconds", outcome.seconds)

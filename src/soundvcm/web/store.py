@@ -1,9 +1,9 @@
-"""What of the studio outlives it: a card beside the files of every job and clip, read back at the next start.
+"""What of the studio outlives it: a record beside the files of each job and clip, read at the next start.
 
-    job, clip => card.json, written beside and renamed, after the files it tells of => job, clip
+    job, clip => record.json, written beside and renamed, after the files it tells of => job, clip
 
-Only what a card names is ever served, and a card is written when its files are whole: of a studio that was
-killed in the middle of a take nothing of that take is left. Knows files; nothing of pipelines or HTTP.
+Only what a record names is served, and it is written when its files are whole: of a studio that was killed
+in the middle of a take nothing of that take is left. Knows files; nothing of pipelines or HTTP.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from typing import Any, TypeVar
 
 from soundvcm.errors import OptionError
 from soundvcm.request import Request
-from soundvcm.web.clips import Clip, Clips
+from soundvcm.web.clip import StoredClip
 from soundvcm.web.jobs import ENDED, Job, Take
-from soundvcm.web.strip import Seen
+from soundvcm.web.preview import ClipPreview
 
 Found = TypeVar("Found")
-CARD = "card.json"
+RECORD = "record.json"
 CUT_SHORT = "the studio was stopped before this job was finished"
 _PLAIN = ("state", "seconds", "length", "timings", "calls", "warnings", "error", "kept_features")
 
 
-class Shelf:
+class JobStore:
     """The folder of one studio.
 
     Args:
@@ -42,9 +42,10 @@ class Shelf:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.jobs = folder / "jobs"
+        self.jobs, self.clips = folder / "jobs", folder / "clips"
         try:
-            self.jobs.mkdir(parents=True, exist_ok=True)
+            for part in (self.jobs, self.clips):
+                part.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(folder / ".lock")
         except BlockingIOError:
             raise OptionError(f"{folder}: another studio uses this folder: choose another --folder") from None
@@ -59,9 +60,9 @@ class Shelf:
             self._lock = None
 
     def put(self, job: Job) -> None:
-        """Write the card of a job: its takes so far, whose files are whole.
+        """Write the record of a job: its takes so far, whose files are whole.
 
-        A job that was forgotten meanwhile has no folder any more and gets no card.
+        A job that was forgotten meanwhile has no folder any more and gets no record.
         """
         facts = {name: getattr(job, name) for name in _PLAIN}
         facts["request"] = {**asdict(job.request), "video": None, "output": None}
@@ -69,54 +70,56 @@ class Shelf:
         facts["stem"] = job.stem
         facts["takes"] = [row for row in map(_row, job.takes) if row is not None]
         if job.folder.is_dir():
-            _write(job.folder / CARD, facts)
+            _write(job.folder / RECORD, facts)
 
-    def put_clip(self, clip: Clip) -> None:
-        """Write the card of an uploaded clip beside it."""
-        seen = clip.seen
-        look = {**asdict(seen), "strip": base64.b64encode(seen.strip).decode()}
-        look["seconds"] = None if seen.seconds is None else str(seen.seconds)
+    def put_clip(self, clip: StoredClip) -> None:
+        """Write the record of an uploaded clip beside it."""
+        preview = clip.preview
+        look = {**asdict(preview), "strip": base64.b64encode(preview.strip).decode()}
+        look["seconds"] = None if preview.seconds is None else str(preview.seconds)
         size = clip.path.stat().st_size
         _write(clip.path.with_suffix(".json"), {"stem": clip.stem, "seen": look, "bytes": size})
 
-    def clips(self, clips: Clips) -> list[Clip]:
-        """The clips of an earlier studio; files without a card, and cards without their file, are removed."""
+    def read_clips(self) -> list[StoredClip]:
+        """The clips of an earlier studio; files and records that lack each other are removed."""
         found = []
-        for path in sorted(clips.folder.iterdir()):
+        for path in sorted(self.clips.iterdir()):
             if path.suffix:
                 if path.suffix != ".json" or not path.with_suffix("").exists():
                     path.unlink(missing_ok=True)
                 continue
-            card = path.with_suffix(".json")
-            clip = _read(card, lambda facts, path=path: _clip(path, facts))  # type: ignore[misc]
+            record = path.with_suffix(".json")
+            clip = _read(record, lambda facts, path=path: _clip(path, facts))  # type: ignore[misc]
             if clip is None:
                 path.unlink(missing_ok=True)
-                card.unlink(missing_ok=True)
+                record.unlink(missing_ok=True)
             else:
-                clip.used = _age(card)
+                clip.used = _age(record)
                 found.append(clip)
         return found
 
-    def read(self, clips: dict[str, Clip]) -> list[Job]:
-        """The jobs of an earlier studio, ended ones; what no card tells of is removed."""
+    def read_jobs(self, clips: dict[str, StoredClip]) -> list[Job]:
+        """The jobs of an earlier studio, ended ones; what no record tells of is removed."""
         found = []
         for folder in sorted(self.jobs.iterdir()):
-            card = folder / CARD
-            job = _read(card, lambda facts, folder=folder: _job(folder, facts, clips))  # type: ignore[misc]
+            record = folder / RECORD
+            if (before := folder / "card.json").exists() and not record.exists():
+                before.rename(record)  # its name in earlier versions
+            job = _read(record, lambda facts, folder=folder: _job(folder, facts, clips))  # type: ignore[misc]
             if job is None or not job.takes:
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
-            kept = {CARD, *(path.name for take in job.takes for path in (take.sound, take.video) if path)}
+            kept = {RECORD, *(path.name for take in job.takes for path in (take.sound, take.video) if path)}
             for path in folder.iterdir():
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
-            job.used = _age(card)
+            job.used = _age(record)
             found.append(job)
         return found
 
 
 def _row(take: Take) -> dict[str, Any] | None:
-    """A take on a card, with the sizes of its files; None if somebody just deleted it."""
+    """A take in a record, with the sizes of its files; None if somebody just deleted it."""
     files = {kind: path for kind, path in (("sound", take.sound), ("video", take.video)) if path is not None}
     try:
         sizes = {kind: [path.name, path.stat().st_size] for kind, path in files.items()}
@@ -125,7 +128,7 @@ def _row(take: Take) -> dict[str, Any] | None:
     return {"number": take.number, "seed": take.seed, "gain": take.gain, "files": sizes}
 
 
-def _job(folder: Path, facts: dict[str, Any], clips: dict[str, Clip]) -> Job:
+def _job(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) -> Job:
     request = Request(**facts["request"])
     clip = clips.get(facts["clip"] or "")
     job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
@@ -146,35 +149,35 @@ def _job(folder: Path, facts: dict[str, Any], clips: dict[str, Clip]) -> Job:
     return job
 
 
-def _clip(path: Path, facts: dict[str, Any]) -> Clip:
+def _clip(path: Path, facts: dict[str, Any]) -> StoredClip:
     if path.stat().st_size != facts["bytes"]:
         raise ValueError("half a file")
     look = dict(facts["seen"])
     look["strip"] = base64.b64decode(look["strip"])
     look["seconds"] = None if look["seconds"] is None else Fraction(look["seconds"])
-    return Clip(path.name, path, str(facts["stem"]), Seen(**look), owned=True)
+    return StoredClip(path.name, path, str(facts["stem"]), ClipPreview(**look), owned=True)
 
 
-def _read(card: Path, make: Callable[[dict[str, Any]], Found]) -> Found | None:
-    """What a card tells; None if it is missing, damaged, or its files are."""
+def _read(record: Path, make: Callable[[dict[str, Any]], Found]) -> Found | None:
+    """What a record tells; None if it is missing, damaged, or its files are."""
     try:
-        return make(json.loads(card.read_bytes()))
+        return make(json.loads(record.read_bytes()))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _write(card: Path, facts: dict[str, Any]) -> None:
-    part = card.with_suffix(".part")
+def _write(record: Path, facts: dict[str, Any]) -> None:
+    part = record.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
         json.dump(facts, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, card)
+    os.replace(part, record)
 
 
-def _age(card: Path) -> float:
-    """When a card was written, on the monotonic clock of this process."""
-    return time.monotonic() - max(0.0, time.time() - card.stat().st_mtime)
+def _age(record: Path) -> float:
+    """When a record was written, on the monotonic clock of this process."""
+    return time.monotonic() - max(0.0, time.time() - record.stat().st_mtime)
 
 
 def _locked(path: Path) -> int | None:
