@@ -25,10 +25,15 @@ from numpy.typing import NDArray
 from soundvcm import media, runtime
 from soundvcm.encoders import PictureEncoder
 from soundvcm.errors import InputError, SoundVCMError
-from soundvcm.evaluation import hear
-from soundvcm.evaluation.bootstrap import mean_interval
-from soundvcm.evaluation.motion import RATE, has_pictures, movement
-from soundvcm.evaluation.onsets import curve_correlation, energy
+from soundvcm.evaluation import classify
+from soundvcm.evaluation.metrics import (
+    MOVEMENT_RATE,
+    curve_correlation,
+    energy,
+    has_pictures,
+    mean_interval,
+    movement,
+)
 from soundvcm.pipeline import Pipeline
 from soundvcm.presets import load
 
@@ -43,7 +48,7 @@ class Window:
     start: float
     movement: Curve
     loudness: Curve
-    heard: list[str]
+    labels: list[str]
     own: float = float("nan")
     others: float = float("nan")
 
@@ -73,9 +78,9 @@ def watch(path: Path, pipeline: Pipeline, seconds: int, windows: int, seed: int,
         if piece < 2 and k:
             break
         sound = pipeline.generate(path, start=start, seconds=piece, seed=seed, steps=steps)
-        heard = hear(sound.wave, sound.sample_rate)
-        loudness = energy(sound.wave.mean(axis=0), sound.sample_rate, RATE)
-        clip.windows.append(Window(path.name, float(start), movement(path, piece, start), loudness, heard))
+        labels = classify(sound.wave, sound.sample_rate)
+        loudness = energy(sound.wave.mean(axis=0), sound.sample_rate, MOVEMENT_RATE)
+        clip.windows.append(Window(path.name, float(start), movement(path, piece, start), loudness, labels))
     return clip
 
 
@@ -127,7 +132,7 @@ def report_of(clips: list[Clip], summary: dict[str, Any], command: str) -> dict[
             "clip": clip.name,
             "seconds": round(clip.seconds, 2),
             "seen": clip.seen,
-            "heard": [name for window in clip.windows for name in window.heard][:3],
+            "classified_as": [name for window in clip.windows for name in window.labels][:3],
             "own": _mean([w.own for w in clip.windows]),
             "others": _mean([w.others for w in clip.windows]),
             "windows": len(clip.windows),
@@ -154,12 +159,13 @@ def markdown(report: dict[str, Any]) -> str:
         f" difference {s['gap']:.3f} [{low:.3f}, {high:.3f}] (95 %, takes drawn again); own above others in"
         f" {s['better_than_others']} of {s['takes']}.",
         "",
-        "| clip | s | picture encoder sees | YAMNet hears | own | others |",
+        "| clip | s | labels of the pictures | classified as (YAMNet) | own | others |",
         "|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
         own, others = (f"{row[k]:.2f}" if row[k] == row[k] else "-" for k in ("own", "others"))
-        cells = [row["clip"], f"{row['seconds']:g}", row["seen"], ", ".join(row["heard"]), own, others]
+        labels = ", ".join(row["classified_as"])
+        cells = [row["clip"], f"{row['seconds']:g}", row["seen"], labels, own, others]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -23,8 +23,8 @@ from soundvcm.codec.phases import find_phases
 from soundvcm.codec.spectra import frames_of, mel_triangles
 from soundvcm.data.bank import Bank, load_bank
 from soundvcm.evaluation.foley import TEST_SEEDS, KindListener, hear_all, scene_scores, scene_set
+from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.evaluation.scene_features import Told, scene_features
-from soundvcm.evaluation.yamnet import bundled_yamnet
 from soundvcm.pipeline import Pipeline
 from soundvcm.presets import load
 from soundvcm.records import Conditions

@@ -31,10 +31,9 @@ from numpy.typing import NDArray
 from soundvcm import media
 from soundvcm.codec.spectra import mel_triangles
 from soundvcm.errors import InputError, SoundVCMError
-from soundvcm.evaluation import hear
+from soundvcm.evaluation import classify
 from soundvcm.evaluation.foley import event_times, scene_set
-from soundvcm.evaluation.motion import has_pictures
-from soundvcm.evaluation.onsets import match_onsets, onsets
+from soundvcm.evaluation.metrics import detect_onsets, has_pictures, match_onsets
 from soundvcm.pipeline import Pipeline
 from soundvcm.presets import load
 from soundvcm.records import FrameSpec
@@ -49,7 +48,7 @@ class Row:
     """One clip and what was made for it.
 
     Attributes:
-        title: what it is and what is heard.
+        title: what it is and how YAMNet classifies its sound.
         frames: [k, h, w, 3] pictures of the strip.
         seconds: length.
         wave: [s] mono.
@@ -80,11 +79,10 @@ def scene_rows(
         sound = pipeline.generate(frames, fps=25, prompt=prompt, steps=steps, seed=seed)
         wave = sound.wave.mean(axis=0)
         events = [float(t) for t in event_times(scene)] if scene.style == "event" else []
-        match = match_onsets(events, onsets(wave, sound.sample_rate)) if events else None
+        match = match_onsets(events, detect_onsets(wave, sound.sample_rate)) if events else None
         score = "" if match is None else f"  F1 {match.f1:.2f}  offset {1000 * match.offset_seconds:.0f} ms"
-        title = (
-            f"{'+'.join(scene.kinds)} / heard: {', '.join(hear(sound.wave, sound.sample_rate)[:2])}{score}"
-        )
+        labels = ", ".join(classify(sound.wave, sound.sample_rate)[:2])
+        title = f"{'+'.join(scene.kinds)} / classified as: {labels}{score}"
         yield Row(title, _spread(frames), float(scene.seconds), wave, sound.sample_rate, events)
 
 
@@ -99,9 +97,9 @@ def clip_rows(pipeline: Pipeline, folder: Path, steps: int, seconds: float, seed
         frames = media.read_frames(path, spec, seconds=length).frames["strip"].numpy()
         sound = pipeline.generate(path, seconds=length, steps=steps, seed=seed)
         change = np.abs(np.diff(frames.astype(np.float32).mean(axis=3), axis=0)).mean(axis=(1, 2))
-        heard = ", ".join(hear(sound.wave, sound.sample_rate)[:3])
+        labels = ", ".join(classify(sound.wave, sound.sample_rate)[:3])
         yield Row(
-            f"{path.name} / heard: {heard}", _spread(frames), float(length), sound.wave.mean(axis=0),
+            f"{path.name} / classified as: {labels}", _spread(frames), float(length), sound.wave.mean(axis=0),
             sound.sample_rate, movement=[0.0, *change.tolist()],
         )  # fmt: skip
 
@@ -152,7 +150,7 @@ def _draw_row(row: Row, axes: Any) -> None:
         log_mel(row.wave, row.rate), origin="lower", aspect="auto", extent=extent, cmap="magma",
         vmin=-55, vmax=25,
     )  # fmt: skip
-    for time in onsets(row.wave, row.rate):
+    for time in detect_onsets(row.wave, row.rate):
         level.plot([time, time], [-1, -0.7], color="#070", linewidth=1.4)
     for axis in (level, bottom):
         for time in row.events:

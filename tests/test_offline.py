@@ -119,7 +119,7 @@ def test_generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clip, words alone, and a folder."""
     pipeline = random_pipeline()
     monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
-    monkeypatch.setattr(command, "heard_as", lambda outcome: ["Rain"])
+    monkeypatch.setattr(command, "classified_as", lambda outcome: ["Rain"])
     clip = write_clip(tmp_path / "in.mp4", 12)
     assert run("generate", clip, "--seed", 1) == 0
     assert run("generate", "--prompt", "rain", "--duration", 0.5, "-o", tmp_path / "x.wav") == 0

@@ -15,7 +15,7 @@ import pytest
 import soundvcm
 from soundvcm import weights
 from soundvcm.errors import WeightsError
-from soundvcm.evaluation.onsets import match_onsets, onsets
+from soundvcm.evaluation.metrics import detect_onsets, match_onsets
 from soundvcm.pipeline import Pipeline
 from soundvcm.sound import Ask, Sound, Watched
 
@@ -56,7 +56,7 @@ def test_one_call_exact_length_finite_and_not_silent(take: Sound) -> None:
 
 def test_it_sounds_when_the_ball_hits(tiny: Pipeline, bounce: Watched) -> None:
     """Onsets within 50 ms of the drawn bounces, F1 over three seeds; not as well at times of another clip."""
-    found = [onsets(tiny.make(bounce, seed=seed).wave[0], tiny.sample_rate) for seed in (7, 8, 9)]
+    found = [detect_onsets(tiny.make(bounce, seed=seed).wave[0], tiny.sample_rate) for seed in (7, 8, 9)]
     own = [match_onsets(times("bounce.mp4"), one).f1 for one in found]
     other = [match_onsets(times("hammer.mp4"), one).f1 for one in found]
     assert np.mean(own) >= 0.6, own

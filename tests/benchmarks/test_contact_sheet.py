@@ -66,7 +66,7 @@ def test_rows_tell_events_and_movement(sheet: ModuleType, tmp_path: Path) -> Non
     write_video(tmp_path / "a.mp4", moving, 50)
     (row,) = sheet.clip_rows(pipeline, tmp_path, 1, 8.0)
     assert row.frames.shape == (14, 72, 96, 3) and row.seconds == 2 and len(row.movement) == 50
-    assert row.title.startswith("a.mp4 / heard:") and max(row.movement[1:]) > 0 and not row.events
+    assert row.title.startswith("a.mp4 / classified as:") and max(row.movement[1:]) > 0 and not row.events
     mel = sheet.log_mel(np.sin(np.arange(16_000) * 2 * np.pi * 1000 / 16_000).astype("f4"), 16_000)
     assert mel.shape == (80, 101) and 25 < int(mel[:, 50].argmax()) < 40  # 1 kHz is near the middle
 

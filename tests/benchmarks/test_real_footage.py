@@ -81,7 +81,7 @@ def test_the_whole_way_on_made_clips(
         json.loads(out.read_text()) == json.loads(json.dumps(report)) and page.read_text().count("\n| ") >= 4
     )
     assert [row["clip"] for row in report["rows"]] == ["0.mp4", "1.mp4", "2.mp4"]
-    assert all(row["heard"] and "(" in row["seen"] for row in report["rows"])
+    assert all(row["classified_as"] and "(" in row["seen"] for row in report["rows"])
     assert "picture encoder sees" in capsys.readouterr().out
 
 

@@ -37,7 +37,7 @@ def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
         return random_pipeline(device=where, dtype=runtime.resolve_dtype(dtype, where))
 
     monkeypatch.setattr(presets, "load", load)
-    monkeypatch.setattr(command, "heard_as", lambda outcome: ["Rain"])
+    monkeypatch.setattr(command, "classified_as", lambda outcome: ["Rain"])
 
 
 def run(*words: object) -> int:

@@ -34,7 +34,7 @@ def hiss(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = random_pipeline(longest=4)
     pipeline.codec = Hiss()  # type: ignore[assignment]
     monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
-    monkeypatch.setattr(command, "heard_as", lambda outcome: ["Noise"])
+    monkeypatch.setattr(command, "classified_as", lambda outcome: ["Noise"])
 
 
 @pytest.fixture(params=[50, 150], ids=["clip", "film"])

@@ -16,7 +16,7 @@ from soundvcm.codec.phases import find_phases, white_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
 from soundvcm.data.bank import load_bank
 from soundvcm.errors import ShapeError
-from soundvcm.evaluation.yamnet import bundled_yamnet
+from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.presets import saved_codec
 
 BANK = Path(__file__).resolve().parents[2] / "bank"
@@ -129,7 +129,7 @@ def test_fast_changes_are_enlarged_and_what_stands_stays() -> None:
 
 @pytest.mark.parametrize("kind", ["rain", "applause", "siren", "motor"])
 def test_copies_are_nearer_to_the_original_than_what_is_made(kind: str) -> None:
-    """The shipped codec on validation clips, heard by YAMNet."""
+    """The shipped codec on validation clips, as YAMNet embeds them."""
     codec, listener = saved_codec("tiny_codec"), bundled_yamnet()
     wave = torch.zeros(1, 32_768)
     clip = torch.from_numpy(load_bank(BANK).clips(kind, "valid")[0].wave.copy())[: 32_768 - 1600]

@@ -13,8 +13,8 @@ from golden_rules import exact_input
 from torch import Tensor
 
 from soundvcm.errors import InputError, NonFiniteError, OptionError
-from soundvcm.evaluation.bootstrap import mean_interval, set_interval
 from soundvcm.evaluation.definitions import DEFINITIONS, find
+from soundvcm.evaluation.metrics import mean_interval, set_interval
 from soundvcm.evaluation.scores import compute
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -81,7 +81,7 @@ from standins import random_pipeline
 from soundvcm import presets
 from soundvcm.cli import generate
 presets.load = lambda name="tiny", **options: random_pipeline()
-generate.heard_as = lambda outcome: ["Rain"]
+generate.classified_as = lambda outcome: ["Rain"]
 from soundvcm.cli.main import main
 main(["generate", *sys.argv[2:]])
 """

@@ -168,33 +168,35 @@ def one_clip(request: Request, options: dict[str, Any], *, as_json: bool) -> int
     finally:
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}
-    heard = heard_as(outcome)
+    labels = classified_as(outcome)
     if options["device"] == "auto" and pipeline.device.type == "cpu":
         note("no GPU that PyTorch can use: made on the CPU")
     for line in outcome.warnings:
         note(line)
     if as_json:
         device = str(pipeline.device)
-        emit_json({**outcome.as_dict(), "model": pipeline.name, "device": device, "heard": heard})
+        # "heard" is the key of version 0.1, kept beside it for one version.
+        labelled = {"classified_as": labels, "heard": labels}
+        emit_json({**outcome.as_dict(), "model": pipeline.name, "device": device, **labelled})
     else:
-        summarise(outcome, heard, time.perf_counter() - began)
+        summarise(outcome, labels, time.perf_counter() - began)
     return 0
 
 
-def heard_as(outcome: Outcome) -> list[str]:
-    """What an independent listener (YAMNet) hears in the first take: its three strongest classes."""
-    from soundvcm.evaluation import hear
+def classified_as(outcome: Outcome) -> list[str]:
+    """The three highest classes that YAMNet, which took no part in making it, gives the first take."""
+    from soundvcm.evaluation import classify
 
     sound = outcome.sounds[0]
-    return hear(sound.wave, sound.sample_rate)
+    return classify(sound.wave, sound.sample_rate)
 
 
-def summarise(outcome: Outcome, heard: list[str], total: float) -> None:
+def summarise(outcome: Outcome, labels: list[str], total: float) -> None:
     """One line: files, length, kind of sound, seconds by phase, seed."""
     phases = ", ".join(f"{name} {value:.2f}" for name, value in outcome.timings.items())
     seeds = " ".join(str(seed) for seed in outcome.seeds)
     files = ", ".join(str(path) for path in outcome.outputs)
     say(
-        f"{files}: {outcome.seconds:.3f} s of sound, classified as {' / '.join(heard).lower()} (YAMNet);"
+        f"{files}: {outcome.seconds:.3f} s of sound, classified as {' / '.join(labels).lower()} (YAMNet);"
         f" {in_words(total)} ({phases}); seed {seeds}"
     )

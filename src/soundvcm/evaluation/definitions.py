@@ -15,8 +15,8 @@ from torch import Tensor
 
 from soundvcm.config import nearest
 from soundvcm.errors import InputError, OptionError
-from soundvcm.evaluation import desync, metrics
-from soundvcm.evaluation.onsets import curve_correlation, match_onsets
+from soundvcm.evaluation import metrics
+from soundvcm.evaluation.metrics import curve_correlation, match_onsets
 
 Features = Mapping[str, Tensor]
 
@@ -146,6 +146,8 @@ def _desync(truth: Features, made: Features) -> float:
     if "first14" in made:
         first, last = made["first14"], made["last14"]
     else:
+        from soundvcm.evaluation.networks import desync
+
         visual = truth["visual"] if len(truth["visual"]) else made["visual"]
         first, last = desync.offsets(visual, made["audio"])
     return metrics.desync(first[None], last[None])

@@ -22,17 +22,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.errors import MissingExtraError, OptionError, WeightsError
-from soundvcm.evaluation import (
+from soundvcm.evaluation import preparing
+from soundvcm.evaluation.metrics import motion, onsets
+from soundvcm.evaluation.networks import (
     aisfx,
     clap,
     desync,
     filters,
     imagebind,
-    motion,
-    onsets,
     panns,
     passt,
-    preparing,
     vggish,
     yamnet,
 )
@@ -48,7 +47,7 @@ class Extractor:
 
     Attributes:
         name: in the registry.
-        rate: of the waves it hears.
+        rate: of the waves it takes.
         about: one line for reports.
         identity: changes with weights or code, so that stored features of another one are never used.
         build: reads what is needed and returns the function wave [samples] => features.
@@ -85,11 +84,11 @@ def _yamnet() -> Extract:
 def _onsets() -> Extract:
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`onsets` [k] in s; `energy` [g], loudness 25 times a second."""
-        heard = wave.double().numpy()
-        times = onsets.onsets(heard, onset_rate)
+        samples = wave.double().numpy()
+        times = onsets.detect_onsets(samples, onset_rate)
         return {
             "onsets": torch.from_numpy(times),
-            "energy": torch.from_numpy(onsets.energy(heard, onset_rate)),
+            "energy": torch.from_numpy(onsets.energy(samples, onset_rate)),
         }
 
     onset_rate = 16_000
@@ -99,7 +98,8 @@ def _onsets() -> Extract:
 def _loudness() -> Extract:
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`energy` [g], loudness 25 times a second."""
-        return {"energy": torch.from_numpy(onsets.energy(wave.double().numpy(), 16_000, motion.RATE))}
+        curve = onsets.energy(wave.double().numpy(), 16_000, motion.MOVEMENT_RATE)
+        return {"energy": torch.from_numpy(curve)}
 
     return extract
 

@@ -19,9 +19,15 @@ from torch import Tensor
 
 from soundvcm.data.bank import Bank
 from soundvcm.data.scenes import Scene, make_scene
-from soundvcm.evaluation.metrics import SPLITS, frechet_distance, inception_score, kl_divergence
-from soundvcm.evaluation.onsets import match_onsets, onsets
-from soundvcm.evaluation.yamnet import bundled_yamnet
+from soundvcm.evaluation.metrics import (
+    SPLITS,
+    detect_onsets,
+    frechet_distance,
+    inception_score,
+    kl_divergence,
+    match_onsets,
+)
+from soundvcm.evaluation.networks import bundled_yamnet
 
 TEST_SEEDS = 70_000_000
 SAMPLE_RATE = 16_000
@@ -71,7 +77,7 @@ def onset_score(scenes: Sequence[Scene], waves: Tensor) -> dict[str, float]:
     """Precision, recall and F1 (means over the scenes) and mean signed offset (ms) of the matched onsets."""
     rows, offsets = [], []
     for scene, wave in zip(scenes, waves, strict=True):
-        found = match_onsets(event_times(scene), onsets(wave.numpy(), SAMPLE_RATE))
+        found = match_onsets(event_times(scene), detect_onsets(wave.numpy(), SAMPLE_RATE))
         rows.append((found.precision, found.recall, found.f1))
         offsets += list(found.offsets)
     precision, recall, f1 = np.mean(rows, axis=0)

@@ -1,4 +1,4 @@
-"""Sound files as a scorer hears them: found by name, mono, at its rate, cut to length, mean removed.
+"""Sound files as the scores take them: found by name, mono, at its rate, cut to length, mean removed.
 
 The rules are av-benchmark's (mono, mean removed, cut); what is shorter is filled with silence and counted, or
 refused. Knows files and waves, no scores.
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from soundvcm import media
 from soundvcm.errors import InputError, MediaError, OptionError
-from soundvcm.evaluation.motion import VIDEO_SUFFIXES
+from soundvcm.evaluation.metrics import VIDEO_SUFFIXES
 
 Short = Literal["pad", "refuse"]
 SLACK_SECONDS = 0.001  # a file shorter by less is not called short: rates do not always divide
@@ -46,7 +46,7 @@ class Length:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One sound, ready to be heard.
+    """One sound, ready for an extractor.
 
     Attributes:
         wave: [samples] float32, exactly seconds x rate of them.

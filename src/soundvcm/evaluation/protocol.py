@@ -12,18 +12,20 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from soundvcm import __version__
 from soundvcm.errors import InputError, OptionError
 from soundvcm.evaluation.definitions import Definition, find
-from soundvcm.evaluation.extractors import Extract, Extractor, require
 from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.metrics import PROTOCOL_SEED, SPLITS
 from soundvcm.evaluation.preparing import Length, Pairing, is_short, pair, prepare, sounds_in
 from soundvcm.evaluation.scores import Score, compute
+
+if TYPE_CHECKING:
+    from soundvcm.evaluation.extractors import Extract, Extractor
 
 Progress = Callable[[str, float], None]
 
@@ -137,6 +139,8 @@ def evaluate(
         OptionError: for a score that is not known.
         MissingExtraError: for a score whose package is not installed.
     """
+    from soundvcm.evaluation.extractors import require  # the command line classifies without it
+
     settings = settings or Settings()
     wanted = find(names)
     extractors = {one.extractor: require(one.extractor, one.name) for one in wanted}
@@ -154,9 +158,9 @@ def evaluate(
         sides = []
         for side, found in enumerate(files):
             kept = found if any(one.uses_all for one in asked) else {k: found[k] for k in pairing.common}
-            listener = _Listener(extractor, settings.length, cache)
-            sides.append(listener.all(kept, progress))
-            padded[side].update(listener.short)
+            reader = _FeatureReader(extractor, settings.length, cache)
+            sides.append(reader.all(kept, progress))
+            padded[side].update(reader.short)
         for one in asked:
             scores[one.name] = _score(one, sides[0], sides[1], settings, strict=bool(names))
     return Evaluation(
@@ -178,7 +182,7 @@ def versions() -> dict[str, str]:
     return {"soundvcm": __version__, "python": platform.python_version(), **named}
 
 
-class _Listener:
+class _FeatureReader:
     """Features of files by one extractor, from the cache where they are; builds it when first needed."""
 
     def __init__(self, extractor: Extractor, length: Length, cache: FeatureCache | None) -> None:

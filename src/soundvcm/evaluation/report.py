@@ -97,7 +97,7 @@ def _facts(evaluation: Evaluation) -> str:
         f"missing predictions: {_names(pairing.missing)}",
         f"predictions without a true sound: {_names(pairing.extra)}",
         f"filled with silence: true {_names(evaluation.padded[0])}; predicted {_names(evaluation.padded[1])}",
-        "heard by " + "; ".join(escape(one) for one in evaluation.extractors),
+        "features by " + "; ".join(escape(one) for one in evaluation.extractors),
         f"intervals: 95 %, bootstrap over the items, seed {evaluation.settings.seed};"
         " those of sets (FD, IS) are laid around the value",
         ", ".join(f"{escape(name)} {escape(number)}" for name, number in evaluation.versions.items())

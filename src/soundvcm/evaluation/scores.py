@@ -13,8 +13,8 @@ from math import isfinite
 import numpy as np
 
 from soundvcm.errors import InputError
-from soundvcm.evaluation.bootstrap import mean_interval, set_interval
 from soundvcm.evaluation.definitions import Compare, Definition, Each, Features, Found
+from soundvcm.evaluation.metrics import mean_interval, set_interval
 
 Side = Mapping[str, Features]
 ROWS_OF_INTERVALS = 200_000  # rows handled by all resamples of a distance together: seconds, not minutes

@@ -113,7 +113,7 @@ BUNDLED: tuple[Part, ...] = (
     Part(
         name="yamnet",
         file="yamnet.safetensors",
-        about="YAMNet, 521 AudioSet classes: scores of what is heard",
+        about="YAMNet, 521 AudioSet classes: classes of the sound, for the summary and scores",
         licence="Apache-2.0",
         may="use it for anything, keep the notice",
         link="https://github.com/tensorflow/models/tree/master/research/audioset/yamnet",

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.evaluation.filters import kaldi_triangles, mono_wave, padded
+from soundvcm.evaluation.networks.filters import kaldi_triangles, mono_wave, padded
 
 SAMPLE_RATE = 32_000
 SECONDS = 10

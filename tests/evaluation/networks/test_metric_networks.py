@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from soundvcm import weights
 from soundvcm.encoders import Synchformer, load_synchformer
 from soundvcm.errors import InputError, WeightsError
-from soundvcm.evaluation import desync, filters, panns, passt, vggish
 from soundvcm.evaluation.definitions import DEFINITIONS
 from soundvcm.evaluation.extractors import EXTRACTORS, UNPROVEN, require
+from soundvcm.evaluation.networks import desync, filters, panns, passt, vggish
 
 DATA = Path(__file__).parent / "data"
 CONSTANTS = {name: torch.zeros(1) for name in panns.CONSTANTS}
@@ -117,7 +117,7 @@ def test_eight_windows_for_eight_seconds() -> None:
 )
 def test_what_cannot_be_heard_is_refused(hear, rate: int, least: int) -> None:
     assert torch.isfinite(hear(torch.zeros(least))).all()
-    with pytest.raises(InputError, match="hears at least"):
+    with pytest.raises(InputError, match="takes at least"):
         hear(torch.zeros(least - 1))
     with pytest.raises(InputError, match=f"one finite mono wave .* at {rate} Hz"):
         hear(torch.full((rate,), float("nan")))

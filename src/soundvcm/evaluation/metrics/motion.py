@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from soundvcm import media
 from soundvcm.records import FrameSpec
 
-RATE = 25
+MOVEMENT_RATE = 25
 SIDE = 64
 #: endings of files that are looked at as videos
 VIDEO_SUFFIXES = frozenset(
@@ -32,7 +32,7 @@ def movement(video: Path, seconds: float | Fraction, start: float | Fraction = 0
     Raises:
         MediaError: if the file cannot be read or holds no pictures in that range.
     """
-    spec = {"grey": FrameSpec(Fraction(RATE), SIDE, SIDE)}
+    spec = {"grey": FrameSpec(Fraction(MOVEMENT_RATE), SIDE, SIDE)}
     part = media.read_frames(video, spec, start=Fraction(start), seconds=Fraction(seconds), beyond="shorten")
     grey = part.frames["grey"].numpy().astype(np.float64).mean(axis=3) / 255
     change = np.concatenate([[0.0], np.abs(np.diff(grey, axis=0)).mean(axis=(1, 2))])

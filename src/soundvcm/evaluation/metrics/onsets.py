@@ -55,7 +55,7 @@ class OnsetMatch:
         return float(np.mean(self.offsets)) if self.offsets else float("nan")
 
 
-def onsets(wave: ArrayLike, sample_rate: int) -> Floats:
+def detect_onsets(wave: ArrayLike, sample_rate: int) -> Floats:
     """Times (s) at which sounds start in a mono wave [s], increasing; about 10 ms accurate on clicks.
 
     Raises:

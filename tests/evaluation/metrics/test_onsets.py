@@ -12,7 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from soundvcm.errors import InputError
-from soundvcm.evaluation.onsets import energy, match_onsets, motion_correlation, onset_strength, onsets
+from soundvcm.evaluation.metrics import (
+    detect_onsets,
+    energy,
+    match_onsets,
+    motion_correlation,
+    onset_strength,
+)
 
 RATE = 16_000
 
@@ -40,7 +46,7 @@ def sounds(kind: str, times: NDArray[np.float64], background: float, rate: int =
 def test_starts_are_found(kind: str, background: float) -> None:
     times = np.cumsum(np.random.default_rng(7).uniform(0.18, 1.0, size=12))
     times = times[times < 7.5]
-    found = match_onsets(times, onsets(sounds(kind, times, background), RATE))
+    found = match_onsets(times, detect_onsets(sounds(kind, times, background), RATE))
     assert found.f1 > 0.95
     assert abs(found.offset_seconds) < 0.005 and np.std(found.offsets) < 0.004
 
@@ -48,7 +54,7 @@ def test_starts_are_found(kind: str, background: float) -> None:
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 def test_the_rate_does_not_matter(rate: int) -> None:
     times = np.asarray([0.5, 1.25, 3.0, 6.5])
-    found = match_onsets(times, onsets(sounds("noise", times, 0.001, rate), rate))
+    found = match_onsets(times, detect_onsets(sounds("noise", times, 0.001, rate), rate))
     assert found.f1 == 1 and abs(found.offset_seconds) < 0.006
 
 
@@ -61,15 +67,15 @@ def test_steady_sounds_have_no_onset() -> None:
         swell * rng.normal(size=4 * RATE) * 0.1,
         swell * np.sin(2 * np.pi * 120 * at),
     ):
-        assert len(onsets(wave, RATE)) == 0
-    assert len(onsets(np.zeros(0), RATE)) == 0
+        assert len(detect_onsets(wave, RATE)) == 0
+    assert len(detect_onsets(np.zeros(0), RATE)) == 0
 
 
 def test_loudness_hardly_matters() -> None:
     times = np.asarray([0.5, 1.5, 2.5, 5.0])
     wave = sounds("noise", times, 0.0)
     for gain in (1.0, 0.3, 0.1):
-        assert match_onsets(times, onsets(wave * gain, RATE)).f1 == 1
+        assert match_onsets(times, detect_onsets(wave * gain, RATE)).f1 == 1
 
 
 def test_strength_rises_where_the_sound_starts() -> None:
@@ -132,4 +138,4 @@ def test_sound_that_follows_motion_correlates() -> None:
 def test_only_a_mono_wave_is_heard() -> None:
     for wave in (np.zeros((2, 10)), np.asarray([math.inf])):
         with pytest.raises(InputError, match="mono wave"):
-            onsets(wave, RATE)
+            detect_onsets(wave, RATE)

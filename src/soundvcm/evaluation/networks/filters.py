@@ -1,4 +1,4 @@
-"""Mel filters as the networks that score sound were trained with, and the check of what they hear.
+"""Mel filters as the networks that score sound were trained with, and the check of what they are given.
 
 Four conventions: triangles in HTK mels (VGGish), Slaney's scale with equal areas (PANNs, as librosa draws
 them), triangles in Kaldi's mels (PaSST), triangles in Hz (Synchformer). Knows numbers, no networks.
@@ -20,10 +20,10 @@ def mono_wave(wave: Tensor, least: int, sample_rate: int, who: str) -> Tensor:
         InputError: unless it is finite, one-dimensional and has at least `least` samples.
     """
     if wave.ndim != 1 or not bool(torch.isfinite(wave).all()):
-        raise InputError(f"{who} hears one finite mono wave [samples] at {sample_rate} Hz")
+        raise InputError(f"{who} takes one finite mono wave [samples] at {sample_rate} Hz")
     if len(wave) < least:
         raise InputError(
-            f"{who} hears at least {least / sample_rate:.3f} s, not {len(wave) / sample_rate:.3f} s: give"
+            f"{who} takes at least {least / sample_rate:.3f} s, not {len(wave) / sample_rate:.3f} s: give"
             " longer sounds"
         )
     return wave.detach().float().cpu()
@@ -38,7 +38,7 @@ def padded(wave: Tensor, seconds: int, sample_rate: int, who: str, *, repeat: bo
     samples = seconds * sample_rate
     if len(wave) > samples:
         raise InputError(
-            f"{who} hears at most {seconds} s, not {len(wave) / sample_rate:g}: give --seconds {seconds}"
+            f"{who} takes at most {seconds} s, not {len(wave) / sample_rate:g}: give --seconds {seconds}"
         )
     wave = wave.repeat(samples // len(wave)) if repeat else wave
     return F.pad(wave, (0, samples - len(wave)))

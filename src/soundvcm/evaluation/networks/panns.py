@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.evaluation.filters import mono_wave, slaney_triangles
+from soundvcm.evaluation.networks.filters import mono_wave, slaney_triangles
 
 SAMPLE_RATE = 16_000
 FFT, HOP = 512, 160

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from soundvcm import weights
 from soundvcm.errors import InputError, MissingExtraError, WeightsError
-from soundvcm.evaluation.filters import mono_wave, padded, slaney_triangles
+from soundvcm.evaluation.networks.filters import mono_wave, padded, slaney_triangles
 
 SAMPLE_RATE = 48_000
 SECONDS = 10

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.evaluation.filters import htk_triangles, mono_wave
+from soundvcm.evaluation.networks.filters import htk_triangles, mono_wave
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP, FFT = 400, 160, 512

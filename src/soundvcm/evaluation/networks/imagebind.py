@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from soundvcm import media, weights
 from soundvcm.errors import InputError
-from soundvcm.evaluation.filters import kaldi_triangles, mono_wave
+from soundvcm.evaluation.networks.filters import kaldi_triangles, mono_wave
 from soundvcm.records import FrameSpec
 
 SAMPLE_RATE = 16_000

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from soundvcm import weights
-from soundvcm.evaluation.filters import mono_wave
+from soundvcm.evaluation.networks.filters import mono_wave
 
 SAMPLE_RATE = 44_100
 LEAST_SAMPLES = 102 * 1024  # a block of 100 frames and one more

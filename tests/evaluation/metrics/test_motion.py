@@ -11,7 +11,7 @@ from clips import write_video
 from sound_folders import bursts, save
 
 from soundvcm.errors import InputError
-from soundvcm.evaluation.motion import has_pictures, movement
+from soundvcm.evaluation.metrics import has_pictures, movement
 from soundvcm.evaluation.preparing import Length
 from soundvcm.evaluation.protocol import Settings, evaluate
 

@@ -25,9 +25,10 @@ from torch import Tensor
 from soundvcm import media, weights
 from soundvcm.cli import main as cli
 from soundvcm.errors import InputError, MissingExtraError, OptionError, WeightsError
-from soundvcm.evaluation import aisfx, clap, extractors, imagebind
+from soundvcm.evaluation import extractors
 from soundvcm.evaluation.definitions import DEFINITIONS
 from soundvcm.evaluation.extractors import EXTRACTORS, UNPROVEN, require
+from soundvcm.evaluation.networks import aisfx, clap, imagebind
 
 DATA = Path(__file__).parent / "data"
 SOUND = partial(imagebind.sound_tower, 48, 2, 4, 32)
@@ -112,7 +113,7 @@ def test_crops_lie_at_the_ends_and_the_middle() -> None:
     assert torch.allclose(top * 255, torch.tensor([0.0, 74.0, 149.0]), atol=1e-3)  # rows 0, 224, 448
     with pytest.raises(InputError, match="at least one picture"):
         imagebind.pairs(tall[:0])
-    with pytest.raises(InputError, match=r"ImageBind hears at least 0\.025 s"):
+    with pytest.raises(InputError, match=r"ImageBind takes at least 0\.025 s"):
         imagebind.spectra(torch.zeros(399))
 
 
@@ -334,6 +335,6 @@ def test_aisfx_is_asked_for_by_its_own_package(monkeypatch: pytest.MonkeyPatch) 
     aisfx._model.cache_clear()
     assert rows.shape == (5, 512) and float(rows[0, 0]) == 0.25
     assert asked["samples"] == 352_800 and asked["block_size"] == 2048 and asked["n_mels"] == 96
-    with pytest.raises(InputError, match="aiSFX hears at least 2"):
+    with pytest.raises(InputError, match="aiSFX takes at least 2"):
         aisfx.listen(torch.zeros(44_100))
     assert UNPROVEN in EXTRACTORS["aisfx"].about

@@ -17,7 +17,7 @@ from torch import Tensor
 from soundvcm import media, weights
 from soundvcm.encoders import Synchformer, SynchformerEncoder, load_synchformer
 from soundvcm.errors import InputError
-from soundvcm.evaluation.filters import mono_wave, torchaudio_triangles
+from soundvcm.evaluation.networks.filters import mono_wave, torchaudio_triangles
 
 SAMPLE_RATE = 16_000
 SEGMENT, STEP = 10_240, 5_120

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from soundvcm.errors import InputError, WeightsError
-from soundvcm.evaluation.yamnet import PATCH_SAMPLES, Yamnet, bundled_yamnet
+from soundvcm.evaluation.networks.yamnet import PATCH_SAMPLES, Yamnet, bundled_yamnet
 from soundvcm.weights import save
 
 STORED = Path(__file__).parent / "data" / "yamnet_ref.npz"

@@ -22,7 +22,7 @@ from soundvcm.evaluation.metrics import (
     kl_divergence,
 )
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 NUMBERS: dict[str, Any] = json.loads((GOLDEN / "metrics.json").read_text(encoding="utf-8"))
 
 

@@ -1,7 +1,7 @@
 """YAMNet: wave at 16 kHz => scores of 521 AudioSet classes and 1024-wide embeddings, a row every 0.48 s.
 
 MobileNet-v1 on log-mel patches of 0.96 s (Google, tensorflow/models research/audioset/yamnet, Apache-2.0). It
-listens for our scores and reports; nothing we make is trained on it. Knows one bundled weights file.
+serves our scores and reports; nothing we make is trained on it. Knows one bundled weights file.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Yamnet:
         return self.listen(wave)[1]
 
     def top(self, wave: Tensor, count: int = 3) -> list[tuple[str, float]]:
-        """The classes heard most over the whole wave, with their mean scores."""
+        """The highest classes of the whole wave, with their mean scores."""
         found = self.scores(wave).mean(0).topk(count)
         return [(self.classes[int(k)], float(p)) for p, k in zip(*found, strict=True)]
 
@@ -81,7 +81,7 @@ class Yamnet:
     def patches(self, wave: Tensor) -> Tensor:
         """Log-mel patches [patches, 96, 64] of a mono wave [s] at 16 kHz."""
         if wave.ndim != 1 or not len(wave) or not bool(torch.isfinite(wave).all()):
-            raise InputError("YAMNet hears one finite mono wave [samples] at 16 kHz")
+            raise InputError("YAMNet takes one finite mono wave [samples] at 16 kHz")
         hop = PATCH_HOP * HOP
         more = max(0, ceil((len(wave) - PATCH_SAMPLES) / hop))
         filled = F.pad(wave.float().cpu(), (0, PATCH_SAMPLES + more * hop - len(wave)))

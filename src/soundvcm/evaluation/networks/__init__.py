@@ -1,0 +1,9 @@
+"""Networks that listen, for scores only: front door of this folder.
+
+The bundled YAMNet is here by name; each of the others is a module of its own (`aisfx`, `clap`, `desync`,
+`imagebind`, `panns`, `passt`, `vggish`) that is imported where it is asked for. Knows no scores.
+"""
+
+from soundvcm.evaluation.networks.classify import classify as classify
+from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
+from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
