@@ -35,7 +35,7 @@ from foley_methods import (
 from foley_tables import line_of, markdown, plot
 from torch import Tensor
 
-from soundvcm import recipes, runtime
+from soundvcm import runtime
 from soundvcm.codec import AudioCodec
 from soundvcm.data.bank import load_bank
 from soundvcm.data.foley import FoleyParts
@@ -44,9 +44,9 @@ from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
 from soundvcm.errors import SoundVCMError, StoreError
 from soundvcm.evaluation.foley import Heard, KindListener, SceneSet, hear_all, scene_scores, scene_set
 from soundvcm.evaluation.scene_features import scene_features
-from soundvcm.presets import saved_codec
 from soundvcm.records import Conditions
-from soundvcm.training import TrainingConfig
+from soundvcm.systems.loading import saved_codec
+from soundvcm.training import TrainingConfig, recipes
 
 BATCH = 10
 TIMED = 5

@@ -49,18 +49,18 @@ def cold(clip: Path, output: Path) -> dict[str, float]:
 
 def warm(clip: Path, output: Path, repeats: int) -> dict[str, float]:
     """Median of several runs through one loaded pipeline; no feature cache, so all is done each time."""
-    from soundvcm import job
-    from soundvcm.presets import load
-    from soundvcm.request import Request
+    from soundvcm.generate import render
+    from soundvcm.generate.options import Request
+    from soundvcm.systems.loading import load
 
     pipeline = load("tiny", device="cpu")
     pipeline.cache = None
     request = Request(video=clip, output=output, seed=1)
-    job.run(pipeline, request)
+    render.run(pipeline, request)
     runs = []
     for _ in range(repeats):
         began = time.perf_counter()
-        outcome = job.run(pipeline, request)
+        outcome = render.run(pipeline, request)
         runs.append({"whole": time.perf_counter() - began, **outcome.timings})
     return {name: median(run[name] for run in runs) for name in runs[0]}
 

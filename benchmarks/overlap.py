@@ -16,13 +16,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from soundvcm import job, presets, runtime
-from soundvcm.cli.batch import Batch
-from soundvcm.cli.batch_items import plan
-from soundvcm.cli.batch_report import Report
-from soundvcm.cli.batch_work import Orders
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import Request
+from soundvcm import runtime
+from soundvcm.cli.batch.items import plan
+from soundvcm.cli.batch.report import Report
+from soundvcm.cli.batch.run import Batch
+from soundvcm.cli.batch.work import Orders
+from soundvcm.generate import render
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
+from soundvcm.systems import loading
 
 
 def overlapped(pipeline: Pipeline, inputs: tuple[Path, ...], output: Path) -> float:
@@ -45,7 +47,7 @@ def in_turn(pipeline: Pipeline, inputs: tuple[Path, ...], output: Path) -> float
     items = plan(inputs, request).items
     began = time.perf_counter()
     for item in items:
-        job.run(pipeline, replace(request, video=item.source, output=item.output))
+        render.run(pipeline, replace(request, video=item.source, output=item.output))
     return time.perf_counter() - began
 
 
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    pipeline = presets.load("tiny", device="cpu")
+    pipeline = loading.load("tiny", device="cpu")
     with runtime.threads(given.threads):
         print(json.dumps(measure(pipeline, tuple(given.inputs), given.rounds)))
 

@@ -34,8 +34,8 @@ from soundvcm.evaluation.metrics import (
     mean_interval,
     movement,
 )
-from soundvcm.pipeline import Pipeline
-from soundvcm.presets import load
+from soundvcm.generate.pipeline import Pipeline
+from soundvcm.systems.loading import load
 
 Curve = NDArray[np.float64]
 

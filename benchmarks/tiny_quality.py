@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import torch
+from soundvcm.systems.catalog.loading import load
 from torch import Tensor
 
 from soundvcm import runtime, sampler
@@ -25,9 +26,9 @@ from soundvcm.data.bank import Bank, load_bank
 from soundvcm.evaluation.foley import TEST_SEEDS, KindListener, hear_all, scene_scores, scene_set
 from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.evaluation.scene_features import Told, scene_features
-from soundvcm.pipeline import Pipeline
-from soundvcm.presets import load
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import Conditions
+from soundvcm.systems.loading import load
 
 BATCH = 10
 TOLD: tuple[Told, ...] = ("text", "label", "drawing", "motion", "all")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 
 from soundvcm.network import NetworkConfig, VelocityNetwork
-from soundvcm.presets import tiny_network
 from soundvcm.records import Conditions
+from soundvcm.systems.loading import tiny_network
 
 
 def smallest() -> NetworkConfig:

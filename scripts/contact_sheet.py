@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from soundvcm.systems.catalog.loading import load
 
 from soundvcm import media
 from soundvcm.codec.spectra import mel_triangles
@@ -34,9 +35,9 @@ from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.evaluation import classify
 from soundvcm.evaluation.foley import event_times, scene_set
 from soundvcm.evaluation.metrics import detect_onsets, has_pictures, match_onsets
-from soundvcm.pipeline import Pipeline
-from soundvcm.presets import load
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import FrameSpec
+from soundvcm.systems.loading import load
 
 PICTURES = 14
 HEIGHT, WIDTH = 72, 96

@@ -16,13 +16,13 @@ import torch
 from golden_rules import weight
 from torch import Tensor, nn
 
-from soundvcm import paper_systems
 from soundvcm.codec.mel import MEL_16K, MEL_44K
 from soundvcm.codec.paper import PAPER_CODECS, PaperParts
 from soundvcm.codec.vae import MelVae, VaeConfig
 from soundvcm.codec.vocoder import BIGVGAN_16K, BIGVGAN_44K, Vocoder
 from soundvcm.network import SIZES, NetworkConfig, VelocityNetwork
 from soundvcm.records import FrameSpec
+from soundvcm.systems import mmaudio
 from soundvcm.weights import table
 
 #: the real hops in two steps instead of six
@@ -126,7 +126,5 @@ def install(monkeypatch: pytest.MonkeyPatch, home: Path, mode: str = "16k") -> W
     monkeypatch.setitem(SIZES, f"small_{mode}", small_size(mode))
     monkeypatch.setitem(PAPER_CODECS, mode, PaperParts(mel, vae, vocoder, f"vae_{mode}", f"bigvgan_{mode}"))
     words = Words()
-    monkeypatch.setattr(
-        paper_systems, "encoders", lambda device, dtype, near=0.0: (Pictures(), Segments(), words)
-    )
+    monkeypatch.setattr(mmaudio, "encoders", lambda device, dtype, near=0.0: (Pictures(), Segments(), words))
     return words

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from soundvcm.codec import NeuralCodec, NeuralCodecConfig
 from soundvcm.encoders import FeatureCache
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import NetworkConfig, VelocityNetwork
-from soundvcm.pipeline import Pipeline
 from soundvcm.records import FrameSpec
 
 DIM = 6

@@ -17,10 +17,11 @@ import pytest
 from socket_guard import ConnectedError, refuse_all_but_loopback
 from standins import random_pipeline, write_clip
 
-from soundvcm import presets, weights
-from soundvcm.cli import generate as command
+from soundvcm import weights
 from soundvcm.cli import main as cli
+from soundvcm.cli.commands import generate as command
 from soundvcm.errors import WeightsError
+from soundvcm.systems.catalog import loading
 from soundvcm.weights import folder
 
 ENVIRONMENTS = {
@@ -118,7 +119,7 @@ def test_doctor_looks_without_asking_anybody(capsys: pytest.CaptureFixture[str])
 def test_generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clip, words alone, and a folder."""
     pipeline = random_pipeline()
-    monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
+    monkeypatch.setattr(loading, "load", lambda name="tiny", **options: pipeline)
     monkeypatch.setattr(command, "classified_as", lambda outcome: ["Rain"])
     clip = write_clip(tmp_path / "in.mp4", 12)
     assert run("generate", clip, "--seed", 1) == 0
@@ -140,7 +141,7 @@ def test_every_missing_file_is_named(row: weights.Part) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("name", [one.name for one in presets.PRESETS.values() if one.stack == "paper"])
+@pytest.mark.parametrize("name", [one.name for one in loading.PRESETS.values() if one.stack == "paper"])
 def test_a_system_without_its_weights(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
     assert run("generate", write_clip(tmp_path / "x.mp4", 5), "--model", name, "--device", "cpu") == 2

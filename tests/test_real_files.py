@@ -18,11 +18,12 @@ from real_files import FOOTAGE, UnavailableError, fetch
 from standins import random_pipeline
 
 import soundvcm
-from soundvcm import job, weights
+from soundvcm import weights
 from soundvcm.errors import WeightsError
+from soundvcm.generate import render
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import probe, read_tags
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import Request
 
 AAC_FRAME = 1024
 
@@ -53,11 +54,11 @@ def goes_through(pipeline: Pipeline, source: Path, seconds: Fraction, folder: Pa
     assert watched.timeline.seconds == seconds
     before = packet_md5(source)
     wav = Request(video=source, seed=5, audio_only=True, output=folder / "x.wav")
-    outcome = job.run(pipeline, wav, watched=watched)
+    outcome = render.run(pipeline, wav, watched=watched)
     samples = watched.timeline.samples
     assert Fraction(outcome.length) == seconds and samples == round(seconds * 16_000)
     assert soundfile.info(folder / "x.wav").frames == samples
-    video = job.run(pipeline, Request(video=source, seed=5, output=folder / "x.mp4"), watched=watched)
+    video = render.run(pipeline, Request(video=source, seed=5, output=folder / "x.mp4"), watched=watched)
     (result,) = video.outputs
     found, rate = sound_of(result)
     assert abs(Fraction(found, rate) - seconds) <= Fraction(AAC_FRAME, rate)
@@ -102,7 +103,7 @@ def test_a_gif(pipeline: Pipeline, tmp_path: Path, count: int, rate: int) -> Non
     seconds = Fraction(count, rate)
     watched = pipeline.watch(source)
     assert watched.timeline.seconds == seconds and watched.sync is not None
-    (result,) = job.run(
+    (result,) = render.run(
         pipeline, Request(video=source, seed=5, output=tmp_path / "x.mp4"), watched=watched
     ).outputs
     found, rate_of_sound = sound_of(result)

@@ -22,7 +22,7 @@ class LoadSoundVCM:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
         """What the node asks for: the names of `soundvcm models`, or a network file."""
-        from soundvcm.systems import PRESETS
+        from soundvcm.systems.catalog import PRESETS
 
         return {
             "required": {

@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any
 from soundvcm.errors import SoundVCMError
 
 if TYPE_CHECKING:
-    from soundvcm.pipeline import Pipeline
-    from soundvcm.presets import load
-    from soundvcm.sound import Sound
+    from soundvcm.generate.audio import Sound
+    from soundvcm.generate.pipeline import Pipeline
+    from soundvcm.systems.loading import load
 
 __version__ = "0.1.0"
 __all__ = ["Pipeline", "Sound", "SoundVCMError", "__version__", "load"]
 
-_HOMES = {"Pipeline": "soundvcm.pipeline", "Sound": "soundvcm.sound", "load": "soundvcm.presets"}
+_HOMES = {
+    "Pipeline": "soundvcm.generate.pipeline",
+    "Sound": "soundvcm.generate.audio",
+    "load": "soundvcm.systems.loading",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from clips import moving, write_video
 from scene_bank import FakeBank
 from scripts_by_path import load_script
 
-from soundvcm.sound import Sound
+from soundvcm.generate.audio import Sound
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 STANDIN = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
-from soundvcm import presets
+from soundvcm.systems import loading
 from standins import random_pipeline
-presets.load = lambda name, **options: random_pipeline()
+loading.load = lambda name, **options: random_pipeline()
 from soundvcm.cli.main import main
 main(["serve", *sys.argv[1:]])
 """

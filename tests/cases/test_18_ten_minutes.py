@@ -17,12 +17,12 @@ import torch
 from clips import decoded_sound, luma_ramp, moving, packet_md5, write_video
 from standins import random_pipeline
 
-from soundvcm import job
 from soundvcm.errors import OptionError
+from soundvcm.generate import render
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import MuxWriter, probe, read_frames, reader, sound_blocks, window_plan, windows
-from soundvcm.pipeline import Pipeline
 from soundvcm.records import FrameSpec
-from soundvcm.request import Request
 
 SPECS = {"semantic": FrameSpec(Fraction(8), 8, 8), "sync": FrameSpec(Fraction(25), None, None)}
 
@@ -117,7 +117,7 @@ def film_of(pipeline: Pipeline, clip: Path, output: Path) -> np.ndarray:
     """The sound [s] in the file that a whole run writes; progress must have been told on the way."""
     told: list[tuple[str, float]] = []
     request = Request(video=clip, prompt="rain", output=output, seed=7)
-    outcome = job.run(pipeline, request, lambda phase, share: told.append((phase, share)))
+    outcome = render.run(pipeline, request, lambda phase, share: told.append((phase, share)))
     assert outcome.length == "600" and outcome.seeds == [7] and outcome.calls == 86
     for phase in ("watch", "film"):
         shares = [share for name, share in told if name == phase]
@@ -173,7 +173,7 @@ def test_b_ten_minutes_of_stand_ins(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_b_ten_minutes_of_tiny(tmp_path: Path) -> None:
-    from soundvcm.presets import load
+    from soundvcm.systems.loading import load
 
     check_film(film_of(load("tiny", device="cpu"), ten_minutes(tmp_path, 25), tmp_path / "out.mkv"))
 
@@ -183,9 +183,9 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from cases.test_18_ten_minutes import quick_pipeline
-from soundvcm import job
-from soundvcm.request import Request
-job.run(quick_pipeline(), Request(video=Path(sys.argv[1]), output=Path(sys.argv[2]), seed=1))
+from soundvcm.generate import render
+from soundvcm.generate.options import Request
+render.run(quick_pipeline(), Request(video=Path(sys.argv[1]), output=Path(sys.argv[2]), seed=1))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

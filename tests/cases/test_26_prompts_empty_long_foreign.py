@@ -12,8 +12,8 @@ from standins import random_pipeline
 
 from soundvcm.encoders import WordsEncoder
 from soundvcm.encoders.small.words import ENGLISH_ONLY
+from soundvcm.generate.audio import Ask
 from soundvcm.media import output_paths, prompt_stem, save_sound
-from soundvcm.sound import Ask
 
 PROMPTS = [
     "", "   ", "waves " * 200, "海浪" * 45, 'a/b\\c:d*e?"<>|\n', "🎉🌊", "x" * 10_000, "con",

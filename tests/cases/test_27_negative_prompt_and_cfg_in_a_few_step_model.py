@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from standins import random_network, random_pipeline, write_clip
 
-from soundvcm import presets
-from soundvcm.cli import generate as command
 from soundvcm.cli import main as cli
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import DEFAULTS, Request
-from soundvcm.sound import Ask, Sampling
+from soundvcm.cli.commands import generate as command
+from soundvcm.generate.audio import Ask, Sampling
+from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.pipeline import Pipeline
+from soundvcm.systems import loading
 
 NEGATIVE = "speech, music"
 
@@ -50,7 +50,7 @@ def test_steps_are_calls(clip: Path, monkeypatch: pytest.MonkeyPatch, asked: int
 def test_flags_without_effect_are_refused_in_one_line(
     clip: Path, words: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(presets, "load", lambda name="tiny", **options: random_pipeline())
+    monkeypatch.setattr(loading, "load", lambda name="tiny", **options: random_pipeline())
     with pytest.raises(SystemExit) as caught:
         cli.main(["generate", str(clip), *words])
     error = capsys.readouterr().err

@@ -13,9 +13,9 @@ import torch
 from standins import random_pipeline, write_clip
 
 from soundvcm import runtime, sampler
+from soundvcm.generate.audio import Ask
 from soundvcm.media import read_tags
 from soundvcm.records import Conditions
-from soundvcm.sound import Ask
 
 CODE = """
 import hashlib, sys

@@ -12,11 +12,12 @@ import torch
 from standins import random_pipeline, write_clip
 
 import soundvcm
-from soundvcm import presets, runtime
-from soundvcm.cli import generate as command
+from soundvcm import runtime
 from soundvcm.cli import main as cli
+from soundvcm.cli.commands import generate as command
 from soundvcm.errors import DeviceError
-from soundvcm.sound import Ask
+from soundvcm.generate.audio import Ask
+from soundvcm.systems.catalog import loading
 
 SOURCE = Path(soundvcm.__file__).parent
 
@@ -28,7 +29,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without CUDA and MPS, and stand-ins loaded as `presets.load` loads a system."""
+    """A machine without CUDA and MPS, and stand-ins loaded as `loading.load` loads a system."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
@@ -36,7 +37,7 @@ def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
         where = runtime.resolve_device(device)
         return random_pipeline(device=where, dtype=runtime.resolve_dtype(dtype, where))
 
-    monkeypatch.setattr(presets, "load", load)
+    monkeypatch.setattr(loading, "load", load)
     monkeypatch.setattr(command, "classified_as", lambda outcome: ["Rain"])
 
 

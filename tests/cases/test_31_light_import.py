@@ -77,7 +77,7 @@ from fractions import Fraction
 import numpy as np
 from soundvcm.media import probe, read_frames, save_sound
 from soundvcm.records import FrameSpec
-import soundvcm.pipeline, soundvcm.presets
+import soundvcm.generate.pipeline, soundvcm.systems.loading
 found = probe(sys.argv[2])
 footage = read_frames(sys.argv[2], {"any": FrameSpec(Fraction(25), 16, 16)})
 save_sound(sys.argv[3], np.zeros(16000, np.float32), 16000)

@@ -14,9 +14,10 @@ import pytest
 from clips import tone
 from standins import random_pipeline, write_clip
 
-from soundvcm import media, presets
+from soundvcm import media
 from soundvcm.cli import main as cli
-from soundvcm.pipeline import Pipeline
+from soundvcm.generate.pipeline import Pipeline
+from soundvcm.systems import loading
 
 GOOD, BAD = ("fps24.mp4", "short61.mp4", "-dash.mp4"), ("empty.mp4", "audioonly.mp4", "trunc_nomoov.mp4")
 
@@ -34,7 +35,7 @@ class Loads:
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
     found = Loads()
-    monkeypatch.setattr(presets, "load", found)
+    monkeypatch.setattr(loading, "load", found)
     return found
 
 

@@ -11,9 +11,10 @@ from golden_rules import relative_error
 from safetensors import safe_open
 from small_networks import TINY1, small_conditions, tiny1_state
 
-from soundvcm import presets, weights
+from soundvcm import weights
 from soundvcm.cli import main as cli
 from soundvcm.network import VelocityNetwork
+from soundvcm.systems import loading
 from soundvcm.training import load_weights
 
 
@@ -36,7 +37,7 @@ def test_round_trip(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run(source, "--output", output) == 0
     out, err = capsys.readouterr()
     assert "train finetune --warm-start" in out and "non-commercial (CC-BY-NC-4.0)" in err
-    adopted, sampling = presets.saved_network(output)
+    adopted, sampling = loading.saved_network(output)
     reference = VelocityNetwork(TINY1)
     reference.load_reference(tiny1_state())
     assert adopted.config == TINY1.change({"second_time": "offset", "second_zero": True})
@@ -57,7 +58,7 @@ def test_round_trip(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_training_starts_from_it(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "start.safetensors"
     assert run(source, "-o", output) == 0
-    network = VelocityNetwork(presets.saved_network(output)[0].config)
+    network = VelocityNetwork(loading.saved_network(output)[0].config)
     load_weights(network, output)
     noisy, t = torch.randn(2, 10, 6), torch.tensor([0.9, 0.3])
     network(noisy, t, 0.5 * t, small_conditions(TINY1, words=7)).square().mean().backward()

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from training.parts import WIDTHS, make_clip, make_store
 
-from soundvcm import presets, training
+from soundvcm import training
 from soundvcm.cli import main as cli
+from soundvcm.systems import loading
 from soundvcm.training import TrainingConfig, synthesise
 
 
@@ -47,7 +48,7 @@ def test_a_width_that_was_not_tracked(
     found = load_file(output)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in found)
-    network, sampling = presets.saved_network(output)
+    network, sampling = loading.saved_network(output)
     assert network.config.hidden == 16 and (sampling.kind, sampling.steps) == ("mean", 1)
 
 

@@ -16,15 +16,15 @@ import pytest
 import soundfile
 from standins import random_pipeline, write_clip
 
-from soundvcm import presets
-from soundvcm.cli import batch_work
 from soundvcm.cli import main as cli
-from soundvcm.cli.batch_items import plan
-from soundvcm.cli.batch_table import read_table
+from soundvcm.cli.batch import work
+from soundvcm.cli.batch.items import plan
+from soundvcm.cli.batch.table import read_table
 from soundvcm.errors import OptionError, WeightsError
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import read_tags
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import Request
+from soundvcm.systems import loading
 
 
 class Loads:
@@ -41,7 +41,7 @@ class Loads:
 @pytest.fixture(autouse=True)
 def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
     found = Loads()
-    monkeypatch.setattr(presets, "load", found)
+    monkeypatch.setattr(loading, "load", found)
     return found
 
 
@@ -232,10 +232,11 @@ def test_a_killed_run_leaves_nothing_half_done(tmp_path: Path, second: bytes) ->
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from standins import random_pipeline
-from soundvcm import presets, job
+from soundvcm.systems import loading
+from soundvcm.generate import render
 pipeline = random_pipeline()
-presets.load = lambda name="tiny", **options: pipeline
-write = job.media.mux
+loading.load = lambda name="tiny", **options: pipeline
+write = render.media.mux
 def slow(video, *given, **named):
     if video.stem == "b":
         from soundvcm.media import files
@@ -243,7 +244,7 @@ def slow(video, *given, **named):
         files.os.replace = lambda *paths: (print("WRITTEN", flush=True), time.sleep(600))
     return write(video, *given, **named)
 import soundvcm.media.muxing as muxing
-import soundvcm.sound as sound
+import soundvcm.generate.audio as sound
 real = muxing.mux
 sound.media.mux = slow
 from soundvcm.cli.main import main
@@ -281,13 +282,13 @@ def test_the_report_grows_line_by_line(
     for name in "abc":
         (tmp_path / f"{name}.mp4").write_bytes(second)
     seen = []
-    work = batch_work.job.run
+    render = work.render.run
 
     def watched_run(*given: Any, **named: Any) -> Any:
         seen.append(len((tmp_path / "out" / "report.jsonl").read_text().splitlines()))
-        return work(*given, **named)
+        return render(*given, **named)
 
-    monkeypatch.setattr(batch_work.job, "run", watched_run)
+    monkeypatch.setattr(work.render, "run", watched_run)
     assert run(tmp_path, "-o", tmp_path / "out") == 0
     assert seen == [0, 1, 2]
 
@@ -472,7 +473,7 @@ def test_no_model_no_run(tmp_path: Path, second: bytes, monkeypatch: pytest.Monk
     def missing(name: str = "tiny", **options: Any) -> Pipeline:
         raise WeightsError("weights file x is not here")
 
-    monkeypatch.setattr(presets, "load", missing)
+    monkeypatch.setattr(loading, "load", missing)
     (tmp_path / "a.mp4").write_bytes(second)
     assert run(tmp_path, "-o", tmp_path / "out") == 2 and not (tmp_path / "out").exists()
 

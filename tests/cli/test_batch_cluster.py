@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from standins import random_pipeline, write_clip
 
-from soundvcm import clusters, presets
-from soundvcm.cli import batch_cluster
+from soundvcm import clusters
 from soundvcm.cli import main as cli
-from soundvcm.cli.batch_work import Orders
+from soundvcm.cli.batch import cluster
+from soundvcm.cli.batch.work import Orders
 from soundvcm.clusters import Answer
 from soundvcm.errors import ClusterError
+from soundvcm.generate.options import Request
 from soundvcm.media import read_tags
-from soundvcm.request import Request
+from soundvcm.systems import loading
 
 TESTS = str(Path(__file__).parents[1])
 CLIPS = "abcdef"
@@ -58,15 +59,15 @@ def standing_in(marks: Path) -> Callable[[Orders], Any]:
         sys.path.insert(0, tests)
         from standins import random_pipeline
 
-        from soundvcm import presets
-        from soundvcm.cli.batch_cluster import begin as real
+        from soundvcm.cli.batch.cluster import begin as real
         from soundvcm.media import files
+        from soundvcm.systems import loading
 
         def load(name: str, **options: Any) -> Any:
             (marks / f"loaded-{os.getpid()}").touch()
             return random_pipeline()
 
-        presets.load = load
+        loading.load = load
         rename = files.os.replace
 
         def deadly(source: Any, target: Any) -> None:
@@ -91,7 +92,7 @@ def test_two_workers_and_a_killed_one(
     pytest.importorskip("ray", reason="needs the extra [ray]")
     marks, out = tmp_path / "marks", tmp_path / "out"
     marks.mkdir()
-    monkeypatch.setattr(batch_cluster, "begin", standing_in(marks))
+    monkeypatch.setattr(cluster, "begin", standing_in(marks))
     words = (folder, "-o", out, "--seed", 7, "--ray", "local", "--ray_workers", 2)
     assert run(*words) == 3
     assert (marks / "killed").exists(), "nobody was killed"
@@ -107,7 +108,7 @@ def test_two_workers_and_a_killed_one(
     assert len(list(marks.glob("loaded-*"))) == 3  # two processes and the one that replaced the dead
 
     stamps = {path: path.stat().st_mtime_ns for path in out.glob("[!.]*.mp4")}
-    monkeypatch.setattr(presets, "load", lambda name, **options: random_pipeline())
+    monkeypatch.setattr(loading, "load", lambda name, **options: random_pipeline())
     assert run(*words[:5]) == 3  # here, without the cluster: the report is the same
     assert capsys.readouterr().out.startswith("7 clips: 6 skipped, 1 failed")
     assert stamps == {path: path.stat().st_mtime_ns for path in out.glob("[!.]*.mp4")}
@@ -148,7 +149,7 @@ def test_a_clip_whose_processes_die_is_a_failure(
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder: Path, tmp_path: Path) -> None:
     options = {"name": "large_44k", "device": "cpu", "dtype": "float32"}
     orders = Orders(Request(output=tmp_path), options, tmp_path)
-    work = batch_cluster.begin(orders)
-    item = batch_cluster.Item(folder / "a.mp4", output=tmp_path / "a.mp4")
+    work = cluster.begin(orders)
+    item = cluster.Item(folder / "a.mp4", output=tmp_path / "a.mp4")
     with pytest.raises(ClusterError, match="large_44k"):
         work((item, None))

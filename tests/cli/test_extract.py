@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from standins import GreyMotion, GreyPictures, LetterWords, random_codec, write_clip
 
-from soundvcm.cli import extract as door
 from soundvcm.cli import main as cli
+from soundvcm.cli.commands import extract as door
 from soundvcm.data.extract import Extraction, Parts
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, StoreError, WeightsError
@@ -185,8 +185,8 @@ def test_a_process_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_embedded_parts_fit_the_scene_stores(tmp_path: Path) -> None:
     """What is extracted with `tiny` mixes with the drawn scenes that it was trained on."""
-    from soundvcm.cli.scenes import codec_name
-    from soundvcm.cli.scenes import parts_of as scene_parts
+    from soundvcm.cli.commands.scenes import codec_name
+    from soundvcm.cli.commands.scenes import parts_of as scene_parts
     from soundvcm.data.foley import scene_writer
 
     assert door._stack("tiny") == "embedded"

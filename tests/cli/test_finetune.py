@@ -14,11 +14,11 @@ from training.parts import make_clip, make_store
 
 from soundvcm import media, weights
 from soundvcm.cli import main as cli
-from soundvcm.cli.scenes import codec_name
-from soundvcm.cli.train_samples import sample_hook
+from soundvcm.cli.commands.scenes import codec_name
+from soundvcm.cli.commands.train_samples import sample_hook
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError
-from soundvcm.presets import load, saved_codec, saved_network
+from soundvcm.systems.loading import load, saved_codec, saved_network
 from soundvcm.training import TrainingConfig, read_log
 
 CLIPS = Path(__file__).resolve().parents[2] / "examples" / "clips"

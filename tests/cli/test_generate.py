@@ -12,17 +12,17 @@ import pytest
 import soundfile
 from standins import random_pipeline, write_clip
 
-from soundvcm import presets
-from soundvcm.cli import generate as command
 from soundvcm.cli import main as cli
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import DEFAULTS, Request
+from soundvcm.cli.commands import generate as command
+from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.pipeline import Pipeline
+from soundvcm.systems.catalog import loading
 
 
 @pytest.fixture(autouse=True)
 def standin(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     pipeline = random_pipeline()
-    monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
+    monkeypatch.setattr(loading, "load", lambda name="tiny", **options: pipeline)
     monkeypatch.setattr(command, "classified_as", lambda outcome: ["Rain", "Water"])
     return pipeline
 
@@ -188,7 +188,7 @@ def test_speed_options_reach_the_model_and_compiling_says_what_it_does(
         asked.append(options)
         return standin
 
-    monkeypatch.setattr(presets, "load", load)
+    monkeypatch.setattr(loading, "load", load)
     assert run(clip, "--device", "cpu", "--seed", 1) == 0
     assert "compil" not in capsys.readouterr().err
     assert run(clip, "--device", "cpu", "--seed", 1, "--compile", "--near_pictures", 2) == 0

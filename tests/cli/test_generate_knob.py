@@ -13,7 +13,7 @@ import torch
 from soundvcm import weights
 from soundvcm.cli import main as cli
 from soundvcm.network import VelocityNetwork
-from soundvcm.presets import saved_network
+from soundvcm.systems.loading import saved_network
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import torch
 from clips import decoded_sound, packet_md5, shown_times
 from standins import random_pipeline, write_clip
 
-from soundvcm import media, presets
-from soundvcm.cli import generate as command
+from soundvcm import media
 from soundvcm.cli import main as cli
+from soundvcm.cli.commands import generate as command
+from soundvcm.systems.catalog import loading
 
 
 class Hiss:
@@ -33,7 +34,7 @@ class Hiss:
 def hiss(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = random_pipeline(longest=4)
     pipeline.codec = Hiss()  # type: ignore[assignment]
-    monkeypatch.setattr(presets, "load", lambda name="tiny", **options: pipeline)
+    monkeypatch.setattr(loading, "load", lambda name="tiny", **options: pipeline)
     monkeypatch.setattr(command, "classified_as", lambda outcome: ["Noise"])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from soundvcm.cli import main as cli
 from soundvcm.network import SIZES
-from soundvcm.systems import PRESETS
+from soundvcm.systems.catalog import PRESETS
 
 
 def run(*words: str) -> int:

@@ -23,9 +23,9 @@ def refuse(*given, **named):
     print("CONNECTED", given, file=sys.stderr)
     raise AssertionError("a connection was tried")
 socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
-from soundvcm import presets
+from soundvcm.systems import loading
 from standins import random_pipeline
-presets.load = lambda name, **options: random_pipeline()
+loading.load = lambda name, **options: random_pipeline()
 from soundvcm.cli.main import main
 main(["serve", *sys.argv[1:]])
 """
@@ -91,16 +91,17 @@ def test_refusals_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every option of `presets.load`, with the defaults and the words of generate, reaches the model."""
+    """Every option of `loading.load`, with the defaults and the words of generate, reaches the model."""
     import inspect
 
     from standins import random_pipeline
 
-    from soundvcm import presets, web
-    from soundvcm.cli.generate import generate
-    from soundvcm.cli.serve import serve
+    from soundvcm import web
+    from soundvcm.cli.commands.generate import generate
+    from soundvcm.cli.commands.serve import serve
+    from soundvcm.systems import loading
 
-    table = set(inspect.signature(presets.load).parameters) - {"name"}
+    table = set(inspect.signature(loading.load).parameters) - {"name"}
     mine, other = inspect.signature(serve).parameters, inspect.signature(generate).parameters
     assert table <= set(mine)
     for name in (*table, "model"):
@@ -113,7 +114,7 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
         assert told[0] == told[1] != []
 
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(presets, "load", lambda **options: asked.append(options) or random_pipeline())
+    monkeypatch.setattr(loading, "load", lambda **options: asked.append(options) or random_pipeline())
     monkeypatch.setattr(web, "listen", lambda *given: None, raising=False)
     words = ("--compile", "--near_pictures", "2", "--device", "cpu", "--folder", str(tmp_path))
     with pytest.raises(SystemExit) as leaving:
@@ -145,5 +146,5 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     def find(name: str, *given: Any) -> Any:
         return None if name == "fastapi" else real(name, *given)
 
-    monkeypatch.setattr("soundvcm.cli.serve.find_spec", find)
+    monkeypatch.setattr("soundvcm.cli.commands.serve.find_spec", find)
     assert 'fastapi is not installed; run: pip install "soundvcm[serve]"' in refused(capsys)

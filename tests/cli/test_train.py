@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from soundvcm.cli import main as cli
-from soundvcm.cli import train as door
+from soundvcm.cli.commands import train as door
 from soundvcm.data.store import FeatureStore
-from soundvcm.presets import saved_codec, saved_network
+from soundvcm.systems.loading import saved_codec, saved_network
 
 BANK = Path(__file__).resolve().parents[2] / "bank"
 CODEC = ("codec.dim=8", "codec.width=16", "codec.fast_width=16", "codec.mels=32", "codec.encoder_blocks=1")

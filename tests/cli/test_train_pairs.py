@@ -11,8 +11,8 @@ from training.parts import WIDTHS, make_clip, make_store
 
 from soundvcm.cli import main as cli
 from soundvcm.data.store import FeatureStore
-from soundvcm.presets import saved_network
-from soundvcm.sound import Sampling
+from soundvcm.generate.audio import Sampling
+from soundvcm.systems.loading import saved_network
 from soundvcm.training import read_log
 
 SIZES = [f"network.{role}_dim={width}" for role, width in WIDTHS.items()]

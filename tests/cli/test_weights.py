@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from soundvcm.cli import doctor as doctor_module
-from soundvcm.cli.doctor import EXTRAS, doctor
+from soundvcm.cli.commands import doctor as doctor_module
+from soundvcm.cli.commands.doctor import EXTRAS, doctor
+from soundvcm.cli.commands.weights import licenses, weights
 from soundvcm.cli.main import main
-from soundvcm.cli.weights import licenses, weights
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.weights import parts, system_parts, systems, table
 

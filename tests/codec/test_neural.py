@@ -17,7 +17,7 @@ from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangl
 from soundvcm.data.bank import load_bank
 from soundvcm.errors import ShapeError
 from soundvcm.evaluation.networks import bundled_yamnet
-from soundvcm.presets import saved_codec
+from soundvcm.systems.loading import saved_codec
 
 BANK = Path(__file__).resolve().parents[2] / "bank"
 

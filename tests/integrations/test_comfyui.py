@@ -15,7 +15,7 @@ import torch
 from standins import random_pipeline
 
 from soundvcm.errors import OptionError
-from soundvcm.systems import PRESETS
+from soundvcm.systems.catalog import PRESETS
 
 FOLDER = Path(__file__).resolve().parents[2] / "integrations" / "comfyui"
 SCALARS = {"STRING": str, "INT": int, "FLOAT": float, "BOOLEAN": bool}
@@ -77,7 +77,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         asked.append((name, device))
         return random_pipeline()
 
-    monkeypatch.setattr("soundvcm.presets.load", load)
+    monkeypatch.setattr("soundvcm.systems.loading.load", load)
     found = Host(FOLDER)
     found.asked = asked  # type: ignore[attr-defined]
     yield found

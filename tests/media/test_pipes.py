@@ -14,10 +14,10 @@ import pytest
 from clips import Clips, packet_md5
 from standins import random_pipeline
 
-from soundvcm import job
 from soundvcm.errors import MediaError, OptionError
+from soundvcm.generate import render
+from soundvcm.generate.options import Request
 from soundvcm.media import as_file, is_pipe, mux, pipe_name, probe
-from soundvcm.request import Request
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 
@@ -66,7 +66,7 @@ def test_a_whole_run_from_a_pipe(clips: Clips, tmp_path: Path) -> None:
     source = clips("fast.mp4")
     fed(tmp_path / "in.mp4", source.read_bytes())
     request = Request(video=tmp_path / "in.mp4", output=tmp_path / "out.mp4", seed=1)
-    outcome = job.run(random_pipeline(), request)
+    outcome = render.run(random_pipeline(), request)
     assert outcome.outputs == [tmp_path / "out.mp4"] and outcome.length == "4"
     assert packet_md5(tmp_path / "out.mp4") == packet_md5(source)
     assert probe(tmp_path / "out.mp4")["seconds"] == "4"
@@ -78,9 +78,9 @@ def test_standard_input(clips: Clips, tmp_path: Path, name: str) -> None:
 import sys
 sys.path.insert(0, sys.argv[1])
 from standins import random_pipeline
-from soundvcm import presets
-from soundvcm.cli import generate
-presets.load = lambda name="tiny", **options: random_pipeline()
+from soundvcm.systems import loading
+from soundvcm.cli.commands import generate
+loading.load = lambda name="tiny", **options: random_pipeline()
 generate.classified_as = lambda outcome: ["Rain"]
 from soundvcm.cli.main import main
 main(["generate", *sys.argv[2:]])
@@ -95,7 +95,7 @@ main(["generate", *sys.argv[2:]])
 
 def test_where_to_write_must_be_said() -> None:
     with pytest.raises(OptionError, match="stdin: say where to write: add --output FILE"):
-        job.run(random_pipeline(), Request(video=Path("-")))
+        render.run(random_pipeline(), Request(video=Path("-")))
 
 
 def test_muxing_something_that_is_read_once_is_refused_at_once(clips: Clips, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError
+from soundvcm.generate.audio import Ask, Sampling
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import VelocityNetwork
 from soundvcm.objectives import build, config_of
-from soundvcm.pipeline import Pipeline
-from soundvcm.presets import saved_network
 from soundvcm.records import Conditions
 from soundvcm.sampler import sample_mean, uniform_times
-from soundvcm.sound import Ask, Sampling
+from soundvcm.systems.loading import saved_network
 from soundvcm.training import TrainingConfig, export, train
 
 NAMES = ("aa", "ee", "ii", "oo")  # LetterWords counts vowels: four distinct texts

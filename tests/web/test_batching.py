@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from standins import random_pipeline, write_clip
 
-from soundvcm import job as work
 from soundvcm import media
-from soundvcm.request import Request
+from soundvcm.generate import render as work
+from soundvcm.generate.options import Request
 
 # docs/serving.md: 1e-4 of the largest sample, and the rounding to 16 bits
 STEPS_OF_16_BITS = 4

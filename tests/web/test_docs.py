@@ -69,7 +69,7 @@ def test_the_limits_told_are_the_limits() -> None:
 def test_the_command_has_the_same_limits() -> None:
     import inspect
 
-    from soundvcm.cli.serve import serve
+    from soundvcm.cli.commands.serve import serve
 
     given = {name: p.default for name, p in inspect.signature(serve).parameters.items()}
     limits = Limits()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from standins import random_pipeline, write_clip
 
-from soundvcm import job as work
 from soundvcm import media
-from soundvcm.request import Request
+from soundvcm.generate import render as work
+from soundvcm.generate.options import Request
 
 
 def fetched(served: Any, address: str, path: Path, **query: str) -> np.ndarray:

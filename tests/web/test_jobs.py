@@ -53,14 +53,14 @@ def test_from_submission_to_files(serve: Any, clip: Path, tmp_path: Path) -> Non
 
 def test_the_files_are_those_of_the_command_line(serve: Any, clip: Path, tmp_path: Path) -> None:
     """The same seed gives the same samples through every door."""
-    from soundvcm import job
-    from soundvcm.request import Request
+    from soundvcm.generate import render
+    from soundvcm.generate.options import Request
 
     served = serve()
     take = served.finish(served.submit(clip, prompt="rain", seed="7"))["takes"][0]
     mine = saved(tmp_path / "page.wav", served.get(take["sound"]))
     request = Request(video=clip, prompt="rain", seed=7, audio_only=True, output=tmp_path / "line.wav")
-    other = job.run(random_pipeline(), request).outputs[0]
+    other = render.run(random_pipeline(), request).outputs[0]
     assert (media.read_sound(mine)[0] == media.read_sound(other)[0]).all()
 
 

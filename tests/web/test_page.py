@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from soundvcm import __version__
-from soundvcm.cli.generate import generate
-from soundvcm.request import DEFAULTS
+from soundvcm.cli.commands.generate import generate
+from soundvcm.generate.options import DEFAULTS
 from soundvcm.web.metrics import COUNTERS, GAUGES, Metrics
 from soundvcm.web.preview import movement, png
 

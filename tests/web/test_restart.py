@@ -16,7 +16,7 @@ from standins import random_pipeline
 
 from soundvcm import media
 from soundvcm.errors import OptionError
-from soundvcm.request import Request
+from soundvcm.generate.options import Request
 from soundvcm.web import Studio
 from soundvcm.web.store import CUT_SHORT, RECORD, JobStore
 
@@ -27,7 +27,7 @@ import os, signal, sys, time
 from pathlib import Path
 from standins import random_pipeline
 from soundvcm.media import files
-from soundvcm.request import Request
+from soundvcm.generate.options import Request
 from soundvcm.web import Limits, Studio
 
 rename = files.os.replace

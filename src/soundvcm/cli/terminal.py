@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from soundvcm.progress import TimeLeft
+from soundvcm.generate.progress import TimeLeft
 
 
 class Phases:

@@ -27,8 +27,8 @@ from soundvcm.data.clip_sound import SLACK_SECONDS, TRAIN_PEAK, prepared, read_c
 from soundvcm.data.shards import SHARD_CLIPS, Clip, StoreWriter, write_json
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import InputError, StoreError
+from soundvcm.generate.clip_encoder import Watcher
 from soundvcm.timeline import Timeline
-from soundvcm.watching import Watcher
 
 MOST_SHARDS, LEAST_CLIPS = 256, 16
 _PLAN = "extraction.json"

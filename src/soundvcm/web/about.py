@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from soundvcm import __version__
-from soundvcm.systems import PRESETS
+from soundvcm.systems.catalog import PRESETS
 from soundvcm.web import forms, schema
 from soundvcm.web.limits import RefusedError
 from soundvcm.web.metrics import CONTENT_TYPE

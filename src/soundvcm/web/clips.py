@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
-from soundvcm.sound import Watched
+from soundvcm.generate.audio import Watched
 from soundvcm.web.clip import StoredClip, safe_stem
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.preview import preview_clip

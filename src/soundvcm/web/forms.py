@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from soundvcm.errors import InputError
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import DEFAULTS, Request
+from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import Limits, RefusedError

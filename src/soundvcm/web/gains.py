@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from soundvcm import media
-from soundvcm.request import Request
+from soundvcm.generate.options import Request
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.limits import RefusedError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm.errors import SoundVCMError
-from soundvcm.request import Request
+from soundvcm.generate.options import Request
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import RefusedError
 

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from soundvcm import __version__
 from soundvcm.errors import InputError, SoundVCMError
-from soundvcm.request import DEFAULTS, Existing
+from soundvcm.generate.options import DEFAULTS, Existing
 from soundvcm.web import about, forms, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clip import StoredClip

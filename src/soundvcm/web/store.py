@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from soundvcm.errors import OptionError
-from soundvcm.request import Request
+from soundvcm.generate.options import Request
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.jobs import ENDED, Job, Take
 from soundvcm.web.preview import ClipPreview

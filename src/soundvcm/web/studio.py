@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from soundvcm import job as work
 from soundvcm import runtime
 from soundvcm.errors import SoundVCMError
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import Request
+from soundvcm.generate import render as work
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
 from soundvcm.web.gains import Gains

@@ -16,14 +16,14 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from soundvcm import job as work
 from soundvcm import media
 from soundvcm.errors import SoundVCMError
-from soundvcm.pipeline import Pipeline
-from soundvcm.request import Request
-from soundvcm.sound import Sound, Watched
+from soundvcm.generate import render as work
+from soundvcm.generate.audio import Sound, Watched
+from soundvcm.generate.batching import Wanted, likeness, make_together
+from soundvcm.generate.options import Request
+from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
-from soundvcm.together import Wanted, likeness, make_together
 from soundvcm.web.clips import Clips
 from soundvcm.web.gains import join
 from soundvcm.web.jobs import Job, Take

@@ -1,0 +1,1 @@
+"""One file for each command; `soundvcm.cli.main` finds them by name."""

@@ -1,0 +1,43 @@
+"""`soundvcm adopt`: a two-time network that starts as one of MMAudio's. Knows the paper's systems; prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from soundvcm.cli.terminal import note, say
+from soundvcm.errors import OptionError
+
+
+def adopt(
+    source: Annotated[str, tyro.conf.Positional],
+    /,
+    *,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+) -> int:
+    """Write a network that gives MMAudio's velocity and can learn to take longer steps.
+
+    soundvcm adopt mmaudio_small_16k --output start.safetensors
+    soundvcm train finetune --warm-start start.safetensors --store FEATURES
+
+    Args:
+        source: a name such as mmaudio_small_16k, or a checkpoint of MMAudio's own training.
+        output: the file to write, FILE.safetensors; it stays under MMAudio's non-commercial licence.
+    """
+    from soundvcm import weights
+
+    if output.suffix != ".safetensors":
+        raise OptionError(f"--output {output}: name it FILE.safetensors")
+    if source in weights.systems():
+        weights.locate(source)
+    elif not Path(source).is_file():
+        weights.part(source)  # says which name is nearest
+        raise OptionError(f"{source} is no network: adopt one of {', '.join(weights.systems())}, or a file")
+    from soundvcm.systems.mmaudio import adopt_file
+
+    facts = adopt_file(source, output)
+    say(f"wrote {output}: two-time network, ready for: soundvcm train finetune --warm-start {output}")
+    note(f"{output.name} is non-commercial ({facts['licence']}), as is all that is trained from it")
+    return 0

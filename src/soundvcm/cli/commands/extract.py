@@ -1,0 +1,286 @@
+"""`soundvcm extract`: a catalog of clips => a feature store, by several processes; run it again to go on.
+
+Finds the catalog, the encoders and the codec; each process makes every n-th shard. Knows the published tables
+and the systems by name; the work itself is in `data.extract`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from soundvcm.cli.terminal import note, say
+from soundvcm.errors import OptionError, SoundVCMError, StoreError
+
+if TYPE_CHECKING:
+    from soundvcm.data.catalog import Catalog
+    from soundvcm.data.extract import Parts
+
+Kind = Literal["table", "vggsound", "audiocaps", "clotho", "wavcaps"]
+_WITHOUT_SPLIT = ("audiocaps", "clotho", "wavcaps")
+_SHOWN = 20
+
+
+def extract(
+    *,
+    catalog: Path | None = None,
+    folder: Path | None = None,
+    kind: Kind = "table",
+    output: Path = Path("store"),
+    model: str = "tiny",
+    seconds: str | None = None,
+    split: str | None = None,
+    sound_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    fill: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    keep_levels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    catalog_report: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    workers: int = 2,
+    ray: str | None = None,
+    ray_workers: int = 0,
+    device: str = "auto",
+) -> int:
+    """Make a feature store for training from clips and their captions. Run it again to resume.
+
+    Clips that cannot be used are listed in report.tsv in the store, with the reason; none is replaced.
+
+    Args:
+        catalog: table of clips (.tsv, .jsonl), or the published table that --kind names.
+        folder: where the media files are; alone, every file in it is a clip, its caption the .txt file beside
+            it or else its name.
+        kind: whose table the catalog is.
+        output: folder of the store.
+        model: the system whose encoders and codec are used (see: soundvcm models); its network is not needed.
+        seconds: length of the clips of a folder without a catalog; 8 if left out.
+        split: split of all rows of a table that names none (audiocaps, clotho, wavcaps); train if left out.
+        sound_only: leave pictures out, also where there are some.
+        fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
+        keep_levels: do not scale training clips to a peak of 0.95.
+        catalog_report: only say what pairs and what does not; nothing is written.
+        workers: processes that share the work.
+        ray: do it on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
+        ray_workers: processes on the cluster; 0 for as many as it has room for.
+        device: auto, cpu, cuda or mps.
+    """
+    found = find_catalog(catalog, folder, kind, seconds, split)
+    if catalog_report:
+        return tell_catalog(found)
+    if workers < 1:
+        raise OptionError(f"at least one process does the work, not {workers}")
+    if ray_workers and ray is None:
+        raise OptionError("--ray-workers is for --ray: say which cluster, or give --workers")
+    say(found.report())
+    from soundvcm import runtime
+    from soundvcm.data.extract import Extraction, finish, write_shards
+
+    plan = Extraction(found.rows, sound_only, fill, keep_levels)
+    parts = parts_of(model, device)
+    plan.save(output)
+    done = parts.writer(
+        output
+    ).finished()  # says once, before any process starts, that the folder does not fit
+    if ray is not None:
+        from soundvcm.cli.commands.extract_cluster import spread_out
+
+        del parts
+        spread_out(output, plan, done, parts_of, model, device, ray, ray_workers)
+        parts = parts_of(model, device)
+    elif workers == 1:
+        with runtime.threads(1):  # the same sums whatever the number of processes
+            write_shards(output, plan, parts, report=_progress(0))
+    else:
+        del parts  # not two copies on one device
+        share(output, model, device, workers)
+        parts = parts_of(model, device)
+    return tell(output, finish(output, plan, parts), found)
+
+
+def find_catalog(
+    catalog: Path | None, folder: Path | None, kind: Kind, seconds: str | None, split: str | None
+) -> Catalog:
+    """The catalog that the options name.
+
+    Raises:
+        OptionError: if they name none, or one of them has nothing to act on.
+        StoreError: if the table cannot be used.
+    """
+    from soundvcm.data import catalog as tables
+    from soundvcm.timeline import exact_seconds
+
+    for given in (catalog, folder):
+        if given is not None and not given.exists():
+            raise OptionError(f"{given} is not here")
+    if split is not None and (catalog is None or kind not in _WITHOUT_SPLIT):
+        raise OptionError(f"--split is for tables that name none: --kind {', '.join(_WITHOUT_SPLIT)}")
+    if seconds is not None and catalog is not None:
+        raise OptionError("--seconds is for a folder without a catalog: write the length into the table")
+    if catalog is None:
+        if folder is None:
+            raise OptionError("say which clips: --catalog TABLE, or --folder DIR")
+        if kind != "table":
+            raise OptionError(f"--kind {kind} needs the published table: --catalog FILE")
+        length = tables.CLIP_SECONDS if seconds is None else exact_seconds(seconds)
+        if length <= 0:
+            raise OptionError(f"a clip lasts more than 0 seconds, not {seconds}")
+        return tables.from_folder(folder, seconds=length)
+    where, name = folder or catalog.parent, split or "train"
+    match kind:
+        case "vggsound":
+            return tables.from_vggsound(catalog, where)
+        case "audiocaps":
+            return tables.from_audiocaps(catalog, where, split=name)
+        case "clotho":
+            return tables.from_clotho(catalog, where, duration, split=name)
+        case "wavcaps":
+            return tables.from_wavcaps(catalog, where, split=name)
+    return tables.read_catalog(catalog, folder)
+
+
+def duration(file: Path) -> Fraction:
+    """Seconds of a sound file; of an unreadable one, one clip's, so that extraction lists it."""
+    import soundfile
+
+    from soundvcm.data.catalog import CLIP_SECONDS
+
+    try:
+        facts = soundfile.info(file)
+    except (soundfile.SoundFileError, OSError):
+        return CLIP_SECONDS
+    return Fraction(facts.frames, facts.samplerate)
+
+
+def tell_catalog(found: Catalog) -> int:
+    """Print what pairs, the splits, and the names of the rest."""
+    say(found.report())
+    splits = Counter(row.split for row in found.rows)
+    blank = sum(not any(caption.strip() for caption in row.captions) for row in found.rows)
+    say("splits: " + (", ".join(f"{name} {count}" for name, count in sorted(splits.items())) or "none"))
+    say(f"captions: {sum(len(row.captions) for row in found.rows)}; clips without any: {blank}")
+    say(f"sound: {float(sum(row.seconds for row in found.rows)) / 3600:.3g} hours")
+    rest = (("without file", found.without_file), ("without row", [str(f) for f in found.without_row]))
+    for title, names in rest:
+        for name in list(names)[:_SHOWN]:
+            say(f"{title}: {name}")
+        if len(names) > _SHOWN:
+            say(f"{title}: and {len(names) - _SHOWN} more")
+    return 0
+
+
+def parts_of(model: str, device: str) -> Parts:
+    """Encoders and codec of a system, without its network.
+
+    Raises:
+        OptionError, WeightsError, MissingExtraError, DeviceError: if they cannot be loaded here.
+    """
+    from dataclasses import replace
+
+    from soundvcm import runtime, weights
+    from soundvcm.data.extract import Parts
+    from soundvcm.systems import catalog, loading, mmaudio
+
+    where, timeline = runtime.resolve_device(device), loading.timeline_of(model)
+    stack = _stack(model)
+    if stack == "embedded":
+        from soundvcm.cli.commands.scenes import codec_name
+        from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+
+        lines = replace(timeline, segment_frames=1, segment_hop=1, segment_tokens=1)
+        codec = loading.saved_codec("tiny_codec").to(where)
+        return Parts(codec, PictureEncoder(), MotionEncoder(), WordsEncoder(), codec_name(None), lines, where)
+    from torch import float32
+
+    from soundvcm.codec import paper_codec
+
+    for row in catalog.parts_of(stack):  # what is missing is said before anything is loaded
+        weights.locate(row.name)
+    name = f"vae-{stack}-{weights.digest(weights.locate(f'vae_{stack}'))[:12]}"
+    return Parts(paper_codec(stack, where), *mmaudio.encoders(where, float32), name, timeline, where)
+
+
+def _stack(model: str) -> str:
+    from soundvcm import weights
+    from soundvcm.systems import catalog
+
+    if catalog.is_path(model):
+        config = catalog.saved_config(model, weights.header(Path(model)))
+        stack = catalog.stack_of(config)
+        if stack is None:
+            raise OptionError(f"{model}: {catalog.misfit(config)}")
+        return stack
+    row = catalog.preset(model)
+    if row.stack == "embedded":
+        return row.stack
+    return "16k" if row.sample_rate == 16_000 else "44k"
+
+
+def share(output: Path, model: str, device: str, workers: int) -> None:
+    """Run the processes and wait for them.
+
+    Raises:
+        StoreError: if one failed; the shards that are finished are kept.
+    """
+    command = [sys.executable, "-m", "soundvcm.cli.commands.extract", str(output), model, device]
+    processes = [subprocess.Popen([*command, str(part), str(workers)]) for part in range(workers)]
+    try:
+        codes = [process.wait() for process in processes]
+    except BaseException:
+        for process in processes:
+            process.terminate()
+        raise
+    if any(codes):
+        raise StoreError(
+            f"a process that extracts failed (exit code {next(filter(None, codes))}): run the same command"
+            f" again to go on ({output})"
+        )
+
+
+def tell(output: Path, manifest: dict[str, Any], found: Catalog) -> int:
+    """Print what the store holds and what was left out."""
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file()) / 1e6
+    splits = ", ".join(f"{name} {count}" for name, count in sorted(manifest["splits"].items()))
+    say(f"{output}: {manifest['clips']} clips ({splits}), {len(manifest['texts'])} captions, {size:.1f} MB")
+    rejected = manifest["rejected"]
+    if rejected or found.without_file:
+        kinds = Counter(row["reason"].split(":")[0].split("(")[0].strip() for row in rejected)
+        kinds["file missing"] = len(found.without_file)
+        reasons = ", ".join(f"{count} {name}" for name, count in kinds.most_common(5) if count)
+        note(f"left out: {len(rejected) + len(found.without_file)} ({reasons}); see {output / 'report.tsv'}")
+    return 0
+
+
+def _progress(part: int) -> Callable[[int, int], None]:
+    return lambda done, total: say(f"extract: process {part}: shard {done} of {total}")
+
+
+def work(words: list[str]) -> int:
+    """One process: `folder model device part of`."""
+    from soundvcm import runtime
+    from soundvcm.data.extract import Extraction, write_shards
+
+    output, model, device, part, of = words
+    try:
+        with runtime.threads(1):
+            write_shards(
+                Path(output),
+                Extraction.load(Path(output)),
+                parts_of(model, device),
+                part=int(part),
+                of=int(of),
+                report=_progress(int(part)),
+            )
+    except SoundVCMError as error:
+        note(f"process {part}: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(work(sys.argv[1:]))

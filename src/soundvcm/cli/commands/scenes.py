@@ -1,0 +1,83 @@
+"""Drawing the scene store by several processes: a part of `soundvcm train tiny-scenes`.
+
+Each process makes every n-th shard; a killed run goes on where it was. Knows the embedded encoders by name.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from soundvcm.cli.terminal import say
+from soundvcm.data.foley import FoleyParts, FoleyPlan, scene_writer, write_shards
+from soundvcm.errors import StoreError
+
+
+def parts_of(codec: str | None) -> FoleyParts:
+    """The embedded codec (a file, or None for the shipped one) and encoders."""
+    from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+    from soundvcm.systems.loading import saved_codec
+
+    return FoleyParts(saved_codec(codec or "tiny_codec"), PictureEncoder(), MotionEncoder(), WordsEncoder())
+
+
+def scene_store(
+    bank: Path, folder: Path, codec: Path | None, counts: dict[str, int], workers: int
+) -> dict[str, Any]:
+    """Draw what is missing with `workers` processes, then finish the store; returns its manifest.
+
+    Raises:
+        StoreError: if a process failed; what it had finished is kept.
+    """
+    plan = FoleyPlan(counts)
+    arguments = [str(bank), str(folder), str(codec or ""), plan_words(plan)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "soundvcm.cli.commands.scenes", *arguments, str(part), str(workers)]
+        )
+        for part in range(workers)
+    ]
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise StoreError(f"a process that draws scenes failed: run the same command again ({folder})")
+    parts = parts_of(str(codec) if codec else None)
+    return scene_writer(folder, parts, codec_name(codec)).finish(parts.text.encode)
+
+
+def codec_name(codec: Path | None) -> str:
+    """What the store remembers of the codec: its hash."""
+    from soundvcm.weights import digest, locate
+
+    path = codec or locate("tiny_codec")
+    return f"neural-{digest(path)[:12]}"
+
+
+def plan_words(plan: FoleyPlan) -> str:
+    """Scene counts as one word, train=6000,val=150."""
+    return ",".join(f"{split}={count}" for split, count in plan.scenes.items())
+
+
+def work(words: list[str]) -> None:
+    """One process: `bank folder codec plan part of`."""
+    from soundvcm import runtime
+    from soundvcm.data.bank import load_bank
+
+    bank, folder, codec, counts, part, of = words
+    plan = FoleyPlan({k: int(v) for k, v in (pair.split("=") for pair in counts.split(","))})
+    with runtime.threads(1):
+        write_shards(
+            Path(folder),
+            load_bank(Path(bank)),
+            parts_of(codec or None),
+            plan,
+            codec_name=codec_name(Path(codec) if codec else None),
+            part=int(part),
+            of=int(of),
+            report=lambda done, total: say(f"scenes: process {part}: shard {done} of {total}"),
+        )
+
+
+if __name__ == "__main__":
+    work(sys.argv[1:])

@@ -1,0 +1,112 @@
+"""`soundvcm serve`: the studio, a page and an HTTP service around one loaded system.
+
+Knows options and the address to print; the work is in `web`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from soundvcm.cli.commands.generate import load_options, load_pipeline
+from soundvcm.cli.terminal import say
+from soundvcm.errors import MissingExtraError
+from soundvcm.systems.catalog import require
+
+PACKAGES = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
+
+
+def serve(
+    *,
+    model: str = "tiny",
+    device: str = "auto",
+    dtype: str = "float32",
+    compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    near_pictures: float = 0.0,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    token: str | None = None,
+    folder: Path | None = None,
+    allow_local_paths: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    max_upload_mib: int = 512,
+    max_seconds: float = 600.0,
+    max_takes: int = 16,
+    max_job_minutes: float = 30.0,
+    max_waiting: int = 16,
+    max_batch: int = 4,
+    keep_minutes: float = 60.0,
+    max_stored_mib: int = 8192,
+) -> int:
+    """Open the studio: soundvcm serve, then visit the address it prints; Ctrl-C ends it.
+
+    Only this machine can reach it unless --host says otherwise, which needs --token.
+
+    Args:
+        model: a name of: soundvcm models; or a network file.
+        device: auto, cpu, cuda or mps.
+        dtype: number format of the network: float32 or bfloat16.
+        compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
+        near_pictures: (the paper's systems) do not encode pictures again that changed by no more than this
+            on average, of 255; 2 is little. Exact repeats are never encoded twice.
+        host: address to listen at; others than 127.0.0.1 need a token.
+        port: 0 picks a free one.
+        token: what clients must know; 8 characters or more.
+        folder: where clips and finished takes are kept for the next start; left out, a temporary folder that
+            goes with the studio.
+        allow_local_paths: clients may name files of this machine instead of uploading.
+        max_upload_mib: largest upload.
+        max_seconds: longest clip and longest sound.
+        max_takes: most takes of one job.
+        max_job_minutes: a job that runs for longer is ended after its phase; finished takes stay.
+        max_waiting: jobs that may wait while others run.
+        max_batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
+        keep_minutes: clips and results unused for so long are removed.
+        max_stored_mib: what clips and results may take on the disk.
+    """
+    options = load_options(locals())
+    for module, package in PACKAGES.items():
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "serve")
+    from soundvcm.web import MIB, Limits, check_address
+
+    check_address(host, token)
+    limits = Limits(
+        upload_bytes=max_upload_mib * MIB,
+        seconds=max_seconds,
+        takes=max_takes,
+        job_seconds=60 * max_job_minutes,
+        waiting=max_waiting,
+        batch=max_batch,
+        keep_seconds=60 * keep_minutes,
+        stored_bytes=max_stored_mib * MIB,
+    )
+    require(model)
+    from soundvcm.web import Studio, create_app, listen
+
+    pipeline = load_pipeline(options)
+    signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
+    entrance = "" if token is None else f"/?token={token}"
+    with contextlib.ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundvcm-studio-")))
+        studio = Studio(pipeline, place / "files", limits, allow_local_paths, keep=folder is not None)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                listen(
+                    create_app(studio, token),
+                    host,
+                    port,
+                    lambda address: say(f"studio with {pipeline.name}: {address}{entrance} (Ctrl-C ends it)"),
+                )
+        finally:
+            studio.close()
+    return 0
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

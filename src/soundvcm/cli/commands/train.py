@@ -1,0 +1,219 @@
+"""`soundvcm train RECIPE`: the embedded codec, the scene store, the networks; run it again to go on.
+
+    tiny-codec: bank => codec; tiny-scenes: bank, codec => store; tiny, paper, finetune: stores => network;
+    pairs: teacher, store => store of recorded pairs, for objective.kind=reflow and distill
+
+Joins training and its data; prints progress. Knows the recipes by name only.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from soundvcm.cli.terminal import emit_json, in_words, note, say
+from soundvcm.config import nearest, parse_overrides
+from soundvcm.errors import OptionError
+
+if TYPE_CHECKING:
+    from soundvcm.training import Progress
+
+PREPARATIONS = ("tiny-codec", "tiny-scenes", "pairs")
+NETWORKS = ("tiny", "paper", "finetune")
+
+
+def train(
+    recipe: Annotated[str, tyro.conf.Positional],
+    overrides: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    bank: Path = Path("bank"),
+    runs: Path = Path("runs"),
+    run: Path | None = None,
+    store: tuple[Path, ...] = (),
+    codec: Path | None = None,
+    warm_start: Path | None = None,
+    model: Path | None = None,
+    scenes: int = 6000,
+    workers: int = 2,
+    device: str = "auto",
+    export: Path | None = None,
+    sigma_rel: float = 0.1,
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    temperature: float = 1.0,
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    gpus: int = 4,
+    gpu_tflops: float = 989.0,
+) -> int:
+    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune; or record pairs. Again to resume.
+
+    Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3; those of pairs are
+    guidance=4.5 steps=25 seed=0.
+
+    Args:
+        recipe: what to train.
+        overrides: fields of the recipe, name=value.
+        bank: folder of the Foley bank (a checkout has it).
+        runs: folder in which runs and stores are kept.
+        run: folder of this run; default RUNS/RECIPE.
+        store: feature stores to train from; default RUNS/tiny-scenes.
+        codec: codec to encode and decode sound with; default the trained one in RUNS, then the shipped one.
+        warm_start: weights to begin a fresh run with; their file says the network's sizes.
+        model: weights of the teacher that makes the sounds of pairs.
+        scenes: training scenes to draw.
+        workers: processes that draw scenes.
+        device: auto, cpu, cuda or mps.
+        export: where to write the finished weights.
+        sigma_rel: width of the average that is exported.
+        dtype: number format of the exported network.
+        temperature: what the exported network's starting noise is multiplied by when it is used.
+        dry_run: print the configuration and what a step costs, train nothing.
+        gpus: how many the dry run predicts hours for.
+        gpu_tflops: dense bf16 peak of one of them (989: an H100).
+    """
+    if recipe not in (*PREPARATIONS, *NETWORKS):
+        raise OptionError(f"no recipe {recipe!r}{nearest(recipe, (*PREPARATIONS, *NETWORKS))}")
+    folder = run or runs / recipe
+    if (model is None) == (recipe == "pairs"):
+        raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
+    if recipe == "pairs":
+        if warm_start is not None or export is not None:
+            raise OptionError("pairs trains nothing: leave --warm-start and --export out")
+        from soundvcm.cli.commands.train_pairs import pairs
+
+        assert model is not None
+        return pairs(model, store or (runs / "tiny-scenes",), folder, overrides, device)
+    if recipe == "tiny-codec":
+        return train_tiny_codec(bank, folder, overrides, export)
+    if recipe == "tiny-scenes":
+        return draw_scenes(bank, folder, codec or runs / "tiny-codec" / "codec.safetensors", scenes, workers)
+    given: dict[str, Any] = {
+        "codecs": [path for path in (codec, runs / "tiny-codec" / "codec.safetensors") if path is not None],
+        "device": device,
+        "warm_start": warm_start,
+        "export": export,
+        "sigma_rel": sigma_rel,
+        "dtype": dtype,
+        "temperature": temperature,
+        "gpus": (gpus, gpu_tflops),
+    }
+    return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
+
+
+def train_tiny_codec(bank: Path, folder: Path, overrides: tuple[str, ...], export: Path | None) -> int:
+    """The embedded codec from the bank."""
+    from soundvcm import weights
+    from soundvcm.data.bank import load_bank
+    from soundvcm.data.snippets import Snippets
+    from soundvcm.training.codec import CodecTrainingConfig, train_codec
+
+    config = CodecTrainingConfig().change(parse_overrides(overrides))
+    snippets = Snippets(load_bank(bank), "train", config.seed)
+
+    def report(step: int, terms: dict[str, float]) -> None:
+        values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")
+        say(f"step {step}/{config.steps} {values} {in_words(terms['seconds'])}")
+
+    codec = train_codec(config, snippets, folder, report)
+    if export is not None:
+        facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
+        facts |= {"data": "bank/ (CC0, CC-BY, MIT and own sounds; see CREDITS.md)", "command": command_line()}
+        halves = {name: value.half() for name, value in codec.state_dict().items()}
+        weights.save(export, halves, facts)
+        say(f"wrote {export}")
+    return 0
+
+
+def draw_scenes(bank: Path, folder: Path, codec: Path, scenes: int, workers: int) -> int:
+    """The feature store of drawn scenes, by several processes."""
+    from soundvcm.cli.commands.scenes import scene_store
+
+    counts = {"train": scenes, "val": min(scenes, max(64, scenes // 40))}
+    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
+    say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
+    return 0
+
+
+def train_network(
+    recipe: str,
+    folder: Path,
+    stores: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    given: dict[str, Any],
+    dry_run: bool,
+) -> int:
+    """A network by one of the recipes."""
+    from soundvcm import training, weights
+    from soundvcm.data.store import FeatureStore
+    from soundvcm.systems.catalog import saved_config
+    from soundvcm.training import recipes
+
+    config = recipes.recipe(recipe)
+    origin = weights.header(given["warm_start"]) if given["warm_start"] is not None else {}
+    if "config" in origin:  # other weights, other sizes: the network of the file is the one that goes on
+        config = config.model_copy(update={"network": saved_config(given["warm_start"], origin)})
+        if config.network.segment_tokens:  # sync segments overlap: clips are trained on whole
+            config = config.change({"data.crop_seconds": ()})
+    config = config.change(parse_overrides(overrides))
+    licence = origin.get("licence", "MIT")
+    if dry_run:
+        from soundvcm.training.estimate import estimate
+
+        say(config.to_yaml())
+        count, tflops = given["gpus"]
+        if count < 1 or tflops <= 0:
+            raise OptionError(
+                f"hours are predicted for one GPU or more of some speed, not {count} of {tflops:g}"
+            )
+        emit_json(estimate(config, gpus=count, peak=tflops * 1e12))
+        return 0
+    opened = [FeatureStore(path) for path in stores]
+    hooks = []
+    if config.loop.samples:
+        from soundvcm.cli.commands.train_samples import sample_hook
+
+        hooks.append(sample_hook(config, opened, given["codecs"], given["device"]))
+    result = training.train(
+        config,
+        opened,
+        folder,
+        hooks=hooks,
+        device=given["device"],
+        warm_start=given["warm_start"],
+        on_progress=show,
+        command=command_line(),
+        about={"licence": licence} if origin else None,
+    )
+    if not result.finished:
+        note(f"stopped at step {result.step}; the state is saved: run the same command again to go on")
+        return 130
+    if given["export"] is not None:
+        about: dict[str, Any] = {
+            "licence": licence,
+            "guidance": config.objective.model_dump().get("guidance", 1.0),
+        }
+        if given["temperature"] != 1.0:
+            told = config.network.guidance_input != "none"
+            about["sampling"] = {"temperature": given["temperature"]}
+            about["sampling"] |= {"guidance": about["guidance"]} if told else {}
+        numbers = {"sigma_rel": given["sigma_rel"], "dtype": given["dtype"]}
+        training.export(folder, given["export"], **numbers, about=about)
+        say(f"wrote {given['export']}")
+    return 0
+
+
+def show(progress: Progress) -> None:
+    """One line of the log for the person."""
+    steps = f"/{progress.steps}" if progress.steps else ""
+    say(
+        f"step {progress.step}{steps} loss {progress.loss:.4f} rate {progress.rate:.2e}"
+        f" {progress.rows_per_second:.1f} rows/s, {in_words(progress.left_seconds)} left"
+    )
+
+
+def command_line() -> str:
+    """What was typed, without the place the program lives in."""
+    return " ".join(["soundvcm", *sys.argv[1:]])

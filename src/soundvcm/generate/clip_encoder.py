@@ -1,0 +1,159 @@
+"""The first half of the flow: a clip is decoded and encoded once, in windows if it is long.
+
+    media => encoders => Watched
+
+Knows media and the encoders' protocols, not the network.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from soundvcm import media
+from soundvcm.encoders import FeatureCache, VideoEncoder
+from soundvcm.errors import OptionError
+from soundvcm.generate import long_form
+from soundvcm.generate.audio import Watched
+from soundvcm.generate.progress import Progress, silent_progress
+from soundvcm.records import FrameSpec
+from soundvcm.timeline import Seconds, Timeline, exact_seconds
+
+Video = str | Path | BinaryIO | np.ndarray[Any, Any]
+
+
+class Watcher:
+    """Turns clips into features.
+
+    Args:
+        semantic: picture encoder.
+        sync: motion encoder.
+        timeline: any timeline with the system's rates.
+        longest: seconds of one window.
+        cache: keeps features by content.
+    """
+
+    def __init__(
+        self,
+        semantic: VideoEncoder,
+        sync: VideoEncoder,
+        timeline: Timeline,
+        longest: Seconds,
+        cache: FeatureCache | None,
+    ) -> None:
+        self.semantic, self.sync, self.timeline = semantic, sync, timeline
+        self.longest, self.cache = exact_seconds(longest), cache
+
+    @property
+    def specs(self) -> dict[str, FrameSpec]:
+        """The pictures its encoders want, by role."""
+        return {"semantic": self.semantic.frame_spec, "sync": self.sync.frame_spec}
+
+    def watch(
+        self,
+        video: Video | None,
+        *,
+        start: Seconds = 0,
+        seconds: Seconds | None = None,
+        fps: Seconds | None = None,
+        progress: Progress = silent_progress,
+    ) -> Watched:
+        """Decode and encode a clip once (or nothing, for sound from words alone).
+
+        Raises:
+            InputError: without a video and without a length; MediaError for files that cannot be read.
+        """
+        if video is None:
+            if seconds is None:
+                raise OptionError("without a video the length must be given: add --duration SECONDS")
+            return self._unseen(exact_seconds(seconds))
+        timings: dict[str, float] = {}
+        parts: list[Watched] = []
+        cuts: list[Fraction | None] = []
+        windows = media.windows(
+            video, self.specs, self.longest, self._hop, start=start, seconds=seconds, fps=fps
+        )
+        while True:
+            with timed(timings, "decode", progress):
+                footage = next(windows, None)
+            if footage is None:
+                break
+            parts.append(self.encode(footage, timings, progress))
+            total = whole_seconds(footage, start, seconds)
+            if total is not None and total > self.longest:
+                done = footage.start + footage.seconds - exact_seconds(start)
+                progress("watch", float(min(done / total, Fraction(99, 100))))
+            cuts.append(next((cut for cut in footage.cuts if cut < long_form.OVERLAP_SECONDS), None))
+        if len(parts) == 1:
+            return replace(parts[0], timings=timings)
+        progress("watch", 1.0)
+        length = (len(parts) - 1) * self._hop + parts[-1].timeline.seconds
+        warnings = tuple(dict.fromkeys(line for part in parts for line in part.warnings))
+        return Watched(
+            self.timeline.at(length),
+            warnings=warnings,
+            facts=parts[0].facts,
+            timings=timings,
+            parts=tuple(parts),
+            cuts=tuple(cuts[1:]),
+        )
+
+    @property
+    def _hop(self) -> Fraction:
+        return self.longest - long_form.OVERLAP_SECONDS
+
+    def _unseen(self, seconds: Fraction) -> Watched:
+        if seconds <= self.longest:
+            return Watched(self.timeline.at(seconds))
+        count = -(-(seconds - self.longest) // self._hop) + 1
+        lengths = [min(self.longest, seconds - k * self._hop) for k in range(count)]
+        parts = tuple(Watched(self.timeline.at(length)) for length in lengths)
+        return Watched(self.timeline.at(seconds), parts=parts, cuts=(None,) * (count - 1))
+
+    def encode(
+        self,
+        footage: media.Footage,
+        timings: dict[str, float] | None = None,
+        progress: Progress = silent_progress,
+    ) -> Watched:
+        """Features of pictures that were read; a still picture has no movement (case 11)."""
+        timings = {} if timings is None else timings
+        with timed(timings, "encode", progress), torch.inference_mode():
+            semantic = self._features(self.semantic, footage.frames["semantic"])
+            sync = None if footage.is_still else self._features(self.sync, footage.frames["sync"])
+        lines, warnings = self.timeline.at(footage.seconds), tuple(footage.warnings)
+        if sync is not None and not lines.whole_segments:
+            least = float(lines.segment_frames / lines.sync_rate)
+            warnings += (f"the clip is shorter than {least:g} s: its last picture is repeated to fill that",)
+        return Watched(lines, semantic, sync, warnings, footage.facts.as_dict())
+
+    def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
+        return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)
+
+
+def whole_seconds(footage: media.Footage, start: Seconds, seconds: Seconds | None) -> Fraction | None:
+    """Length of the range that a window belongs to, as far as its file can be believed; None if unknown."""
+    asked, claimed = None if seconds is None else exact_seconds(seconds), footage.facts.claimed_seconds
+    if footage.is_still or claimed is None:
+        return asked
+    there = claimed - exact_seconds(start)
+    return there if asked is None else min(asked, there)
+
+
+@contextmanager
+def timed(timings: dict[str, float], phase: str, progress: Progress) -> Iterator[None]:
+    """Report a phase and add its seconds to `timings`."""
+    progress(phase, 0.0)
+    began = time.perf_counter()
+    yield
+    timings[phase] = timings.get(phase, 0.0) + time.perf_counter() - began
+    progress(phase, 1.0)

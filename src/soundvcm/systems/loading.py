@@ -1,0 +1,195 @@
+"""Loading by name, or by the path of a network file: load(name or path) => Pipeline.
+
+The embedded model is put together here, the paper's systems in `mmaudio`; the table of names is in
+`catalog`. Heavy parts are imported when a system is loaded. Knows no command line.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundvcm import weights
+from soundvcm.errors import OptionError, WeightsError
+from soundvcm.systems.catalog import (
+    PRESETS,
+    TINY,
+    Preset,
+    config_values,
+    is_path,
+    preset,
+    require,
+    saved_config,
+    stack_of,
+    tiny_network,
+    trained_file,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from soundvcm.codec import NeuralCodec
+    from soundvcm.generate.audio import Sampling
+    from soundvcm.generate.pipeline import Pipeline
+    from soundvcm.network import VelocityNetwork
+    from soundvcm.timeline import Timeline
+
+__all__ = [
+    "PRESETS",
+    "Preset",
+    "load",
+    "require",
+    "saved_codec",
+    "saved_network",
+    "timeline_of",
+    "tiny_network",
+]
+
+LONGEST_SECONDS = 8
+
+
+def timeline_of(name: str) -> Timeline:
+    """A timeline (of one second) with the rates of a system, without loading it.
+
+    Raises:
+        OptionError: for an unknown name, with the nearest one.
+        WeightsError: for a path that holds no network of ours.
+    """
+    from soundvcm.timeline import Timeline
+
+    if is_path(name):
+        config = saved_config(name, weights.header(Path(name)))
+        rate = 44_100 if stack_of(config) == "44k" else 16_000
+    else:
+        rate = preset(name).sample_rate
+    return Timeline(1, sample_rate=rate, latent_hop=512 if rate < 32_000 else 1024)  # type: ignore[arg-type]
+
+
+def load(
+    name: str = "tiny",
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    compile: bool = False,
+    near_pictures: float = 0.0,
+) -> Pipeline:
+    """Load a system by name, or a network by the path of its file.
+
+    Args:
+        name: one of `PRESETS`; or a file that `soundvcm train`, `average` or `adopt` wrote, or a checkpoint
+            of MMAudio's own training: its widths say which codec and encoders belong to it.
+        device: auto, cpu, cuda or mps.
+        dtype: number format of the network (and of the paper's encoders): float32 or bfloat16 (float16 on
+            GPUs). Codecs are always float32.
+        compile: translate the network's blocks with torch.compile at their first call; the sound changes by
+            rounding only. Encoders and codec stay as they are.
+        near_pictures: the paper's systems need not encode a picture again that differs from the last encoded
+            one by no more than this (mean absolute difference, of 255); 0 spares exact repeats only.
+
+    Raises:
+        OptionError: for an unknown name, with the nearest one; for near_pictures where it says nothing.
+        WeightsError: if a weights file is missing, damaged or of another network.
+        MissingExtraError: if the tokenizer of the paper's systems is not installed.
+        DeviceError: if the device, the format or what compiling needs is not here.
+    """
+    require(name)
+    from soundvcm import runtime
+
+    where = runtime.resolve_device(device)
+    pipeline = _assembled(name, where, runtime.resolve_dtype(dtype, where), near_pictures)
+    if compile:
+        runtime.compile_forward([*pipeline.network.joint, *pipeline.network.fused], where)
+    return pipeline
+
+
+def _assembled(name: str, where: torch.device, form: torch.dtype, near: float) -> Pipeline:
+    from soundvcm.systems import mmaudio
+
+    if name == TINY.name:
+        network, sampling = saved_network("tiny_network")
+        return _embedded(name, network, sampling, where, form, near)
+    if name in PRESETS and PRESETS[name].stack == "reference":
+        return mmaudio.reference(name, where, form, near)
+    path = Path(name) if is_path(name) else trained_file(name)
+    if "config" not in weights.header(path):
+        return mmaudio.reference_file(path, where, form, near)
+    network, sampling = saved_network(path)
+    title = path.stem if is_path(name) else name
+    if stack_of(network.config) == "embedded":
+        return _embedded(title, network, sampling, where, form, near)
+    return mmaudio.trained(title, network, sampling, where, form, near)
+
+
+def _embedded(
+    name: str,
+    network: VelocityNetwork,
+    sampling: Sampling,
+    device: torch.device,
+    dtype: torch.dtype,
+    near: float,
+) -> Pipeline:
+    if near:
+        raise OptionError(
+            f"near_pictures has nothing to act on with {name}: it encodes one picture a second; leave it out"
+        )
+    from soundvcm.encoders import FeatureCache, MotionEncoder, PictureEncoder, WordsEncoder
+    from soundvcm.generate.pipeline import Pipeline
+
+    return Pipeline(
+        name,
+        network,
+        saved_codec("tiny_codec").to(device),
+        PictureEncoder(),
+        MotionEncoder(),
+        WordsEncoder(),
+        sampling=sampling,
+        device=device,
+        dtype=dtype,
+        longest=LONGEST_SECONDS,
+        cache=FeatureCache(),
+    )
+
+
+def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
+    """A trained network, in evaluation mode, and how it is sampled; the file carries its configuration.
+
+    Raises:
+        WeightsError: if the file is missing, damaged or of another kind.
+    """
+    from soundvcm.generate.audio import Sampling
+    from soundvcm.network import VelocityNetwork
+
+    tensors, facts = weights.load(name_or_path)
+    config = saved_config(name_or_path, facts)
+    full = {key: value.float() for key, value in tensors.items()}
+    network = weights.built(lambda: VelocityNetwork(config), full, str(name_or_path))
+    if "sampling" in facts:
+        sampling = _sampling(name_or_path, facts["sampling"])
+    else:
+        told = config.guidance_input != "none"
+        sampling = Sampling(guidance=float(facts.get("guidance", "1")) if told else None)
+    return network, sampling
+
+
+def _sampling(name: str | Path, text: str) -> Sampling:
+    from soundvcm.generate.audio import Sampling
+
+    try:
+        return Sampling(**json.loads(text))
+    except (TypeError, ValueError):
+        raise WeightsError(f"{name}: how it is sampled ({text!r}) is not understood here") from None
+
+
+def saved_codec(name_or_path: str | Path) -> NeuralCodec:
+    """A trained embedded codec, in evaluation mode.
+
+    Raises:
+        WeightsError: if the file is missing, damaged or of another kind.
+    """
+    from soundvcm.codec import NeuralCodec, NeuralCodecConfig
+
+    tensors, facts = weights.load(name_or_path)
+    codec = NeuralCodec(NeuralCodecConfig.build(config_values(name_or_path, facts)))
+    weights.fit(codec, tensors, str(name_or_path))
+    return codec.eval().requires_grad_(False)
