@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import torch
-from soundvcm.systems.catalog.loading import load
 from torch import Tensor
 
 from soundvcm import runtime, sampler

@@ -27,7 +27,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from soundvcm.systems.catalog.loading import load
 
 from soundvcm import media
 from soundvcm.codec.spectra import mel_triangles

@@ -1,4 +1,4 @@
-"""Every named system: `catalog` is the table, `loading` loads by name, `tiny` and `mmaudio` put the parts together.
+"""Every named system: `catalog` is the table, `loading` loads by name, `mmaudio` puts that stack together.
 
 Nothing is imported here, so that the table can be read without torch.
 """
