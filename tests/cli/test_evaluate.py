@@ -46,16 +46,16 @@ def test_a_table_with_counts_and_units(tmp_path: Path, capsys: pytest.CaptureFix
 def test_json_and_page(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth, made = folders(tmp_path)
     page = tmp_path / "out.html"
-    words = (truth, made, "--seconds", 2, "--scores", "onset_F1", "KL_YAMNet", "--resamples", 50, "--seed", 3)
+    words = (truth, made, "--seconds", 2, "--scores", "onset_F1", "JS_YAMNet", "--resamples", 50, "--seed", 3)
     assert run(*words, "--json", "--report", page) == 0
     out = capsys.readouterr().out
     values = json.loads(out)
-    assert out.count("\n") == 1 and [one["name"] for one in values["scores"]] == ["onset_F1", "KL_YAMNet"]
+    assert out.count("\n") == 1 and [one["name"] for one in values["scores"]] == ["onset_F1", "JS_YAMNet"]
     assert values["scores"][0]["value"] == pytest.approx(1) and values["scores"][0]["resamples"] == 50
     assert values["seeds"]["bootstrap"] == 3 and values["seconds"] == 2
     assert (
         values["command"].startswith("soundvcm evaluate")
-        and "--scores onset_F1 KL_YAMNet" in values["command"]
+        and "--scores onset_F1 JS_YAMNet" in values["command"]
     )
     assert values["report"] == str(page) and "<h2>Next worst pairs" not in page.read_text(encoding="utf-8")
     assert len(list((home / "features").rglob("*.npz"))) == 12

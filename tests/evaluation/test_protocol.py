@@ -85,7 +85,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_a_folder_against_itself_is_perfect(tmp_path: Path) -> None:
     truth, _ = folders(tmp_path)
-    found = evaluate(truth, truth, ["FD_YAMNet", "KL_YAMNet", "onset_F1", "energy_correlation"], SHORT)
+    found = evaluate(truth, truth, ["FD_YAMNet", "JS_YAMNet", "onset_F1", "energy_correlation"], SHORT)
     values = [one.value for one in found.scores]
     assert values == pytest.approx([0, 0, 1, 1], abs=1e-6)
 
@@ -104,15 +104,15 @@ def test_a_shifted_folder(tmp_path: Path) -> None:
     frechet = scores["FD_YAMNet"]
     assert frechet.items == (5, 5) and frechet.dimension == 1024 and frechet.rows == (20, 20)
     assert "20 samples for 1024 dimensions" in frechet.notes[0]
-    assert scores["KL_YAMNet"].items == (4, 4) and scores["KL_YAMNet"].dimension == 521
+    assert scores["JS_YAMNet"].items == (4, 4) and scores["JS_YAMNet"].dimension == 521
     assert scores["IS_YAMNet"].value is None and "splits=5" in scores["IS_YAMNet"].notes[0]
     plain = found.as_dict()
     assert plain["command"] == "as typed" and plain["seeds"]["inception_permutation"] == 2020
     assert plain["pairs"] == 4 and set(plain["versions"]) >= {"soundvcm", "torch", "numpy", "soxr"}
     name, order = found.ranking()
-    assert name == "KL_YAMNet" and sorted(order) == ["a0", "a1", "a2", "a3"]
-    by_kl = [scores["KL_YAMNet"].per_item[k] for k in order]
-    assert by_kl == sorted(by_kl)
+    assert name == "JS_YAMNet" and sorted(order) == ["a0", "a1", "a2", "a3"]
+    by_labels = [scores["JS_YAMNet"].per_item[k] for k in order]
+    assert by_labels == sorted(by_labels)
     with pytest.raises(InputError, match="IS_YAMNet: 5 items cannot be split into 10"):
         evaluate(truth, made, ["IS_YAMNet"], SHORT)
 
@@ -201,7 +201,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_identity_follows_code_and_weights() -> None:
     one, other = (EXTRACTORS[name].identity() for name in ("yamnet", "onsets"))
-    assert one.startswith("yamnet-") and other.startswith("onsets-") and len(one) > len(other) > 20
+    assert one.startswith("yamnet2-") and other.startswith("onsets-") and len(one) > len(other) > 20
 
 
 def test_settings_out_of_range() -> None:

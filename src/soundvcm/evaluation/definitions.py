@@ -117,6 +117,10 @@ def _kl(truth: Features, made: Features) -> float:
     return metrics.kl_divergence(truth["logits"][None], made["logits"][None])
 
 
+def _labels(truth: Features, made: Features) -> float:
+    return metrics.label_divergence(truth["labels"][None], made["labels"][None])
+
+
 def _cosine(truth: Features, made: Features) -> float:
     return metrics.cosine(truth["cross"][None], made["cross"][None])
 
@@ -196,14 +200,25 @@ def _motion_elsewhere(truth: Sequence[Features], made: Sequence[Features]) -> Fo
 
 
 def _family(
-    extractor: str, suffix: str, *, common_is: bool = False, default: bool = False
+    extractor: str,
+    suffix: str,
+    *,
+    common_is: bool = False,
+    default: bool = False,
+    several: bool = False,
 ) -> list[Definition]:
+    """FD, a score of pairs, IS.
+
+    A classifier that names several classes at once (`several`) has the divergence of its labels in place of
+    KL: the softmax behind KL is decided by classes that are all absent, and says nothing near silence.
+    """
+    pairs = (f"JS_{suffix}", "bits", _labels) if several else (f"KL_{suffix}", "nats", _kl)
     return [
         Definition(
             f"FD_{suffix}", extractor, "squared distance", "lower",
             compare=_frechet("rows"), default=default,
         ),
-        Definition(f"KL_{suffix}", extractor, "nats", "lower", each=_kl, default=default),
+        Definition(pairs[0], extractor, pairs[1], "lower", each=pairs[2], default=default),
         Definition(
             f"IS_{suffix}", extractor, "score", "higher",
             compare=_inception("logits"), common_only=common_is, default=default,
@@ -220,7 +235,7 @@ def _paired_frechet(name: str, extractor: str) -> Definition:
 DEFINITIONS: dict[str, Definition] = {
     one.name: one
     for one in (
-        *_family("yamnet", "YAMNet", default=True),
+        *_family("yamnet", "YAMNet", default=True, several=True),
         Definition("KID_YAMNet", "yamnet", "squared MMD", "lower", compare=_kernel("rows"), resampled=False),
         Definition("onset_F1", "onsets", "0 .. 1", "higher", each=_onsets("f1"), default=True),
         Definition("onset_precision", "onsets", "0 .. 1", "higher", each=_onsets("precision"), default=True),

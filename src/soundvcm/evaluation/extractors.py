@@ -74,9 +74,9 @@ def _yamnet() -> Extract:
     network = yamnet.bundled_yamnet()
 
     def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`rows` [windows, 1024], one each 0.48 s; `logits` [521] before the sigmoid, mean over windows."""
-        rows = network.embeddings(wave)
-        return {"rows": rows, "logits": F.linear(rows, *network.head).mean(0)}
+        """`rows` [windows, 1024], one each 0.48 s; means over windows: `labels`, `logits` [521]."""
+        scores, rows = network.listen(wave)
+        return {"rows": rows, "labels": scores.mean(0), "logits": F.linear(rows, *network.head).mean(0)}
 
     return extract
 
@@ -218,7 +218,7 @@ EXTRACTORS: dict[str, Extractor] = {
             "yamnet",
             yamnet.SAMPLE_RATE,
             "YAMNet, bundled (16 kHz, windows of 0.96 s every 0.48 s, embeddings 1024, 521 classes)",
-            lambda: f"yamnet-{digest(asset_path('yamnet.safetensors'))[:16]}-{_code(yamnet, preparing)}",
+            lambda: f"yamnet2-{digest(asset_path('yamnet.safetensors'))[:16]}-{_code(yamnet, preparing)}",
             _yamnet,
         ),
         Extractor(

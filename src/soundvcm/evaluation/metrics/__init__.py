@@ -13,6 +13,7 @@ from soundvcm.evaluation.metrics.formulas import frechet_distance as frechet_dis
 from soundvcm.evaluation.metrics.formulas import inception_score as inception_score
 from soundvcm.evaluation.metrics.formulas import kernel_distance as kernel_distance
 from soundvcm.evaluation.metrics.formulas import kl_divergence as kl_divergence
+from soundvcm.evaluation.metrics.formulas import label_divergence as label_divergence
 from soundvcm.evaluation.metrics.motion import MOVEMENT_RATE as MOVEMENT_RATE
 from soundvcm.evaluation.metrics.motion import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from soundvcm.evaluation.metrics.motion import has_pictures as has_pictures

@@ -2,12 +2,14 @@
 anywhere.
 
 FD (Heusel 2017), IS (Salimans 2016), KID (Binkowski 2018), KL of class posteriors, cosine (IB, CLAP), DeSync
-(Synchformer), as the protocol of av-benchmark defines them. Units and counts are the caller's to print.
+(Synchformer), as the protocol of av-benchmark defines them; and a divergence of labels for classifiers that
+name several classes at once. What would overflow is refused. Units and counts are the caller's to print.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import torch
@@ -39,7 +41,8 @@ def frechet_distance(truth: Tensor, made: Tensor) -> float:
     than columns.
 
     Raises:
-        InputError: fewer than 2 rows, or a row that is not finite (its number is named).
+        InputError: fewer than 2 rows, a row that is not finite (its number is named), or rows so large that
+            their squares are not.
     """
     check_shape("made", made, "m d", d=check_shape("truth", truth, "n d")["d"])
     first, second = _finite(truth, "truth"), _finite(made, "made")
@@ -51,7 +54,7 @@ def frechet_distance(truth: Tensor, made: Tensor) -> float:
     spreads = sum(part.square().sum() for part in parts)
     small = [torch.linalg.qr(part, mode="r").R for part in parts]
     shared = torch.linalg.svdvals(small[0] @ small[1].T).sum()
-    return max(0.0, float(means + spreads - 2 * shared))
+    return max(0.0, _bounded(means + spreads - 2 * shared, "the Frechet distance"))
 
 
 def few_samples(truth: Tensor, made: Tensor) -> str | None:
@@ -77,7 +80,30 @@ def kl_divergence(truth_logits: Tensor, made_logits: Tensor) -> float:
         raise InputError("KL needs at least one pair")
     truth = _finite(truth_logits, "truth").log_softmax(1)
     made = _finite(made_logits, "made").log_softmax(1)
-    return float((truth.exp() * (truth - made)).sum(1).mean())
+    return _bounded((truth.exp() * (truth - made)).sum(1).mean(), "KL")
+
+
+def label_divergence(truth_scores: Tensor, made_scores: Tensor) -> float:
+    """Mean over items of how many labels differ: Jensen-Shannon divergence (Lin 1991) of each class, summed.
+
+    Scores [n, classes] in 0 .. 1 are independent chances, as a sigmoid gives them, so that several classes
+    may be present at once. In bits: a class that is certain on one side and ruled out on the other counts 1,
+    equal scores count 0, and no pair exceeds the number of classes. A softmax over the same logits (as
+    `kl_divergence` takes it) would be decided by the differences among classes that are all absent.
+
+    Raises:
+        InputError: if nothing is given or a score lies outside 0 .. 1.
+    """
+    sizes = check_shape("truth_scores", truth_scores, "n k")
+    check_shape("made_scores", made_scores, "n k", **sizes)
+    if not sizes["n"]:
+        raise InputError("the divergence of labels needs at least one pair")
+    truth, made = _finite(truth_scores, "truth"), _finite(made_scores, "made")
+    for name, scores in (("truth", truth), ("made", made)):
+        if float(scores.min()) < 0 or float(scores.max()) > 1:
+            raise InputError(f"{name}: scores of classes lie in 0 .. 1: give chances, not logits")
+    mixed = _entropy((truth + made) / 2) - (_entropy(truth) + _entropy(made)) / 2
+    return float(mixed.clamp_min(0).sum(1).mean()) / log(2)
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = PROTOCOL_SEED) -> Spread:
@@ -86,22 +112,23 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = PRO
     Print n, splits and seed beside it: ten items of ten classes score 10 in one part and 1 in ten (case 41).
 
     Raises:
-        InputError: fewer items than splits.
+        InputError: fewer items than splits, or logits so far apart that the score is not finite.
     """
     count = check_shape("logits", logits, "n k")["n"]
     if splits < 1 or count < splits:
         raise InputError(
             f"{count} items cannot be split into {splits} parts: use splits={max(1, count)} or fewer"
         )
-    chances = _finite(logits, "made").softmax(1)
+    # By logarithms: chances below the smallest number would have a mean of 0 and an infinite ratio to it.
+    logs = _finite(logits, "made").log_softmax(1)
     if seed is not None:
-        chances = chances[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
+        logs = logs[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
     scores = []
     for part in range(splits):
-        rows = chances[part * count // splits : (part + 1) * count // splits]
-        centre = rows.mean(0, keepdim=True)
-        scores.append(torch.xlogy(rows, rows).sub(torch.xlogy(rows, centre)).sum(1).mean().exp())
-    return _spread(torch.stack(scores))
+        rows = logs[part * count // splits : (part + 1) * count // splits]
+        centre = rows.logsumexp(0, keepdim=True) - log(len(rows))
+        scores.append((rows.exp() * (rows - centre)).sum(1).mean().exp())
+    return _spread(torch.stack(scores), "IS")
 
 
 def kernel_distance(
@@ -113,9 +140,12 @@ def kernel_distance(
     "no difference seen".
 
     Raises:
-        InputError: fewer than 2 rows or a row that is not finite.
+        InputError: fewer than 2 rows, no subsets, a row that is not finite, or rows so large that their third
+            powers are not.
     """
     check_shape("made", made, "m d", d=check_shape("truth", truth, "n d")["d"])
+    if subsets < 1:
+        raise InputError(f"KID is a mean over subsets: give 1 or more, not {subsets}")
     first, second = _finite(made, "made"), _finite(truth, "truth")
     size = min(subset_size, len(first), len(second))
     if size < 2:
@@ -126,7 +156,7 @@ def kernel_distance(
         left = first[torch.from_numpy(rng.choice(len(first), size, replace=False))]
         right = second[torch.from_numpy(rng.choice(len(second), size, replace=False))]
         found.append(_squared_mmd(left, right))
-    return _spread(torch.stack(found))
+    return _spread(torch.stack(found), "KID")
 
 
 def cosine(truth: Tensor, made: Tensor) -> float:
@@ -135,7 +165,8 @@ def cosine(truth: Tensor, made: Tensor) -> float:
     check_shape("made", made, "n d", **sizes)
     if not sizes["n"]:
         raise InputError("the cosine score needs at least one pair")
-    return float(F.cosine_similarity(_finite(truth, "truth"), _finite(made, "made"), dim=1).mean())
+    first, second = (_direction(_finite(rows, name)) for rows, name in ((truth, "truth"), (made, "made")))
+    return float((first * second).sum(1).mean())
 
 
 def desync(*windows: Tensor) -> float:
@@ -144,12 +175,14 @@ def desync(*windows: Tensor) -> float:
     A guesser at random scores 1.048 s (case 43).
 
     Raises:
-        InputError: without windows or items, or a class outside 0 .. 20.
+        InputError: without windows or items, a class outside 0 .. 20, or logits of another number of classes.
     """
     if not windows or not all(len(window) for window in windows):
         raise InputError("DeSync needs at least one item")
     found = []
     for window in windows:
+        if window.ndim != 1 and window.shape[-1] != len(OFFSETS):
+            raise InputError(f"DeSync has {len(OFFSETS)} classes of offsets, not {window.shape[-1]}")
         classes = window if window.ndim == 1 else _finite(window, "logits").argmax(1)
         if int(classes.min()) < 0 or int(classes.max()) >= len(OFFSETS):
             raise InputError(f"offset classes are 0 .. {len(OFFSETS) - 1}")
@@ -179,5 +212,22 @@ def _finite(rows: Tensor, name: str) -> Tensor:
     return wide
 
 
-def _spread(values: Tensor) -> Spread:
-    return Spread(float(values.mean()), float(values.std(correction=0)))
+def _entropy(chances: Tensor) -> Tensor:
+    """Of a class that is present with these chances, nats."""
+    return -(torch.xlogy(chances, chances) + torch.xlogy(1 - chances, 1 - chances))
+
+
+def _direction(rows: Tensor) -> Tensor:
+    """Rows of length 1 (rows of zeros stay); scaled first, so that no square overflows or vanishes."""
+    scaled = rows / rows.abs().amax(1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
+    return F.normalize(scaled, dim=1, eps=1e-300)
+
+
+def _bounded(value: Tensor, name: str) -> float:
+    if not bool(torch.isfinite(value)):
+        raise InputError(f"{name} overflows: the numbers are too large to be features, encode them again")
+    return float(value)
+
+
+def _spread(values: Tensor, name: str) -> Spread:
+    return Spread(_bounded(values.mean(), name), _bounded(values.std(correction=0), name))
