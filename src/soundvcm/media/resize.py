@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 Picture = NDArray[np.uint8]
+# Flags of FFmpeg's libswscale, by number: PyAV has no names for the last two before 18, but hands them on.
+_BICUBIC, _ACCURATE_RND, _FULL_CHROMA = 0x4, 0x40000, 0x2000
 _EXTREME = 4
 
 
@@ -151,18 +153,18 @@ class Fitter:
         return image[top : top + out_height, left : left + out_width].contiguous()
 
     def _rgb(self, frame: VideoFrame, width: int, height: int) -> Picture:
-        from av.video.reformatter import Interpolation, VideoReformatter
+        from av.video.reformatter import VideoReformatter
 
         key = f"{frame.width}x{frame.height}-{frame.format.name}"
         if key not in self._scalers:
             self._scalers = {key: VideoReformatter()}
         more = {"threads": 1} if "threads" in (VideoReformatter.reformat.__doc__ or "") else {}  # PyAV 17 on
-        flags, layout = Interpolation.BICUBIC, "rgb24"
+        flags, layout = _BICUBIC, "rgb24"
         if not self.spec.exact:
             # Without these two the scaler's colours are up to 2 of 255 too dark. Encoders trained on FFmpeg's
             # plain full-size conversion (exact) get just that. With both of them planes hold the same bytes
             # as packed RGB, and are written by vector code where packed RGB has only plain C: half the time.
-            flags |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+            flags |= _ACCURATE_RND | _FULL_CHROMA
             layout = "gbrp"
         out = self._scalers[key].reformat(frame, width, height, layout, interpolation=flags, **more)
         array: Picture = out.to_ndarray()
