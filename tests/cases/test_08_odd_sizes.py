@@ -77,7 +77,7 @@ def test_no_empty_file_is_left_when_writing_fails(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from soundvcm.errors import MediaError
-    from soundvcm.media import encode_sound
+    from soundvcm.media.write import encode_sound
 
     def fail(*_: object) -> None:
         raise av.error.InvalidDataError(1, "broken")

@@ -138,8 +138,8 @@ def test_the_command_says_it(tmp_path: Path) -> None:
 
 
 def test_times_beyond_64_bits_are_our_error(tmp_path: Path) -> None:
-    from soundvcm.media.encode_sound import open_output
-    from soundvcm.media.source import open_media
+    from soundvcm.media.read.source import open_media
+    from soundvcm.media.write.encode_sound import open_output
 
     path = write_video(tmp_path / "in.mkv", moving, 25)
     with pytest.raises(MediaError, match=r"in\.mkv: cannot be read"), open_media(path) as container:

@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from soundvcm.errors import OptionError
-from soundvcm.media.arrays import ArrayReader, is_array
-from soundvcm.media.reader import FrameReader
+from soundvcm.media.read.array_reader import ArrayReader, is_array
+from soundvcm.media.read.frame_reader import FrameReader
 from soundvcm.timeline import Seconds, exact_seconds
 
 

@@ -15,13 +15,13 @@ from typing import Any, Self
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.files import whole_file
-from soundvcm.media.levels import check_finite, decibels
-from soundvcm.media.limiter import Limiter
-from soundvcm.media.loudness import Wave
-from soundvcm.media.resampling import BlockResampler
-from soundvcm.media.sound import SoundReport, as_wave, set_channels
-from soundvcm.media.sound_file import Encoding, check_kind, file_rate, sound_file
+from soundvcm.media.audio.levels import check_finite, decibels
+from soundvcm.media.audio.limiter import Limiter
+from soundvcm.media.audio.loudness import Wave
+from soundvcm.media.audio.resampling import BlockResampler
+from soundvcm.media.read.sound import SoundReport, as_wave, set_channels
+from soundvcm.media.write.sound_file import Encoding, check_kind, file_rate, sound_file
+from soundvcm.media.write.whole_file import whole_file
 
 
 class SoundWriter:

@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from soundvcm.errors import MediaError
-from soundvcm.media.clock import FrameClock
-from soundvcm.media.source import open_media, source_name, video_streams
+from soundvcm.media.read.frame_clock import FrameClock
+from soundvcm.media.read.source import open_media, source_name, video_streams
 
 _LONGEST_HOLD = Fraction(1, 4)
 _KEEP_POINTS = 4096

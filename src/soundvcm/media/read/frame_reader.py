@@ -12,10 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from soundvcm.errors import MediaError
-from soundvcm.media.clock import FrameClock, tidy_rate
-from soundvcm.media.facts import VideoFacts
-from soundvcm.media.resize import Turn
-from soundvcm.media.source import (
+from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
+from soundvcm.media.read.resize import Turn
+from soundvcm.media.read.source import (
     is_picture_format,
     is_rereadable,
     open_media,
@@ -26,6 +25,7 @@ from soundvcm.media.source import (
     video_streams,
     why_no_pictures,
 )
+from soundvcm.media.read.video_info import VideoFacts
 from soundvcm.runtime import core_count
 
 if TYPE_CHECKING:

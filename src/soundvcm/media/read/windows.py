@@ -11,17 +11,17 @@ from fractions import Fraction
 from typing import Any
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.arrays import ArrayReader
-from soundvcm.media.footage import (
+from soundvcm.media.read.array_reader import ArrayReader
+from soundvcm.media.read.decoded_video import (
     SLACK_SECONDS,
     Footage,
     Sampler,
     count_at,
     read_frames,
 )
-from soundvcm.media.opening import check_range, open_reader
-from soundvcm.media.reader import FrameReader, Shown
-from soundvcm.media.shots import shot_cuts
+from soundvcm.media.read.frame_reader import FrameReader, Shown
+from soundvcm.media.read.open_video import check_range, open_reader
+from soundvcm.media.read.shot_cuts import shot_cuts
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, exact_seconds
 

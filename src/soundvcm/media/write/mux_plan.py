@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm.errors import OptionError
-from soundvcm.media.arrays import ArrayReader, is_array
-from soundvcm.media.containers import (
+from soundvcm.media.read.array_reader import ArrayReader, is_array
+from soundvcm.media.read.open_video import open_reader
+from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.write.containers import (
     MP4_KIN,
     Choice,
     choose_container,
@@ -22,12 +24,10 @@ from soundvcm.media.containers import (
     holds_sound,
     sound_encoder,
 )
-from soundvcm.media.encode_pictures import EncodedPictures
-from soundvcm.media.encode_sound import codec_rate
-from soundvcm.media.existing import CopiedTrack, EncodedTrack, KeptTrack
-from soundvcm.media.opening import open_reader
-from soundvcm.media.packets import CannotCopyError, CopiedPictures, plan_copy
-from soundvcm.media.source import open_media, sound_streams
+from soundvcm.media.write.copy_pictures import CannotCopyError, CopiedPictures, plan_copy
+from soundvcm.media.write.encode_pictures import EncodedPictures
+from soundvcm.media.write.encode_sound import codec_rate
+from soundvcm.media.write.kept_tracks import CopiedTrack, EncodedTrack, KeptTrack
 from soundvcm.timeline import Seconds
 
 Existing = Literal["replace", "mix", "keep"]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from soundvcm.media.clock import FrameClock, tidy_rate
+from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
 
 MS = Fraction(1, 1000)
 

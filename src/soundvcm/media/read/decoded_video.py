@@ -16,12 +16,12 @@ from typing import Any, Literal
 import torch
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.arrays import ArrayReader
-from soundvcm.media.facts import VideoFacts
-from soundvcm.media.opening import check_range, open_reader
-from soundvcm.media.reader import FrameReader, Shown
-from soundvcm.media.resize import Fitter
-from soundvcm.media.source import is_rereadable
+from soundvcm.media.read.array_reader import ArrayReader
+from soundvcm.media.read.frame_reader import FrameReader, Shown
+from soundvcm.media.read.open_video import check_range, open_reader
+from soundvcm.media.read.resize import Fitter
+from soundvcm.media.read.source import is_rereadable
+from soundvcm.media.read.video_info import VideoFacts
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from soundvcm.media.encode_sound import SoundEncoder, codec_rate
-from soundvcm.media.loudness import Wave
-from soundvcm.media.sound import sound_blocks
-from soundvcm.media.source import open_media, sound_streams
+from soundvcm.media.audio.loudness import Wave
+from soundvcm.media.read.sound import sound_blocks
+from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate
 
 _GAP = Fraction(1, 10)
 _BLOCK_SECONDS = 1

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.clock import tidy_rate
-from soundvcm.media.files import whole_file
-from soundvcm.media.source import open_media
+from soundvcm.media.read.frame_clock import tidy_rate
+from soundvcm.media.read.source import open_media
+from soundvcm.media.write.whole_file import whole_file
 
 _WORDS = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 _BEXT = struct.Struct("<256s32s32s10s8sIIH64s10s180s")

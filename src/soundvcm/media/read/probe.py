@@ -8,9 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from soundvcm.media.footage import read_frames
-from soundvcm.media.reader import FrameReader
-from soundvcm.media.source import is_rereadable, source_name
+from soundvcm.media.read.decoded_video import read_frames
+from soundvcm.media.read.frame_reader import FrameReader
+from soundvcm.media.read.source import is_rereadable, source_name
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, Timeline
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from soundvcm.errors import OptionError, ShapeError
-from soundvcm.media.facts import VideoFacts
-from soundvcm.media.reader import Shown
+from soundvcm.media.read.frame_reader import Shown
+from soundvcm.media.read.video_info import VideoFacts
 from soundvcm.timeline import Seconds, exact_seconds
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.opening import open_reader
-from soundvcm.media.reader import Shown
-from soundvcm.media.resize import Turn
+from soundvcm.media.read.frame_reader import Shown
+from soundvcm.media.read.open_video import open_reader
+from soundvcm.media.read.resize import Turn
 from soundvcm.timeline import Seconds
 
 TICK = Fraction(1, 90_000)

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.containers import SOUND_SUFFIXES
-from soundvcm.media.encode_sound import SoundEncoder, codec_rate, open_output
-from soundvcm.media.levels import to_integers
-from soundvcm.media.loudness import Wave
+from soundvcm.media.audio.levels import to_integers
+from soundvcm.media.audio.loudness import Wave
+from soundvcm.media.write.containers import SOUND_SUFFIXES
+from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate, open_output
 
 Encoding = Literal["pcm16", "pcm24", "float"]
 Write = Callable[[Wave], None]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from soundvcm.errors import MediaError
-from soundvcm.media.files import same_file
+from soundvcm.media.write.whole_file import same_file
 
 NAME_BYTES = 100
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{k}" for name in ("com", "lpt") for k in range(10))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soundvcm.media.loudness import Wave
+from soundvcm.media.audio.loudness import Wave
 
 
 class Limiter:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from soundvcm.media import Levels, integrated_loudness, true_peak
-from soundvcm.media.levels import apply_levels
-from soundvcm.media.loudness import k_weighting
+from soundvcm.media.audio.levels import apply_levels
+from soundvcm.media.audio.loudness import k_weighting
 
 
 def sine(level_db: float, seconds: float, rate: int = 48_000, pitch: float = 1000.0) -> np.ndarray:  # type: ignore[type-arg]

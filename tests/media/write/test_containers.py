@@ -8,8 +8,8 @@ import pytest
 
 from soundvcm.errors import OptionError
 from soundvcm.media import choose_container, fitting_output
-from soundvcm.media.containers import VIDEO_SUFFIXES, ffmpeg_format, holds_sound, sound_encoder
-from soundvcm.media.encode_sound import codec_rate
+from soundvcm.media.write.containers import VIDEO_SUFFIXES, ffmpeg_format, holds_sound, sound_encoder
+from soundvcm.media.write.encode_sound import codec_rate
 
 
 @pytest.mark.parametrize(

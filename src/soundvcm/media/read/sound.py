@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError, ShapeError
-from soundvcm.media.files import whole_file
-from soundvcm.media.levels import Levels, apply_levels, check_finite, clipping_message
-from soundvcm.media.loudness import Wave
-from soundvcm.media.sound_file import Encoding, check_kind, file_rate, sound_file
-from soundvcm.media.source import open_media, reason, sound_streams, source_name
+from soundvcm.media.audio.levels import Levels, apply_levels, check_finite, clipping_message
+from soundvcm.media.audio.loudness import Wave
+from soundvcm.media.read.source import open_media, reason, sound_streams, source_name
+from soundvcm.media.write.sound_file import Encoding, check_kind, file_rate, sound_file
+from soundvcm.media.write.whole_file import whole_file
 
 
 @dataclass

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundvcm.errors import NonFiniteError, OptionError
-from soundvcm.media.loudness import Wave, integrated_loudness, true_peak
+from soundvcm.media.audio.loudness import Wave, integrated_loudness, true_peak
 
 LevelMode = Literal["none", "limit", "peak", "loudness"]
 NEARLY_SILENT = -30.0

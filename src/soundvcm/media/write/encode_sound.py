@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from soundvcm.errors import MediaError, OptionError
-from soundvcm.media.levels import to_integers
-from soundvcm.media.loudness import Wave
-from soundvcm.media.source import reason
+from soundvcm.media.audio.levels import to_integers
+from soundvcm.media.audio.loudness import Wave
+from soundvcm.media.read.source import reason
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from soundvcm.media.loudness import Wave
+from soundvcm.media.audio.loudness import Wave
 
 
 class BlockResampler:
