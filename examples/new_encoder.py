@@ -38,11 +38,11 @@ def main(arguments: list[str] | None = None) -> Tensor:
     given = parser.parse_args(arguments)
     encoder, cache = GridColours(), FeatureCache()
     assert isinstance(encoder, VideoEncoder)
-    footage = media.read_frames(given.clip, {"semantic": encoder.frame_spec})
+    decoded = media.read_frames(given.clip, {"semantic": encoder.frame_spec})
     for _ in range(2):
-        tokens = cache.get(encoder, footage.frames["semantic"])
+        tokens = cache.get(encoder, decoded.frames["semantic"])
     change = tokens.diff(dim=0).abs().mean(1)
-    print(f"{float(footage.seconds):g} s => {list(tokens.shape)}")
+    print(f"{float(decoded.seconds):g} s => {list(tokens.shape)}")
     print("change:", [round(float(step), 4) for step in change])
     print(f"encoded {cache.misses} time, remembered {cache.hits} time")
     return tokens

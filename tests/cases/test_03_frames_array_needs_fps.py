@@ -35,7 +35,7 @@ def test_c_neither_rate_nor_duration_is_refused_by_name() -> None:
 
 def test_d_duration_alone_gives_the_rate() -> None:
     footage = read_frames(FRAMES, SPECS, seconds=5)
-    assert footage.facts.frame_rate == 16
+    assert footage.info.frame_rate == 16
     assert footage.frames["semantic"][:, 0, 0, 0].tolist() == list(range(0, 80, 2))
 
 

@@ -34,7 +34,7 @@ def test_pictures_are_seen_upright(clips: Clips, name: str, exact: bool) -> None
     }
     footage = read_frames(clips(f"{name}.mp4"), specs)
     size = (64, 36) if name == "rot180" else (36, 64)
-    assert (footage.facts.width, footage.facts.height) == size
+    assert (footage.info.width, footage.info.height) == size
     assert footage.frames["whole"].shape[1:3] == (size[1], size[0])
     assert footage.frames["small"].shape[1:3] == (30, 20)
     for role in specs:
@@ -52,6 +52,6 @@ def test_the_result_plays_upright(clips: Clips, tmp_path: Path, name: str, cut: 
     if report.copied:
         assert packet_md5(report.path) == packet_md5(source)
     footage = read_frames(report.path, {"any": FrameSpec(Fraction(5), None, None)})
-    assert footage.facts.rotation == (read_frames(source, {}).facts.rotation if report.copied else 0)
+    assert footage.info.rotation == (read_frames(source, {}).info.rotation if report.copied else 0)
     assert colour(footage.frames["any"][0], WHERE[name][0]) == "red"
     assert colour(footage.frames["any"][0], WHERE[name][1]) == "blue"

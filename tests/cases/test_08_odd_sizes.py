@@ -35,18 +35,18 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_sizes_are_read_and_written(odd: Path, tmp_path: Path, name: str) -> None:
     footage = read_frames(odd / name, SPECS)
     assert footage.frames["sync"].shape == (5, 224, 224, 3)
-    assert (footage.facts.width, footage.facts.height) == FILES[name][:2]
+    assert (footage.info.width, footage.info.height) == FILES[name][:2]
     report = mux(odd / name, np.zeros(3200, np.float32), 16_000, tmp_path / "out.mp4")
     assert report.path.suffix == Path(name).suffix  # FFV1 finds its home in Matroska
     assert report.copied and packet_md5(report.path) == packet_md5(odd / name)
     again = read_frames(report.path, {})
-    assert (again.facts.width, again.facts.height) == FILES[name][:2]
+    assert (again.info.width, again.info.height) == FILES[name][:2]
 
 
 def test_encoding_pads_odd_sizes_and_says_so(odd: Path, tmp_path: Path) -> None:
     report = mux(odd / "odd.mkv", np.zeros(3200, np.float32), 16_000, tmp_path / "out.mp4", may_rename=False)
     again = read_frames(report.path, {"any": FrameSpec(Fraction(5), None, None)})
-    assert (again.facts.width, again.facts.height) == (322, 242)
+    assert (again.info.width, again.info.height) == (322, 242)
     assert any("padded to 322x242" in line for line in report.messages)
     source = read_frames(odd / "odd.mkv", {"any": FrameSpec(Fraction(5), None, None)})
     difference = again.frames["any"][0, :241, :321].int() - source.frames["any"][0].int()

@@ -21,7 +21,8 @@ from soundvcm.errors import OptionError
 from soundvcm.generate import render
 from soundvcm.generate.options import Request
 from soundvcm.generate.pipeline import Pipeline
-from soundvcm.media import MuxWriter, probe, read_frames, reader, sound_blocks, window_plan, windows
+from soundvcm.media import MuxWriter, probe, read_frames, read_sound, window_plan, windows
+from soundvcm.media.read import frame_reader as reader
 from soundvcm.records import FrameSpec
 
 SPECS = {"semantic": FrameSpec(Fraction(8), 8, 8), "sync": FrameSpec(Fraction(25), None, None)}
@@ -122,7 +123,7 @@ def film_of(pipeline: Pipeline, clip: Path, output: Path) -> np.ndarray:
     for phase in ("watch", "film"):
         shares = [share for name, share in told if name == phase]
         assert len(shares) >= 86 and shares == sorted(shares) and shares[-1] == 1
-    return np.concatenate([block[0] for block, _, _ in sound_blocks(output)])
+    return read_sound(output)[0]
 
 
 def check_film(wave: np.ndarray) -> None:

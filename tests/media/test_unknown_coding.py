@@ -55,7 +55,7 @@ def test_pictures_are_read_and_the_track_does_not_count(tmp_path: Path, suffix: 
     path = strange_sound(tmp_path, suffix)
     footage = read_frames(path, SPECS)
     assert footage.seconds == 1 and footage.frames["sync"].shape[0] == 25
-    assert footage.facts.audio_streams == 0 and footage.facts.unknown_streams == 1
+    assert footage.info.audio_streams == 0 and footage.info.unknown_streams == 1
     assert [part.seconds for part in windows(path, SPECS, 1, 1)] == [1]
     found = probe(path)
     assert found["audio_streams"] == 0 and found["unknown_streams"] == 1
@@ -125,7 +125,7 @@ def test_of_two_picture_tracks_the_known_one_is_used(tmp_path: Path) -> None:
             out.mux(stream.encode(None))
     patched(path, b"V_MPEG4/ISO/AVC", b"V_XPEG4/ISO/AVC")
     footage = read_frames(path, SPECS)
-    assert footage.facts.width == 32 and footage.facts.video_streams == 1
+    assert footage.info.width == 32 and footage.info.video_streams == 1
     assert footage.warnings == ["two.mkv: 1 track(s) in an unknown coding: not used"]
 
 

@@ -17,12 +17,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from soundvcm import media
 from soundvcm.config import nearest
 from soundvcm.errors import StoreError
 from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")
-MEDIA = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".wav", ".flac", ".ogg", ".mp3", ".m4a")
 CLIP_SECONDS = Fraction(8)
 
 
@@ -128,7 +128,8 @@ def pair(rows: Iterable[Row], files: Iterable[Path] = ()) -> Catalog:
 
 def media_files(folder: Path) -> dict[str, Path]:
     """Media files of a folder and those below it, by name without ending."""
-    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in MEDIA}
+    kinds = media.VIDEO_SUFFIXES | media.SOUND_SUFFIXES
+    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in kinds}
 
 
 def from_folder(folder: Path, *, seconds: Fraction = CLIP_SECONDS, val_every: int = 20) -> Catalog:

@@ -23,7 +23,6 @@ from soundvcm.errors import InputError
 SLACK_SECONDS = Fraction(1, 10)
 SILENT_PEAK = 1e-6
 TRAIN_PEAK = 0.95
-_GAP_SECONDS = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -55,30 +54,12 @@ def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction |
         MediaError: if there is no sound track, or nothing in it can be decoded.
         InputError: if the track ends before the clip begins.
     """
-    wave: NDArray[np.float32] | None = None
-    rate, place, last = 0, 0, 0
-    for block, rate, time in media.sound_blocks(file):
-        if origin is None:
-            origin = time
-        at = round((time - origin - start) * rate)
-        if wave is None:
-            wave = np.zeros((block.shape[0], max(1, round(seconds * rate))), dtype=np.float32)
-            place = at
-        # Times rounded by the container must not tear the sound; real gaps stay gaps.
-        elif abs(at - place) > _GAP_SECONDS * rate:
-            place = max(at, place)
-        first, end = max(0, place), min(wave.shape[1], place + block.shape[1])
-        if end > first:
-            wave[:, first:end] = block[:, first - place : end - place]
-            last = end
-        place += block.shape[1]
-        if place >= wave.shape[1]:
-            break
-    if wave is None:
-        raise InputError(f"{file.name}: no sound in it can be decoded")
-    if not last:
+    with media.SoundReader(file, zero=origin, after=start) as reader:
+        wave = reader.take(max(1, round(seconds * reader.rate)))
+        there = reader.seconds_taken
+    if not there:
         raise InputError(f"{file.name}: too short: its sound ends before {float(start):g} s")
-    return RawSound(wave, rate, Fraction(last, rate))
+    return RawSound(wave, reader.rate, there)
 
 
 def prepared(sound: RawSound, rate: int, samples: int, *, peak: float | None) -> Tensor:

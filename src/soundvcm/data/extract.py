@@ -197,22 +197,22 @@ def _pictures(
     row: Row, extraction: Extraction, parts: Parts
 ) -> tuple[Tensor | None, Tensor | None, Fraction, list[str]]:
     watcher = Watcher(parts.semantic, parts.sync, parts.timeline, row.seconds, None)
-    footage = media.read_frames(
+    decoded = media.read_frames(
         row.file, watcher.specs, start=row.start, seconds=row.seconds, beyond="shorten"
     )
-    if not footage.facts.audio_streams:
+    if not decoded.info.audio_streams:
         raise InputError("no sound track")
-    remarks = _check_length("pictures", footage.seconds, row, extraction)
-    if footage.seconds < row.seconds:
+    remarks = _check_length("pictures", decoded.seconds, row, extraction)
+    if decoded.seconds < row.seconds:
         lines = parts.timeline.at(row.seconds)
         counts = {"semantic": lines.semantic_frames, "sync": lines.sync_frames}
-        frames = {role: _held(footage.frames[role], count) for role, count in counts.items()}
-        footage = replace(footage, frames=frames, seconds=row.seconds)
-    moving = footage.frames["sync"]
+        frames = {role: _held(decoded.frames[role], count) for role, count in counts.items()}
+        decoded = replace(decoded, frames=frames, seconds=row.seconds)
+    moving = decoded.frames["sync"]
     if len(moving) > 1 and bool((moving == moving[:1]).all()):
         remarks.append("its pictures never change")
-    watched = watcher.encode(footage)
-    return watched.semantic, watched.sync, footage.facts.start_time, remarks + list(watched.warnings)
+    watched = watcher.encode(decoded)
+    return watched.semantic, watched.sync, decoded.info.start_time, remarks + list(watched.warnings)
 
 
 def _held(frames: Tensor, count: int) -> Tensor:

@@ -6,18 +6,17 @@ refused. Knows files and waves, no scores.
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from soundvcm import media
-from soundvcm.errors import InputError, MediaError, OptionError
-from soundvcm.evaluation.metrics import VIDEO_SUFFIXES
+from soundvcm.errors import InputError, OptionError
 
 Short = Literal["pad", "refuse"]
 SLACK_SECONDS = 0.001  # a file shorter by less is not called short: rates do not always divide
@@ -83,10 +82,10 @@ def sounds_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder: give a folder of sounds or videos")
     found: dict[str, Path] = {}
-    suffixes = {*media.SOUND_SUFFIXES, *VIDEO_SUFFIXES}
+    suffixes = media.SOUND_SUFFIXES | media.VIDEO_SUFFIXES
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
-        if path.suffix.lower() not in suffixes or any(part.startswith(".") for part in inner.parts):
+        if path.suffix.lower() not in suffixes or media.is_hidden(path, folder):
             continue
         name = inner.with_suffix("").as_posix().removesuffix(ENDING)
         if name in found:
@@ -112,7 +111,8 @@ def prepare(path: Path, rate: int, length: Length) -> Prepared:
     Raises:
         InputError: if the file cannot be read, is not finite, or is too short and `length.short` is "refuse".
     """
-    wave, from_rate = _beginning(path, length.seconds)
+    # A second more than needed: resampling looks ahead.
+    wave, from_rate = media.read_sound(path, seconds=Fraction(length.seconds) + 1)
     if not np.isfinite(wave).all():
         raise InputError(f"{path}: holds numbers that are not finite: make it again")
     have = min(wave.shape[1] / from_rate, length.seconds)
@@ -131,19 +131,3 @@ def prepare(path: Path, rate: int, length: Length) -> Prepared:
 def is_short(seconds: float, length: Length) -> bool:
     """True if a file with `seconds` of sound had to be filled with silence."""
     return seconds < length.seconds - SLACK_SECONDS
-
-
-def _beginning(path: Path, seconds: float) -> tuple[Any, int]:
-    """([c, s] float32, sample rate) of at least the first seconds; the rest is not decoded."""
-    blocks: list[Any] = []
-    rate, samples = 1, 0
-    # A second more than needed: resampling looks ahead.
-    with closing(media.sound_blocks(path)) as stream:  # type: ignore[type-var]
-        for block, rate, _ in stream:
-            blocks.append(block)
-            samples += block.shape[1]
-            if samples >= (seconds + 1) * rate:
-                break
-    if not samples:
-        raise MediaError(f"{path}: no sound in it can be decoded")
-    return np.concatenate(blocks, axis=1), rate

@@ -84,15 +84,15 @@ class Watcher:
         )
         while True:
             with timed(timings, "decode", progress):
-                footage = next(windows, None)
-            if footage is None:
+                decoded = next(windows, None)
+            if decoded is None:
                 break
-            parts.append(self.encode(footage, timings, progress))
-            total = whole_seconds(footage, start, seconds)
+            parts.append(self.encode(decoded, timings, progress))
+            total = whole_seconds(decoded, start, seconds)
             if total is not None and total > self.longest:
-                done = footage.start + footage.seconds - exact_seconds(start)
+                done = decoded.start + decoded.seconds - exact_seconds(start)
                 progress("watch", float(min(done / total, Fraction(99, 100))))
-            cuts.append(next((cut for cut in footage.cuts if cut < long_form.OVERLAP_SECONDS), None))
+            cuts.append(next((cut for cut in decoded.cuts if cut < long_form.OVERLAP_SECONDS), None))
         if len(parts) == 1:
             return replace(parts[0], timings=timings)
         progress("watch", 1.0)
@@ -121,29 +121,29 @@ class Watcher:
 
     def encode(
         self,
-        footage: media.Footage,
+        decoded: media.DecodedVideo,
         timings: dict[str, float] | None = None,
         progress: Progress = silent_progress,
     ) -> Watched:
         """Features of pictures that were read; a still picture has no movement (case 11)."""
         timings = {} if timings is None else timings
         with timed(timings, "encode", progress), torch.inference_mode():
-            semantic = self._features(self.semantic, footage.frames["semantic"])
-            sync = None if footage.is_still else self._features(self.sync, footage.frames["sync"])
-        lines, warnings = self.timeline.at(footage.seconds), tuple(footage.warnings)
+            semantic = self._features(self.semantic, decoded.frames["semantic"])
+            sync = None if decoded.is_still else self._features(self.sync, decoded.frames["sync"])
+        lines, warnings = self.timeline.at(decoded.seconds), tuple(decoded.warnings)
         if sync is not None and not lines.whole_segments:
             least = float(lines.segment_frames / lines.sync_rate)
             warnings += (f"the clip is shorter than {least:g} s: its last picture is repeated to fill that",)
-        return Watched(lines, semantic, sync, warnings, footage.facts.as_dict())
+        return Watched(lines, semantic, sync, warnings, decoded.info.as_dict())
 
     def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
         return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)
 
 
-def whole_seconds(footage: media.Footage, start: Seconds, seconds: Seconds | None) -> Fraction | None:
+def whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds | None) -> Fraction | None:
     """Length of the range that a window belongs to, as far as its file can be believed; None if unknown."""
-    asked, claimed = None if seconds is None else exact_seconds(seconds), footage.facts.claimed_seconds
-    if footage.is_still or claimed is None:
+    asked, claimed = None if seconds is None else exact_seconds(seconds), decoded.info.claimed_seconds
+    if decoded.is_still or claimed is None:
         return asked
     there = claimed - exact_seconds(start)
     return there if asked is None else min(asked, there)

@@ -8,9 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from soundvcm.media.read.pipes import as_file as as_file, is_pipe as is_pipe, pipe_name as pipe_name
-from soundvcm.media.write.containers import (
+from soundvcm.media.suffixes import (
+    IMAGE_SUFFIXES as IMAGE_SUFFIXES,
+    SOUND_OUTPUTS as SOUND_OUTPUTS,
     SOUND_SUFFIXES as SOUND_SUFFIXES,
+    VIDEO_OUTPUTS as VIDEO_OUTPUTS,
     VIDEO_SUFFIXES as VIDEO_SUFFIXES,
+    is_hidden as is_hidden,
+)
+from soundvcm.media.write.containers import (
     choose_container as choose_container,
     fitting_output as fitting_output,
 )

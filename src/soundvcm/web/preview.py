@@ -61,34 +61,34 @@ def preview_clip(path: Path, limits: Limits) -> ClipPreview:
     }
     most = Fraction(str(limits.seconds)) + 1
     try:
-        footage = media.read_frames(path, specs, seconds=most, beyond="shorten")
+        decoded = media.read_frames(path, specs, seconds=most, beyond="shorten")
     except MediaError as error:
         reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
         raise RefusedError(415, f"this file cannot be used as a clip: {reason}", "video") from None
-    if not footage.is_still:
-        if footage.seconds > Fraction(str(limits.seconds)):
+    if not decoded.is_still:
+        if decoded.seconds > Fraction(str(limits.seconds)):
             raise RefusedError(
                 413, f"the clip lasts longer than the {limits.seconds:g} s this studio takes", "video"
             )
-    facts = footage.facts
-    shown = _spread(footage.frames["strip"], 1 if footage.is_still else PICTURES)
+    facts = decoded.info
+    shown = _spread(decoded.frames["strip"], 1 if decoded.is_still else PICTURES)
     return ClipPreview(
-        None if footage.is_still else footage.seconds,
+        None if decoded.is_still else decoded.seconds,
         png(torch.cat(list(shown), dim=1)),
         len(shown),
-        [] if footage.is_still else movement(footage.frames["motion"]),
+        [] if decoded.is_still else movement(decoded.frames["motion"]),
         {
             "width": facts.width,
             "height": facts.height,
             "codec": facts.codec,
             "container": facts.container,
             "has_sound": facts.audio_streams > 0,
-            "still": footage.is_still,
+            "still": decoded.is_still,
         },
         # The reader remarks that there is less than the limit; nobody asked for that much.
         [
             line.replace(f"{path.name}: ", "")
-            for line in footage.warnings
+            for line in decoded.warnings
             if f"{float(most):g} s asked" not in line
         ],
     )

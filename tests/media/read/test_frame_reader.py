@@ -114,7 +114,7 @@ def with_cover(path: Path, video: bool) -> Path:
 
 def test_cover_art_is_not_the_video(tmp_path: Path) -> None:
     footage = read_frames(with_cover(tmp_path / "a.mp4", video=True), SPECS)
-    assert (footage.facts.width, footage.facts.height, footage.facts.video_streams) == (32, 24, 1)
+    assert (footage.info.width, footage.info.height, footage.info.video_streams) == (32, 24, 1)
     assert footage.seconds == 1
     with pytest.raises(MediaError, match=r"only a cover picture \(it is a sound file\)"):
         read_frames(with_cover(tmp_path / "b.mp4", video=False), SPECS)
@@ -147,7 +147,7 @@ def test_several_video_streams(tmp_path: Path) -> None:
         for stream in streams:
             out.mux(stream.encode(None))
     footage = read_frames(path, SPECS)
-    assert footage.facts.width == 64 and "2 video streams: using stream 1" in footage.warnings[0]
+    assert footage.info.width == 64 and "2 video streams: using stream 1" in footage.warnings[0]
 
 
 class OnlyRead(io.RawIOBase):
@@ -234,7 +234,7 @@ def test_several_threads_read_at_once(clips: Clips) -> None:
 
 
 def test_facts(clips: Clips) -> None:
-    facts = read_frames(clips("fps2997.mp4"), SPECS).facts
+    facts = read_frames(clips("fps2997.mp4"), SPECS).info
     assert facts.frame_rate == Fraction(30000, 1001) and facts.codec == "h264" and facts.pix_fmt == "yuv420p"
     assert facts.claimed_seconds == Fraction(1001, 125) and facts.start_time == 0
     assert facts.as_dict()["width"] == 32

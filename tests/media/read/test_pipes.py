@@ -85,7 +85,7 @@ generate.classified_as = lambda outcome: ["Rain"]
 from soundvcm.cli.main import main
 main(["generate", *sys.argv[2:]])
 """
-    words = [sys.executable, "-c", code, str(Path(__file__).parents[1]), name]
+    words = [sys.executable, "-c", code, str(Path(__file__).parents[2]), name]
     out = tmp_path / "out.mp4"
     with clips("short25.mp4").open("rb") as file:
         done = subprocess.run([*words, "-o", str(out)], stdin=file, capture_output=True, check=False)

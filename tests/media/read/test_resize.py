@@ -13,7 +13,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from clips import LOSSLESS, write_video
 
 from soundvcm.media import read_frames
-from soundvcm.media.read.resize import Fitter, Turn, cover_box
+from soundvcm.media.read.resize import FrameResizer, Orientation, cover_box
 from soundvcm.records import FrameSpec
 
 RNG = np.random.default_rng(3)
@@ -25,7 +25,7 @@ def planes(picture: np.ndarray) -> torch.Tensor:  # type: ignore[type-arg]
 
 
 def test_exact_stretch_is_torch_bicubic_antialias() -> None:
-    small = Fitter(FrameSpec(Fraction(8), 38, 38, exact=True))(NOISE)
+    small = FrameResizer(FrameSpec(Fraction(8), 38, 38, exact=True))(NOISE)
     right = torch.nn.functional.interpolate(
         planes(NOISE).contiguous(), (38, 38), mode="bicubic", antialias=True, align_corners=False
     )
@@ -33,7 +33,7 @@ def test_exact_stretch_is_torch_bicubic_antialias() -> None:
 
 
 def test_exact_cover_is_resize_then_centre_crop() -> None:
-    small = Fitter(FrameSpec(Fraction(25), 22, 22, "cover", True))(NOISE)
+    small = FrameResizer(FrameSpec(Fraction(25), 22, 22, "cover", True))(NOISE)
     right = torch.nn.functional.interpolate(
         planes(NOISE).contiguous(),
         (22, int(22 * 160 / 90)),
@@ -47,8 +47,8 @@ def test_exact_cover_is_resize_then_centre_crop() -> None:
 
 def test_the_same_size_changes_nothing() -> None:
     for fit in ("stretch", "cover"):
-        assert (Fitter(FrameSpec(Fraction(1), 90, 160, fit, True))(NOISE).numpy() == NOISE).all()  # type: ignore[arg-type]
-        assert (Fitter(FrameSpec(Fraction(1), None, None, fit, True))(NOISE).numpy() == NOISE).all()  # type: ignore[arg-type]
+        assert (FrameResizer(FrameSpec(Fraction(1), 90, 160, fit, True))(NOISE).numpy() == NOISE).all()  # type: ignore[arg-type]
+        assert (FrameResizer(FrameSpec(Fraction(1), None, None, fit, True))(NOISE).numpy() == NOISE).all()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fit", ["stretch", "cover"])
@@ -88,7 +88,7 @@ def test_planes_hold_the_bytes_of_packed_rgb(layout: str, size: tuple[int, int])
             plane.update(values.tobytes())
     flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     packed = VideoReformatter().reformat(frame, size[1], size[0], "rgb24", interpolation=flags).to_ndarray()
-    assert (Fitter(FrameSpec(Fraction(8), *size))(frame).numpy() == packed).all()
+    assert (FrameResizer(FrameSpec(Fraction(8), *size))(frame).numpy() == packed).all()
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_what_cover_keeps(
 
 def test_turns() -> None:
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    assert (Turn().apply(picture) == picture).all() and not Turn().mirrors
-    turned = Turn(True, False, True)  # a quarter turn counter-clockwise
+    assert (Orientation().apply(picture) == picture).all() and not Orientation().mirrors
+    turned = Orientation(True, False, True)  # a quarter turn counter-clockwise
     assert (turned.apply(picture) == np.rot90(picture)).all() and not turned.mirrors
-    assert (Turn(False, True, True).apply(picture) == np.rot90(picture, 2)).all()
-    assert Turn(False, True, False).mirrors
+    assert (Orientation(False, True, True).apply(picture) == np.rot90(picture, 2)).all()
+    assert Orientation(False, True, False).mirrors

@@ -8,7 +8,8 @@ import pytest
 
 from soundvcm.errors import OptionError
 from soundvcm.media import choose_container, fitting_output
-from soundvcm.media.write.containers import VIDEO_SUFFIXES, ffmpeg_format, holds_sound, sound_encoder
+from soundvcm.media.suffixes import VIDEO_OUTPUTS
+from soundvcm.media.write.containers import ffmpeg_format, holds_sound, sound_encoder
 from soundvcm.media.write.encode_sound import codec_rate
 
 
@@ -36,7 +37,7 @@ def test_choices(codec: str, wanted: str, alpha: bool, suffix: str, copy: bool) 
 
 
 def test_sound_codecs() -> None:
-    assert [sound_encoder(suffix) for suffix in VIDEO_SUFFIXES] == ["aac", "aac", "aac", "libopus", "flac"]
+    assert [sound_encoder(suffix) for suffix in VIDEO_OUTPUTS] == ["aac", "aac", "aac", "libopus", "flac"]
     assert sound_encoder(".mkv", "pcm") == "pcm_s16le" and sound_encoder(".mp4", "opus") == "libopus"
     with pytest.raises(OptionError, match=r"\.webm cannot hold aac sound: use one of opus"):
         sound_encoder(".webm", "aac")

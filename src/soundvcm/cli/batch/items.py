@@ -18,10 +18,6 @@ from soundvcm.cli.batch.table import TABLE_SUFFIXES, read_table
 from soundvcm.errors import InputError, OptionError
 from soundvcm.generate.options import Request
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .ogv .3gp .mxf .vob .gif".split()
-)
-PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .webp .bmp .tif .tiff .avif".split())
 REPORT = "report.jsonl"
 _OWN = re.compile(r"(?P<stem>.+)\.sound(-take\d+|-\d+)*")
 
@@ -91,7 +87,7 @@ def plan(inputs: tuple[Path, ...], request: Request) -> Plan:
 
 
 def _is_file_name(path: Path) -> bool:
-    suffixes = (*media.VIDEO_SUFFIXES, *media.SOUND_SUFFIXES)
+    suffixes = (*media.VIDEO_OUTPUTS, *media.SOUND_OUTPUTS)
     return path.exists() and not path.is_dir() or not path.exists() and path.suffix.lower() in suffixes
 
 
@@ -117,10 +113,10 @@ def _walk(root: Path, output: Path | None, found: Plan) -> None:
         for name in sorted(names):
             path = here / name
             suffix = path.suffix.lower()
-            if name.startswith(".") or name == REPORT:
+            if media.is_hidden(path) or name == REPORT:
                 continue
-            if suffix not in VIDEO_SUFFIXES | PICTURE_SUFFIXES:
-                found.ignored += not (is_own(path) and suffix in media.SOUND_SUFFIXES)
+            if suffix not in media.VIDEO_SUFFIXES | media.IMAGE_SUFFIXES:
+                found.ignored += not (is_own(path) and suffix in media.SOUND_OUTPUTS)
             elif not is_own(path):
                 found.items.append(Item(path))
 

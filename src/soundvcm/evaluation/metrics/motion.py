@@ -17,10 +17,6 @@ from soundvcm.records import FrameSpec
 
 MOVEMENT_RATE = 25
 SIDE = 64
-#: endings of files that are looked at as videos
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .ogv .3gp .mxf .vob".split()
-)
 CUT = 0.2  # a mean change above this share of full scale is a cut, not movement
 
 
@@ -41,4 +37,4 @@ def movement(video: Path, seconds: float | Fraction, start: float | Fraction = 0
 
 def has_pictures(path: Path) -> bool:
     """Whether a file is named as a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    return path.suffix.lower() in media.VIDEO_SUFFIXES

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from soundvcm.errors import OptionError, ShapeError
-from soundvcm.media.read.frame_reader import Shown
-from soundvcm.media.read.video_info import VideoFacts
+from soundvcm.media.read.frame_reader import DecodedFrame
+from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.timeline import Seconds, exact_seconds
 
 
@@ -51,14 +51,13 @@ def as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 class ArrayReader:
-    """Frames in memory behind the same door as a file: facts, `shown`, `seconds`, `warnings`.
+    """Frames in memory behind the same door as a file: facts, `frames`, `seconds`, `warnings`.
 
     Raises:
         OptionError: if neither fps nor seconds says how long the frames last, or fps is not positive.
     """
 
     is_picture = False
-    unknown_audio = 0
     name = "frames"
 
     def __init__(self, source: Any, fps: Seconds | None, seconds: Fraction | None) -> None:
@@ -73,9 +72,9 @@ class ArrayReader:
             raise OptionError(f"fps must be more than 0, not {float(rate):g}")
         self.rate = rate
         self.seconds: Fraction | None = count / rate
-        self.facts = VideoFacts(
+        self.info = VideoInfo(
             width=width, height=height, frame_rate=rate, pix_fmt="rgb24", codec="array", container="array",
-            claimed_seconds=self.seconds, video_streams=1,
+            claimed_seconds=self.seconds, video_streams=1, is_encoded=True,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -86,14 +85,14 @@ class ArrayReader:
     ) -> None:
         return None
 
-    def shown(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Shown]:
+    def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[DecodedFrame]:
         """Pictures from the one on screen at `start` up to `end` (s)."""
         count = len(self.array)
         for index in range(min(count - 1, max(0, int(start * self.rate))), count):
             time = index / self.rate
             if end is not None and time >= end:
                 return
-            yield Shown(index, time, 1 / self.rate, self.array[index])
+            yield DecodedFrame(index, time, 1 / self.rate, self.array[index])
 
     def warnings(self) -> list[str]:
         """Nothing can be wrong with frames in memory."""

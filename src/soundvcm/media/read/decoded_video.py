@@ -17,11 +17,11 @@ import torch
 
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.array_reader import ArrayReader
-from soundvcm.media.read.frame_reader import FrameReader, Shown
-from soundvcm.media.read.open_video import check_range, open_reader
-from soundvcm.media.read.resize import Fitter
+from soundvcm.media.read.frame_range import FrameRange
+from soundvcm.media.read.frame_reader import DecodedFrame, FrameReader
+from soundvcm.media.read.resize import FrameResizer
 from soundvcm.media.read.source import is_rereadable
-from soundvcm.media.read.video_info import VideoFacts
+from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds
 
@@ -33,7 +33,7 @@ SLACK_SECONDS = Fraction(
 
 
 @dataclass
-class Footage:
+class DecodedVideo:
     """What was read of one source.
 
     Attributes:
@@ -41,7 +41,7 @@ class Footage:
             picture repeated (a view: no memory).
         seconds: exact length of the range read.
         start: where in the source it begins, seconds since its first picture.
-        facts: what the source is.
+        info: what the source is.
         indices: per role, number of the source picture each sample came from (None where it cannot be told).
         times: per role, time (s) of that source picture.
         warnings: one line each.
@@ -53,7 +53,7 @@ class Footage:
     frames: dict[str, torch.Tensor]
     seconds: Fraction
     start: Fraction
-    facts: VideoFacts
+    info: VideoInfo
     indices: dict[str, list[int | None]] = field(default_factory=dict)
     times: dict[str, list[Fraction]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Footage:
     source_frames: int = 1
 
 
-class Sampler:
+class FrameCollector:
     """Collects the pictures of one range for every role as the source's pictures go by.
 
     Args:
@@ -83,7 +83,7 @@ class Sampler:
             if spec.rate <= 0:
                 raise OptionError(f"the {role} pictures need a rate above 0 a second, not {spec.rate}")
         self.specs, self.start, self.aspect = specs, start, aspect
-        self.fitters = {role: Fitter(spec) for role, spec in specs.items()}
+        self.resizers = {role: FrameResizer(spec) for role, spec in specs.items()}
         self.limit = {
             role: None if seconds is None else count_at(spec.rate, seconds) for role, spec in specs.items()
         }
@@ -92,7 +92,7 @@ class Sampler:
         self.times: dict[str, list[Fraction]] = {role: [] for role in specs}
         self.bytes = 0
 
-    def hold(self, shown: Shown, until: Fraction | None) -> None:
+    def hold(self, frame: DecodedFrame, until: Fraction | None) -> None:
         """The picture stays on screen until the given time of the source (None: for all samples still
         missing).
         """
@@ -104,14 +104,14 @@ class Sampler:
             due = due if limit is None else min(due, limit)
             if due <= have:
                 continue
-            small = self.fitters[role](shown.picture, self.aspect)
+            small = self.resizers[role](frame.picture, self.aspect)
             self.bytes += small.numel()
             if self.bytes > MAX_BYTES:
                 raise MediaError(f"more than {MAX_BYTES >> 30} GiB of pictures: read the file in windows")
             more = due - have
             self.pictures[role] += [small] * more
-            self.indices[role] += [shown.index] * more
-            self.times[role] += [shown.time] * more
+            self.indices[role] += [frame.index] * more
+            self.times[role] += [frame.time] * more
 
     def finish(self, seconds: Fraction) -> dict[str, torch.Tensor]:
         """The pictures of a range of that length, per role [f, h, w, 3]; at least one each."""
@@ -143,7 +143,7 @@ def read_frames(
     seconds: Seconds | None = None,
     fps: Seconds | None = None,
     beyond: Beyond = "auto",
-) -> Footage:
+) -> DecodedVideo:
     """Read one range of a video, image, GIF or array of frames.
 
     Args:
@@ -161,122 +161,104 @@ def read_frames(
         OptionError: for a range or rate that makes no sense, frames without a rate, a picture without a
             duration.
     """
-    begin, length = check_range(start, seconds)
-    with open_reader(source, fps, length) as reader:
-        reading = _Reading(reader, specs, begin, length, beyond)
-        footage = reading.run(source)
-    return footage
+    with FrameRange(source, start, seconds, fps) as pictures:
+        return _Reading(pictures, specs, beyond).run()
 
 
 class _Reading:
-    def __init__(
-        self,
-        reader: FrameReader | ArrayReader,
-        specs: dict[str, FrameSpec],
-        start: Fraction,
-        length: Fraction | None,
-        beyond: Beyond,
-    ) -> None:
-        self.reader, self.start, self.length, self.beyond = reader, start, length, beyond
-        self.sampler = Sampler(specs, start, length, reader.facts.pixel_aspect)
+    def __init__(self, pictures: FrameRange, specs: dict[str, FrameSpec], beyond: Beyond) -> None:
+        self.range, self.reader, self.beyond = pictures, pictures.reader, beyond
+        self.start, self.length = pictures.start, pictures.asked
+        self.collector = FrameCollector(specs, self.start, self.length, self.reader.info.pixel_aspect)
         self.extra: list[str] = []
         self.source_frames = 1
 
-    def run(self, source: Any) -> Footage:
-        end = None if self.length is None else self.start + self.length
-        pictures = self.reader.shown(self.start, end)
-        held = next(pictures)
-        following = next(pictures, None)
-        if following is None and self.reader.is_picture:
-            return self._still(held)
-        while following is not None:
-            self.sampler.hold(held, following.time)
-            self.source_frames += following.time > self.start
-            held, following = following, next(pictures, None)
-        whole = self.reader.seconds
+    def run(self) -> DecodedVideo:
+        if self.range.is_still:
+            return self._still(self.range.first)
+        for held, following in self.range.pictures():
+            if following is not None:
+                self.collector.hold(held, following)
+                self.source_frames += following > self.start
+        whole, end = self.range.whole(), self.range.end
         seconds = self._length(whole, end)
         if whole is not None and end is not None and end - whole > SLACK_SECONDS and self.beyond == "loop":
-            self._loop(held, whole, end, source)
+            self._loop(held, whole, end)
         else:
-            self.sampler.hold(held, self.start + seconds)
-        return self._footage(seconds, held)
+            self.collector.hold(held, self.start + seconds)
+        return self._decoded(seconds, held)
 
     def _length(self, whole: Fraction | None, end: Fraction | None) -> Fraction:
-        name = self.reader.name
-        if whole is not None and self.start >= whole:
-            raise MediaError(
-                f"{name}: start {float(self.start):g} s lies beyond its end ({float(whole):.3f} s)"
-            )
         if end is None:
             assert whole is not None
             return whole - self.start
         assert self.length is not None
         if whole is None or end - whole <= SLACK_SECONDS or self.beyond == "loop":
             return self.length
-        asked = f"{name}: lasts {float(whole):.3f} s, {float(end):g} s asked"
+        asked = f"{self.reader.name}: lasts {float(whole):.3f} s, {float(end):g} s asked"
         strict = self.reader.is_picture or isinstance(self.reader, ArrayReader)
         if self.beyond == "refuse" or (self.beyond == "auto" and strict):
             raise MediaError(f"{asked}: ask for less, or for a loop")
         self.extra.append(f"{asked}: the {float(whole - self.start):.3f} s there are will be used")
         return whole - self.start
 
-    def _loop(self, held: Shown, whole: Fraction, end: Fraction, source: Any) -> None:
-        if not isinstance(self.reader, ArrayReader) and not is_rereadable(source):
+    def _loop(self, held: DecodedFrame, whole: Fraction, end: Fraction) -> None:
+        if not isinstance(self.reader, ArrayReader) and not is_rereadable(self.range.source):
             raise MediaError(f"{self.reader.name}: cannot be looped, it can be read only once")
-        self.sampler.hold(held, whole)
+        self.collector.hold(held, whole)
         turn = whole
         while turn < end:
             last = None
-            for shown in _again(self.reader, source):
+            for frame in _again(self.reader, self.range.source):
                 if last is not None:
-                    self.sampler.hold(last, turn + shown.time)
-                last = shown
+                    self.collector.hold(last, turn + frame.time)
+                last = frame
             assert last is not None
-            self.sampler.hold(last, min(end, turn + whole))
+            self.collector.hold(last, min(end, turn + whole))
             turn += whole
 
-    def _still(self, held: Shown) -> Footage:
+    def _still(self, held: DecodedFrame) -> DecodedVideo:
         if self.length is None:
             raise OptionError(
                 f"{self.reader.name}: is a still picture: give a duration in seconds (--duration 8)"
             )
-        sampler = self.sampler
-        single = Sampler(sampler.specs, Fraction(0), Fraction(1, 1_000_000), sampler.aspect)
+        collector = self.collector
+        single = FrameCollector(collector.specs, Fraction(0), Fraction(1, 1_000_000), collector.aspect)
         single.hold(held, None)
         frames = {}
         for role, picture in single.finish(Fraction(1, 1_000_000)).items():
-            count = count_at(sampler.specs[role].rate, self.length)
+            count = count_at(collector.specs[role].rate, self.length)
             frames[role] = picture.expand(count, -1, -1, -1)
-            sampler.indices[role], sampler.times[role] = [0] * count, [Fraction(0)] * count
+            collector.indices[role], collector.times[role] = [0] * count, [Fraction(0)] * count
         warnings = [*self.reader.warnings(), *self.extra]
-        return Footage(
+        return DecodedVideo(
             frames,
             self.length,
             Fraction(0),
-            self.reader.facts,
-            sampler.indices,
-            sampler.times,
+            self.reader.info,
+            collector.indices,
+            collector.times,
             warnings,
             True,
         )
 
-    def _footage(self, seconds: Fraction, held: Shown) -> Footage:
-        sampler = self.sampler
-        for role, spec in sampler.specs.items():
-            if len(sampler.indices[role]) < count_at(spec.rate, seconds):
-                sampler.limit[role] = count_at(spec.rate, seconds)
-                sampler.hold(held, None)
-        frames = sampler.finish(seconds)
+    def _decoded(self, seconds: Fraction, held: DecodedFrame) -> DecodedVideo:
+        collector = self.collector
+        for role, spec in collector.specs.items():
+            if len(collector.indices[role]) < count_at(spec.rate, seconds):
+                collector.limit[role] = count_at(spec.rate, seconds)
+                collector.hold(held, None)
+        frames = collector.finish(seconds)
         warnings = [*self.reader.warnings(), *self.extra]
-        return Footage(
-            frames, seconds, self.start, self.reader.facts, sampler.indices, sampler.times, warnings,
+        return DecodedVideo(
+            frames, seconds, self.start, self.reader.info, collector.indices, collector.times, warnings,
             source_frames=self.source_frames,
         )  # fmt: skip
 
 
-def _again(reader: FrameReader | ArrayReader, source: Any) -> Iterator[Shown]:
+def _again(reader: FrameReader | ArrayReader, source: Any) -> Iterator[DecodedFrame]:
     if isinstance(reader, ArrayReader):
-        yield from reader.shown()
+        yield from reader.frames()
         return
     with FrameReader(source) as fresh:
-        yield from fresh.shown()
+        yield from fresh.frames()

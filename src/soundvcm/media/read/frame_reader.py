@@ -1,6 +1,6 @@
 """Pictures of a file, in order of showing, each with its exact time: one pass, stopped early, begun anywhere.
 
-Knows the container and the decoder; does not know what the pictures are for (see sampling).
+Knows the container and the decoder; does not know what the pictures are for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
-from soundvcm.media.read.resize import Turn
+from soundvcm.media.read.resize import Orientation
 from soundvcm.media.read.source import (
     is_picture_format,
     is_rereadable,
@@ -25,7 +25,7 @@ from soundvcm.media.read.source import (
     video_streams,
     why_no_pictures,
 )
-from soundvcm.media.read.video_info import VideoFacts
+from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.runtime import core_count
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SEEK_TRIES = (Fraction(0), Fraction(5))
 
 
 @dataclass
-class Shown:
+class DecodedFrame:
     """One picture as shown: number in the file (None after a seek into variable rate), time and duration in
     seconds.
     """
@@ -59,7 +59,7 @@ class _Counts:
 class FrameReader:
     """A video source being read; use it as a context manager.
 
-    After `shown` has run to the end of the file, `seconds` is its exact length; before that it is None.
+    After `frames` has run to the end of the file, `seconds` is its exact length; before that it is None.
 
     Raises:
         MediaError: if the source holds no picture that can be decoded.
@@ -67,10 +67,9 @@ class FrameReader:
 
     source: Any
     name: str = ""
-    facts: VideoFacts = field(default_factory=VideoFacts)
+    info: VideoInfo = field(default_factory=VideoInfo)
     seconds: Fraction | None = None
     is_picture: bool = False
-    unknown_audio: int = 0
     _counts: _Counts = field(default_factory=_Counts)
 
     def __enter__(self) -> Self:
@@ -106,7 +105,7 @@ class FrameReader:
         if self._stream.average_rate and self._stream.base_rate and self._stream.base_rate > 120:
             rates = rates[1:]  # a base rate of 1000 or 90000 is only the tick of a variable stream
         self._clock = FrameClock(base, rates, claimed)
-        self.facts = VideoFacts(
+        self.info = VideoInfo(
             width=self._stream.width,
             height=self._stream.height,
             frame_rate=tidy_rate(self._stream.average_rate or self._stream.guessed_rate),
@@ -120,8 +119,9 @@ class FrameReader:
             audio_streams=len(sound_streams(container)),
             video_streams=len(streams),
             unknown_streams=sum(unknown),
+            unknown_audio=unknown[1],
+            is_encoded=self.is_picture,
         )
-        self.unknown_audio = unknown[1]
 
     def _claimed(self, base: Fraction) -> Fraction | None:
         stream, container = self._stream, self._container
@@ -138,7 +138,7 @@ class FrameReader:
         """The claimed length is that of the pictures, not of a longer sound track."""
         return bool(self._stream.duration) or not self._container.streams.audio
 
-    def shown(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Shown]:
+    def frames(self, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[DecodedFrame]:
         """Pictures from the one on screen at `start` up to `end` (s since the first picture); decoding stops
         there.
 
@@ -154,6 +154,7 @@ class FrameReader:
             sought = self._seek(start)
             if sought is not None:
                 first, frames = sought
+        self.info.origin = self._clock.origin or 0
         yield first
         for item in frames:
             if end is not None and item.time >= end:
@@ -161,7 +162,7 @@ class FrameReader:
             yield item
         self.seconds = self._clock.end()
 
-    def _seek(self, start: Fraction) -> tuple[Shown, Iterator[Shown]] | None:
+    def _seek(self, start: Fraction) -> tuple[DecodedFrame, Iterator[DecodedFrame]] | None:
         import av
 
         if not is_rereadable(self.source):
@@ -180,7 +181,7 @@ class FrameReader:
                 return first, frames
         return self._reopen()
 
-    def _reopen(self) -> tuple[Shown, Iterator[Shown]] | None:
+    def _reopen(self) -> tuple[DecodedFrame, Iterator[DecodedFrame]] | None:
         self._opened.__exit__(None, None, None)
         self._counts = _Counts()
         self.__enter__()
@@ -190,7 +191,7 @@ class FrameReader:
             raise MediaError(f"{self.name}: cannot be read again from its beginning")
         return first, frames
 
-    def _decoded(self, *, sought: bool = False) -> Iterator[Shown]:
+    def _decoded(self, *, sought: bool = False) -> Iterator[DecodedFrame]:
         import av
 
         clock, count = self._clock, 0
@@ -208,7 +209,7 @@ class FrameReader:
                 placed = clock.place(frame.pts, frame.duration)
                 if placed is not None:
                     time, duration = placed
-                    yield Shown(clock.index_at(time) if sought else count, time, duration, frame)
+                    yield DecodedFrame(clock.index_at(time) if sought else count, time, duration, frame)
                 count += 1
 
     def _packets(self) -> Iterator[Any]:
@@ -231,32 +232,27 @@ class FrameReader:
         if self._clock.shown:
             return
         turned = frame.rotation % 180 != 0
-        facts = self.facts
-        facts.rotation, facts.mirrored = frame.rotation, Turn.of(frame).mirrors
-        facts.width, facts.height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        facts.pix_fmt = frame.format.name
+        info = self.info
+        info.rotation, info.mirrored = frame.rotation, Orientation.of(frame).mirrors
+        info.width, info.height = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        info.pix_fmt = frame.format.name
         if frame.pts is not None:
-            facts.start_time = frame.pts * self._clock.time_base
-
-    @property
-    def origin(self) -> int:
-        """Timestamp (ticks) of the first picture; known once `shown` has begun."""
-        return self._clock.origin or 0
+            info.start_time = frame.pts * self._clock.time_base
 
     def warnings(self) -> list[str]:
-        """What a user should know of the pictures read so far; complete after `shown` has ended."""
+        """What a user should know of the pictures read so far; complete after `frames` has ended."""
         found = self._clock.warnings()
-        facts = self.facts
-        if facts.video_streams > 1:
-            found.insert(0, f"{facts.video_streams} video streams: using stream {self._stream.index}")
-        if facts.unknown_streams:
-            found.insert(0, f"{facts.unknown_streams} track(s) in an unknown coding: not used")
+        info = self.info
+        if info.video_streams > 1:
+            found.insert(0, f"{info.video_streams} video streams: using stream {self._stream.index}")
+        if info.unknown_streams:
+            found.insert(0, f"{info.unknown_streams} track(s) in an unknown coding: not used")
         short = None
-        if self.seconds is not None and facts.claimed_seconds is not None and self.claim_is_of_video:
-            slack = max(Fraction(1, 10), 3 * self._clock.last_duration, facts.claimed_seconds / 100)
-            if facts.claimed_seconds - self.seconds > slack:
+        if self.seconds is not None and info.claimed_seconds is not None and self.claim_is_of_video:
+            slack = max(Fraction(1, 10), 3 * self._clock.last_duration, info.claimed_seconds / 100)
+            if info.claimed_seconds - self.seconds > slack:
                 short = (
-                    f"the file claims {float(facts.claimed_seconds):.3f} s but only "
+                    f"the file claims {float(info.claimed_seconds):.3f} s but only "
                     f"{float(self.seconds):.3f} s can be decoded (cut short or damaged): "
                     "the decodable part is used"
                 )

@@ -1,6 +1,6 @@
 """What the pipeline would see of a file, found by the same code that the pipeline reads with.
 
-Knows footage and timelines; prints nothing.
+Knows decoded and timelines; prints nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from soundvcm.media.read.decoded_video import read_frames
-from soundvcm.media.read.frame_reader import FrameReader
+from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.source import is_rereadable, source_name
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, Timeline
@@ -45,18 +45,18 @@ def probe(
         "sync": FrameSpec(rates.sync_rate, _SMALL, _SMALL),
     }
     if seconds is None and is_rereadable(source):
-        still = _still_facts(source)
+        still = _still(source)
         if still is not None:
             return still
-    footage = read_frames(source, specs, start=start, seconds=seconds)
-    facts, line = footage.facts, rates.at(footage.seconds)
+    decoded = read_frames(source, specs, start=start, seconds=seconds)
+    info, line = decoded.info, rates.at(decoded.seconds)
     found: dict[str, Any] = {
         "file": source_name(source),
-        **_exact("seconds", footage.seconds),
-        **_exact("start", footage.start),
-        "frames": footage.source_frames,
-        **_facts(facts.as_dict()),
-        "still": footage.is_still,
+        **_exact("seconds", decoded.seconds),
+        **_exact("start", decoded.start),
+        "frames": decoded.source_frames,
+        **_exact_all(info.as_dict()),
+        "still": decoded.is_still,
         "semantic_frames": line.semantic_frames,
         "sync_frames": line.sync_frames,
         "whole_segments": line.whole_segments,
@@ -65,13 +65,13 @@ def probe(
         "latents": line.latents,
         "samples": line.samples,
         "sample_rate": line.sample_rate,
-        "warnings": list(footage.warnings),
+        "warnings": list(decoded.warnings),
     }
     if timestamps:
         found["timestamps"] = {
             role: [
                 {"frame": index, "time": str(time), "seconds": round(float(time), 6)}
-                for index, time in zip(footage.indices[role], footage.times[role], strict=True)
+                for index, time in zip(decoded.indices[role], decoded.times[role], strict=True)
             ]
             for role in specs
         }
@@ -84,7 +84,7 @@ def _exact(name: str, value: Fraction | None) -> dict[str, Any]:
     return {name: str(value), f"{name}_float": float(value)}
 
 
-def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+def _exact_all(facts: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in facts.items():
         if isinstance(value, Fraction) or name in ("frame_rate", "claimed_seconds"):
@@ -94,19 +94,17 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _still_facts(source: Any) -> dict[str, Any] | None:
+def _still(source: Any) -> dict[str, Any] | None:
     """Facts of a still picture, which has no length of its own; None for anything that moves."""
-    with FrameReader(source) as reader:
-        if not reader.is_picture:
-            return None
-        shown = reader.shown()
-        if next(shown) and next(shown, None) is not None:
+    with FrameRange(source) as pictures:
+        reader = pictures.reader
+        if not pictures.is_still:
             return None
         return {
             "file": reader.name,
             **_exact("seconds", None),
             "frames": 1,
-            **_facts(reader.facts.as_dict()),
+            **_exact_all(reader.info.as_dict()),
             "still": True,
             "warnings": [
                 *reader.warnings(),

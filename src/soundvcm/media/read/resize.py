@@ -27,7 +27,7 @@ _EXTREME = 4
 
 
 @dataclass(frozen=True)
-class Turn:
+class Orientation:
     """How the stored picture becomes the shown one: transpose first, then flip left-right and up-down."""
 
     transpose: bool = False
@@ -35,7 +35,7 @@ class Turn:
     flip_y: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> Turn:
+    def of(cls, frame: VideoFrame) -> Orientation:
         """From the display matrix beside the frame (the nearest right angle)."""
         sides: Any = frame.side_data
         for data in sides:
@@ -48,7 +48,7 @@ class Turn:
         return cls()
 
     @classmethod
-    def seen(cls, frame: VideoFrame, known: dict[int, Turn]) -> Turn:
+    def seen(cls, frame: VideoFrame, known: dict[int, Orientation]) -> Orientation:
         """`of`, asked once for each rotation.
 
         Touching a frame's side data ties frame and data into a cycle, which keeps the whole picture in
@@ -64,7 +64,7 @@ class Turn:
         return self.transpose ^ self.flip_x ^ self.flip_y
 
     def apply(self, picture: Picture) -> Picture:
-        """Turn [h, w, 3] (a view where possible)."""
+        """Orientation [h, w, 3] (a view where possible)."""
         if self.transpose:
             picture = picture.transpose(1, 0, 2)
         return picture[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
@@ -86,13 +86,13 @@ def cover_box(
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-class Fitter:
+class FrameResizer:
     """Makes small pictures for one FrameSpec; keeps its scaler between frames, so use one per thread."""
 
     def __init__(self, spec: FrameSpec) -> None:
         self.spec = spec
         self._scalers: dict[str, Any] = {}
-        self._turns: dict[int, Turn] = {}
+        self._turns: dict[int, Orientation] = {}
         self._cropper: tuple[Any, ...] | None = None
 
     def __call__(self, picture: Any, aspect: Fraction = Fraction(1)) -> torch.Tensor:
@@ -103,7 +103,7 @@ class Fitter:
         """
         if isinstance(picture, np.ndarray):
             return self._exact(picture)
-        turn = Turn.seen(picture, self._turns)
+        turn = Orientation.seen(picture, self._turns)
         try:
             small = (
                 self._exact_frame(picture, turn) if self.spec.exact else self._scaled(picture, turn, aspect)
@@ -112,20 +112,20 @@ class Fitter:
             raise MediaError(f"a {picture.format.name} picture cannot be turned into RGB ({error})") from None
         return small
 
-    def _size(self, turn: Turn, height: int, width: int) -> tuple[int, int]:
+    def _size(self, turn: Orientation, height: int, width: int) -> tuple[int, int]:
         """Wanted (height, width) of the picture as stored."""
         shown_height, shown_width = (width, height) if turn.transpose else (height, width)
         wanted = self.spec.height or shown_height, self.spec.width or shown_width
         return (wanted[1], wanted[0]) if turn.transpose else wanted
 
-    def _scaled(self, frame: VideoFrame, turn: Turn, aspect: Fraction) -> torch.Tensor:
+    def _scaled(self, frame: VideoFrame, turn: Orientation, aspect: Fraction) -> torch.Tensor:
         height, width = self._size(turn, frame.height, frame.width)
         if self.spec.fit == "cover":
             frame = self._crop(frame, cover_box(frame.width, frame.height, width, height, aspect))
         array = self._rgb(frame, width, height)
         return torch.from_numpy(np.ascontiguousarray(turn.apply(array)))
 
-    def _exact_frame(self, frame: VideoFrame, turn: Turn) -> torch.Tensor:
+    def _exact_frame(self, frame: VideoFrame, turn: Orientation) -> torch.Tensor:
         if self.spec.fit == "cover" and max(frame.width, frame.height) > _EXTREME * min(
             frame.width, frame.height
         ):

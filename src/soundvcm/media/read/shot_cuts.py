@@ -1,7 +1,7 @@
 """Where the shot changes, from the small pictures an encoder gets anyway. Knows tensors only.
 
 A cut is a change far above those around it that stays: a flash returns to the picture before, a pan changes
-    evenly.
+evenly.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass
-class VideoFacts:
+class VideoInfo:
     """What a source is, as the pipeline sees it.
 
     Attributes:
@@ -24,6 +24,10 @@ class VideoFacts:
         audio_streams: number of sound tracks that can be decoded.
         video_streams: number of picture tracks that can be decoded (cover art not counted).
         unknown_streams: number of sound and picture tracks in a coding that has no decoder here.
+        unknown_audio: of those, the sound tracks.
+        origin: timestamp (ticks) of the first picture.
+        is_encoded: the pictures are always encoded for a video: stills, animations, frames in memory.
+        is_still: a single picture, which lasts as long as asked.
     """
 
     width: int = 0
@@ -41,7 +45,12 @@ class VideoFacts:
     audio_streams: int = 0
     video_streams: int = 0
     unknown_streams: int = 0
+    unknown_audio: int = 0
+    origin: int = 0
+    is_encoded: bool = False
+    is_still: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as a dictionary."""
-        return asdict(self)
+        """What a user may want to know, as a dictionary."""
+        ours = ("unknown_audio", "origin", "is_encoded", "is_still")
+        return {name: value for name, value in asdict(self).items() if name not in ours}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundvcm.errors import OptionError
+from soundvcm.media.suffixes import VIDEO_OUTPUTS
 
 MP4_KIN = (".mp4", ".m4v", ".mov")
 
@@ -42,8 +43,6 @@ _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "webm", ".mkv"
 _ENCODERS = {"opus": "libopus", "mp3": "libmp3lame", "pcm": "pcm_s16le"}
 _CODEC_OF = {"msmpeg4": "msmpeg4v3", "flv": "flv1"}  # decoders that are not called like what they decode
 _DECODED = {"libopus": "opus", "libmp3lame": "mp3"}
-VIDEO_SUFFIXES = tuple(_FORMATS)
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def choose_container(codec: str, wanted: str, *, alpha: bool = False, may_rename
     wanted = wanted.lower()
     if wanted not in _FORMATS:
         raise OptionError(
-            f"cannot write a {wanted or 'nameless'} video: use one of {', '.join(VIDEO_SUFFIXES)}"
+            f"cannot write a {wanted or 'nameless'} video: use one of {', '.join(VIDEO_OUTPUTS)}"
         )
     codec = codec.removeprefix("lib").replace("dav1d", "av1").replace("vpx-", "")
     codec = _CODEC_OF.get(codec, codec)

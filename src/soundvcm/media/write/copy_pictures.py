@@ -79,9 +79,8 @@ def _timed(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
     """(packet, pts, dts) in ticks, in decoding order, with what the container leaves out filled in.
 
     Matroska has no decoding times and FFmpeg cannot tell those of the first packets: they are counted back
-        from the
-    first known one. AVI has no showing times: they equal those of decoding if no picture is shown out of
-    order.
+    from the first known one. AVI has no showing times: they equal those of decoding if no picture is shown
+    out of order.
 
     Raises:
         CannotCopyError: if a time cannot be told.
@@ -254,7 +253,7 @@ class CopiedPictures:
             raise MediaError(f"{source_name(self.source)}: changed while it was read")
 
 
-class Ahead:
+class PacketQueue:
     """An iterator of (time, packet) that hands out what lies before a time."""
 
     def __init__(self, packets: Iterator[tuple[Fraction, Any]]) -> None:

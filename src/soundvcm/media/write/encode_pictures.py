@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.read.frame_reader import Shown
-from soundvcm.media.read.open_video import open_reader
-from soundvcm.media.read.resize import Turn
+from soundvcm.media.read.frame_range import FrameRange
+from soundvcm.media.read.frame_reader import DecodedFrame
+from soundvcm.media.read.resize import Orientation
 from soundvcm.timeline import Seconds
 
 TICK = Fraction(1, 90_000)
@@ -41,37 +41,30 @@ class EncodedPictures:
         self, source: Any, start: Fraction, seconds: Fraction | None, fps: Seconds | None = None
     ) -> None:
         self.start, self.asked = start, seconds
-        self._reader = open_reader(source, fps, seconds)
-        self._reader.__enter__()
-        end = None if seconds is None else start + seconds
-        self._shown = self._reader.shown(start, end)
-        try:
-            self._first = next(self._shown)
-            self._second = next(self._shown, None)
-        except BaseException:
-            self.close()
-            raise
-        self.is_still = self._second is None and self._reader.is_picture
+        self._range = FrameRange(source, start, seconds, fps)
+        self._range.__enter__()
+        self._reader = self._range.reader
+        self.is_still = self._range.is_still
         if self.is_still and seconds is None:
             self.close()
             raise MediaError(f"{self._reader.name}: is a still picture: say how long it is shown")
         self.seconds: Fraction | None = seconds
         self.messages: list[str] = []
         self._graph: Any = None
-        self._turns: dict[int, Turn] = {}
+        self._turns: dict[int, Orientation] = {}
 
     def close(self) -> None:
         """Close the input."""
-        self._reader.__exit__(None, None, None)
+        self._range.close()
 
     def attach(self, output: Any, suffix: str) -> None:
         """Add the video stream to an output."""
         name, options = _ENCODERS.get(suffix, _ENCODERS["other"])
-        width, height = self._reader.facts.width, self._reader.facts.height
+        width, height = self._reader.info.width, self._reader.info.height
         even = width + width % 2, height + height % 2
         if even != (width, height):
             self.messages.append(f"{width}x{height} pictures are padded to {even[0]}x{even[1]} (even sizes)")
-        rate = self._reader.facts.frame_rate or Fraction(25)
+        rate = self._reader.info.frame_rate or Fraction(25)
         stream = output.add_stream(
             name, rate=1 if self.is_still else rate.limit_denominator(1001), options=options
         )
@@ -104,20 +97,17 @@ class EncodedPictures:
         if self.is_still:
             assert self.asked is not None
             for k in range(-int(-self.asked // _STILL_STEP)):
-                yield self._first.picture, k * _STILL_STEP, min(self.asked, (k + 1) * _STILL_STEP)
+                yield self._range.first.picture, k * _STILL_STEP, min(self.asked, (k + 1) * _STILL_STEP)
             return
-        held: Shown | None = self._first
-        following = self._second
-        while held is not None:
-            until = following.time if following is not None else self._end(held)
+        for held, following in self._range.pictures():
+            until = following if following is not None else self._end(held)
             if until > self.start:
                 yield held.picture, max(Fraction(0), held.time - self.start), until - self.start
-            held, following = following, next(self._shown, None) if following is not None else None
         if self._reader.seconds is not None:
             there = self._reader.seconds - self.start
             self.seconds = there if self.asked is None else min(self.asked, max(there, TICK))
 
-    def _end(self, last: Shown) -> Fraction:
+    def _end(self, last: DecodedFrame) -> Fraction:
         if self.asked is not None:
             whole = self._reader.seconds
             end = self.start + self.asked
@@ -127,11 +117,11 @@ class EncodedPictures:
     def _upright(self, picture: Any) -> Any:
         import av
 
-        turn = Turn()
+        turn = Orientation()
         if isinstance(picture, np.ndarray):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         else:
-            turn = Turn.seen(picture, self._turns)
+            turn = Orientation.seen(picture, self._turns)
         key = (picture.width, picture.height, picture.format.name, turn)
         if self._graph is None or self._graph[0] != key:
             self._graph = (key, *_graph(picture, turn, *self._even))
@@ -140,7 +130,7 @@ class EncodedPictures:
         return self._graph[1].pull()
 
 
-def _graph(frame: Any, turn: Turn, width: int, height: int) -> tuple[Any, ...]:
+def _graph(frame: Any, turn: Orientation, width: int, height: int) -> tuple[Any, ...]:
     import av.filter
 
     graph = av.filter.Graph()

@@ -1,5 +1,4 @@
-"""The sound a video already has: kept as tracks of their own, or read in step with the pictures for mixing
-(case 16).
+"""The sound tracks a video already has, kept as tracks of their own: copied, or encoded anew (case 16).
 
 Knows sound tracks and their times; nothing of pictures beyond the moment at which they begin.
 """
@@ -10,61 +9,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
-from soundvcm.media.audio.loudness import Wave
-from soundvcm.media.read.sound import sound_blocks
+from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import open_media, sound_streams
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate
 
-_GAP = Fraction(1, 10)
 _BLOCK_SECONDS = 1
-
-
-class AlignedSound:
-    """Samples of a sound track from a given moment on, silence where the track has none.
-
-    Args:
-        source: the file.
-        track: number of the sound track.
-        rate, channels: of the samples wanted.
-        zero: the file's own time (s) of the first sample wanted.
-    """
-
-    def __init__(self, source: Any, track: int, rate: int, channels: int, zero: Fraction) -> None:
-        self.rate, self.channels, self.zero = rate, channels, zero
-        self._blocks = sound_blocks(source, stream=track, rate=rate, channels=channels)
-        self._ready = np.zeros((channels, 0), dtype=np.float32)
-        self._made = 0
-        self.ended = False
-
-    def take(self, count: int) -> Wave:
-        """The next samples [c, count]."""
-        while self._ready.shape[1] < count and not self.ended:
-            block = next(self._blocks, None)
-            if block is None:
-                self.ended = True
-                break
-            self._add(block[0], round((block[2] - self.zero) * self.rate))
-        if self._ready.shape[1] < count:
-            silence = np.zeros((self.channels, count - self._ready.shape[1]), dtype=np.float32)
-            self._ready = np.concatenate([self._ready, silence], axis=1)
-        out, self._ready = self._ready[:, :count], self._ready[:, count:]
-        return out
-
-    def _add(self, wave: Wave, at: int) -> None:
-        gap = at - self._made
-        if self._made == 0 and gap < 0:
-            wave = wave[:, -gap:]
-        elif gap > 0 and (self._made == 0 or gap > _GAP * self.rate):
-            gap = min(gap, 3600 * self.rate)
-            wave = np.concatenate([np.zeros((self.channels, gap), dtype=np.float32), wave], axis=1)
-        self._made += wave.shape[1]
-        self._ready = np.concatenate([self._ready, wave], axis=1)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._blocks.close()  # type: ignore[attr-defined]
 
 
 class CopiedTrack:
@@ -129,7 +78,7 @@ class EncodedTrack:
             self._metadata = dict(stream.metadata)
         self._encoder_name, self._shift = encoder, shift
         self._rate, self._channels = codec_rate(encoder, rate), channels
-        self._sound = AlignedSound(source, track, self._rate, channels, zero)
+        self._sound = SoundReader(source, track, zero=zero, rate=self._rate, channels=channels)
 
     def attach(self, output: Any) -> None:
         """Add the track to an output."""

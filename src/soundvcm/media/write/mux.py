@@ -21,16 +21,15 @@ from soundvcm.errors import MediaError
 from soundvcm.media.audio.levels import LevelReport, Levels, apply_levels, check_finite, decibels
 from soundvcm.media.audio.limiter import Limiter
 from soundvcm.media.audio.loudness import Wave
-from soundvcm.media.audio.resampling import BlockResampler
+from soundvcm.media.audio.wave import BlockResampler, as_wave, set_channels
 from soundvcm.media.read.array_reader import is_array
-from soundvcm.media.read.open_video import check_range
-from soundvcm.media.read.sound import as_wave, set_channels
+from soundvcm.media.read.frame_range import check_range, inspect
+from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import is_rereadable, source_name, source_path
 from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format
-from soundvcm.media.write.copy_pictures import Ahead
+from soundvcm.media.write.copy_pictures import PacketQueue
 from soundvcm.media.write.encode_sound import SoundEncoder, open_output
-from soundvcm.media.write.kept_tracks import AlignedSound
-from soundvcm.media.write.mux_plan import MuxSettings, kept_tracks, look, plan_mux
+from soundvcm.media.write.mux_plan import MuxSettings, kept_tracks, plan_mux
 from soundvcm.media.write.sound_file import file_tags
 from soundvcm.media.write.whole_file import whole_file
 from soundvcm.timeline import Seconds
@@ -115,17 +114,17 @@ class MuxWriter:
         if not is_array(self.video) and not is_rereadable(self.video):
             name = source_name(self.video)
             raise MediaError(f"{name}: can be read only once: save it to a file, or give its bytes")
-        seen = look(self.video, self.fps, self.asked)
+        info = inspect(self.video, self.fps, self.asked)
         plan = plan_mux(
-            self.video, seen, self.output, self.start, self.asked, self.sample_rate, self.channels,
+            self.video, info, self.output, self.start, self.asked, self.sample_rate, self.channels,
             self.settings, self.fps,
         )  # fmt: skip
         stack.callback(plan.pictures.close)
         self.plan = plan
-        self._original: AlignedSound | None = None
+        self._original: SoundReader | None = None
         if plan.mixes:
-            zero = seen.origin_seconds + self.start
-            self._original = AlignedSound(self.video, 0, plan.rate, plan.channels, zero)
+            zero = info.start_time + self.start
+            self._original = SoundReader(self.video, zero=zero, rate=plan.rate, channels=plan.channels)
             stack.callback(self._original.close)
         path = None if is_array(self.video) else source_path(self.video)
         part = stack.enter_context(whole_file(plan.output, never=path))
@@ -133,7 +132,7 @@ class MuxWriter:
         self._file: Any = stack.enter_context(open_output(part, ffmpeg_format(plan.suffix), options))
         self._file.metadata.update(file_tags(self.settings.tags))
         plan.pictures.attach(self._file, plan.suffix)
-        kept = kept_tracks(self.video, seen, self.start, plan) if self.settings.existing == "keep" else []
+        kept = kept_tracks(self.video, info, self.start, plan) if self.settings.existing == "keep" else []
         for track in kept:
             stack.callback(track.close)
             track.attach(self._file)
@@ -142,8 +141,8 @@ class MuxWriter:
             self._encoder.stream.metadata.update({"title": TITLE, "handler_name": TITLE})
         self._resampler = BlockResampler(self.sample_rate, plan.rate, plan.channels)
         self._limiter = Limiter(plan.rate) if self.limit else None
-        self._sources = [Ahead(plan.pictures.packets(self.start))]
-        self._sources += [Ahead(track.packets(plan.pictures.seconds)) for track in kept]
+        self._sources = [PacketQueue(plan.pictures.packets(self.start))]
+        self._sources += [PacketQueue(track.packets(plan.pictures.seconds)) for track in kept]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -267,7 +266,7 @@ def mux(
     """
     levels = levels or Levels()
     sound, report = apply_levels(as_wave(wave), sample_rate, levels)
-    if seconds is None and not is_array(video) and is_rereadable(video) and look(video).is_still:
+    if seconds is None and not is_array(video) and is_rereadable(video) and inspect(video).is_still:
         seconds = Fraction(sound.shape[1], sample_rate)
     writer = MuxWriter(
         video, output, sample_rate, channels or sound.shape[0], start=start, seconds=seconds,

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm.errors import OptionError
-from soundvcm.media.read.array_reader import ArrayReader, is_array
-from soundvcm.media.read.open_video import open_reader
 from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.containers import (
     MP4_KIN,
     Choice,
@@ -68,47 +67,6 @@ class MuxSettings:
             raise OptionError(f"cut: unknown choice {self.cut!r}: use packets or exact")
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a video is, as far as writing needs it.
-
-    Attributes:
-        codec: of the pictures; alpha: with transparency.
-        origin: timestamp (ticks) of the first picture; origin_seconds: the same in seconds.
-        encode: stills, animations and frames in memory are always encoded.
-        is_still: a single picture.
-        audio_streams: number of sound tracks; unknown_audio: of those that no decoder here knows.
-    """
-
-    codec: str
-    alpha: bool
-    origin: int
-    origin_seconds: Fraction
-    encode: bool
-    is_still: bool
-    audio_streams: int
-    unknown_audio: int = 0
-
-
-def look(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> Seen:
-    """Read the beginning of a video: its codec, when it begins, its sound tracks.
-
-    Raises:
-        MediaError: if it cannot be read.
-    """
-    with open_reader(video, fps, seconds) as reader:
-        shown = reader.shown()
-        next(shown)
-        still = reader.is_picture and next(shown, None) is None
-        facts = reader.facts
-        origin = 0 if isinstance(reader, ArrayReader) else reader.origin
-        encode = reader.is_picture or is_array(video)
-        return Seen(
-            facts.codec, facts.has_alpha, origin, facts.start_time, encode, still, facts.audio_streams,
-            reader.unknown_audio,
-        )  # fmt: skip
-
-
 @dataclass
 class MuxPlan:
     """The decisions.
@@ -141,7 +99,7 @@ class MuxPlan:
 
 def plan_mux(
     video: Any,
-    seen: Seen,
+    info: VideoInfo,
     output: Path,
     start: Fraction,
     seconds: Fraction | None,
@@ -157,11 +115,11 @@ def plan_mux(
         MediaError: if the video cannot be read.
     """
     rename = settings.may_rename and settings.cut == "packets"
-    if seen.encode:
+    if info.is_encoded:
         choose_container("h264", output.suffix)  # refuses unknown suffixes
         choice = Choice(output.suffix.lower(), False)
     else:
-        choice = choose_container(seen.codec, output.suffix, alpha=seen.alpha, may_rename=rename)
+        choice = choose_container(info.codec, output.suffix, alpha=info.has_alpha, may_rename=rename)
     messages = [choice.message] if choice.message else []
     output = fitting_output(output, choice)
     codec = sound_encoder(choice.suffix, settings.audio_codec)
@@ -169,7 +127,7 @@ def plan_mux(
     plan = None
     if choice.copy and not exact:
         try:
-            copy = plan_copy(video, seen.origin, start, seconds)
+            copy = plan_copy(video, info.origin, start, seconds)
             lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead
             plan = MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
             messages += copy.messages
@@ -180,35 +138,35 @@ def plan_mux(
     if plan is None:
         plan = MuxPlan(output, EncodedPictures(video, start, seconds, fps), False, Fraction(0))
     plan.codec, plan.messages = codec, messages
-    _plan_sound(plan, video, seen, sample_rate, channels, settings)
+    _plan_sound(plan, video, info, sample_rate, channels, settings)
     return plan
 
 
 def _plan_sound(
-    plan: MuxPlan, video: Any, seen: Seen, sample_rate: int, channels: int, settings: MuxSettings
+    plan: MuxPlan, video: Any, info: VideoInfo, sample_rate: int, channels: int, settings: MuxSettings
 ) -> None:
     rate = settings.to_rate or sample_rate
-    plan.mixes = settings.existing == "mix" and seen.audio_streams > 0
+    plan.mixes = settings.existing == "mix" and info.audio_streams > 0
     if settings.existing != "replace":
-        if not seen.audio_streams:
+        if not info.audio_streams:
             plan.messages.append(f"no sound there to {settings.existing}")
-        if seen.unknown_audio:
-            plan.messages.append(f"{seen.unknown_audio} sound track(s) in an unknown coding left out")
+        if info.unknown_audio:
+            plan.messages.append(f"{info.unknown_audio} sound track(s) in an unknown coding left out")
     if plan.mixes:
         with open_media(video) as container:
             track: Any = sound_streams(container)[0]
             rate = settings.to_rate or max(rate, track.rate or rate)
             channels = max(channels, min(2, track.channels))
-        if seen.audio_streams > 1:
-            plan.messages.append(f"{seen.audio_streams} sound tracks: mixed with the first")
+        if info.audio_streams > 1:
+            plan.messages.append(f"{info.audio_streams} sound tracks: mixed with the first")
     plan.rate, plan.channels = codec_rate(plan.codec, rate), channels
     if plan.rate != sample_rate:
         plan.messages.append(f"sound resampled from {sample_rate} to {plan.rate} Hz")
 
 
-def kept_tracks(video: Any, seen: Seen, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
+def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
     """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
-    zero, kept = seen.origin_seconds + start, list[KeptTrack]()
+    zero, kept = info.start_time + start, list[KeptTrack]()
     with open_media(video) as container:
         codecs = [stream.codec_context.name.removesuffix("float") for stream in sound_streams(container)]
     for number, codec in enumerate(codecs):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from soundvcm.errors import MediaError
+from soundvcm.media.suffixes import VIDEO_OUTPUTS
 from soundvcm.media.write.whole_file import same_file
 
 NAME_BYTES = 100
@@ -87,8 +88,8 @@ def output_paths(
 
 
 def _video_suffix(source: Path | None) -> str:
-    known = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-    return source.suffix.lower() if source is not None and source.suffix.lower() in known else ".mp4"
+    suffix = "" if source is None else source.suffix.lower()
+    return suffix if suffix in VIDEO_OUTPUTS else ".mp4"
 
 
 def folder_outputs(

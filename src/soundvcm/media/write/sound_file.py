@@ -16,7 +16,7 @@ import numpy as np
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.audio.levels import to_integers
 from soundvcm.media.audio.loudness import Wave
-from soundvcm.media.write.containers import SOUND_SUFFIXES
+from soundvcm.media.suffixes import SOUND_OUTPUTS
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate, open_output
 
 Encoding = Literal["pcm16", "pcm24", "float"]
@@ -33,8 +33,8 @@ def check_kind(path: Path, encoding: Encoding) -> None:
         OptionError: with the suffixes there are.
     """
     suffix = path.suffix.lower()
-    if suffix not in SOUND_SUFFIXES:
-        raise OptionError(f"{path.name}: unknown kind of sound file: use one of {', '.join(SOUND_SUFFIXES)}")
+    if suffix not in SOUND_OUTPUTS:
+        raise OptionError(f"{path.name}: unknown kind of sound file: use one of {', '.join(SOUND_OUTPUTS)}")
     if encoding == "float" and suffix != ".wav":
         raise OptionError(f"{path.name}: float samples need a .wav file")
 

@@ -53,8 +53,6 @@ def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
         _sync(part)
         os.replace(part, path)
     except OSError as error:
-        if isinstance(error, MediaError):
-            raise
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
         with suppress(OSError):

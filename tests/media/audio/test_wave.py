@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
-from soundvcm.media.audio.resampling import BlockResampler
+from soundvcm.media.audio.wave import BlockResampler
 
 
 @pytest.mark.parametrize(("from_rate", "to_rate"), [(16_000, 44_100), (44_100, 16_000)])

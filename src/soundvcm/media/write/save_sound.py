@@ -1,12 +1,14 @@
-"""A sound file from blocks, for films of any length: nothing is kept but the block in hand.
+"""Sound files: a sound that is whole (`save_sound`) or comes in blocks (`SoundWriter`, films of any length).
 
-The counterpart of `MuxWriter` without pictures. Knows samples and files; nothing of models.
+Written whole or not at all. The counterpart of `MuxWriter` without pictures. Knows samples and files; nothing
+of models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +17,36 @@ from typing import Any, Self
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.audio.levels import check_finite, decibels
+from soundvcm.media.audio.levels import Levels, apply_levels, check_finite, clipping_message, decibels
 from soundvcm.media.audio.limiter import Limiter
 from soundvcm.media.audio.loudness import Wave
-from soundvcm.media.audio.resampling import BlockResampler
-from soundvcm.media.read.sound import SoundReport, as_wave, set_channels
+from soundvcm.media.audio.wave import BlockResampler, as_wave, resample, set_channels
 from soundvcm.media.write.sound_file import Encoding, check_kind, file_rate, sound_file
 from soundvcm.media.write.whole_file import whole_file
+
+
+@dataclass
+class SoundReport:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        seconds: exact length.
+        sample_rate, channels, samples: of the file.
+        gain_db, peak_dbfs, clipped, loudness: see `LevelReport`.
+        messages: what a user should know, one line each.
+    """
+
+    path: Path
+    seconds: Fraction
+    sample_rate: int
+    channels: int
+    samples: int
+    gain_db: float
+    peak_dbfs: float
+    clipped: int
+    loudness: float | None = None
+    messages: list[str] = field(default_factory=list)
 
 
 class SoundWriter:
@@ -54,11 +79,12 @@ class SoundWriter:
         to_rate: int | None = None,
         tags: Mapping[str, Any] | None = None,
         never: Path | None = None,
+        limit: bool = True,
     ) -> None:
         self.path, self.sample_rate, self.channels = Path(path), sample_rate, channels
         check_kind(self.path, encoding)
         self.rate = file_rate(self.path, to_rate or sample_rate)
-        self.encoding, self.tags, self.never = encoding, tags, never
+        self.encoding, self.tags, self.never, self.limit = encoding, tags, never, limit
         self.report: SoundReport | None = None
         self._given = self._written = 0
         self._peak = 0.0
@@ -69,7 +95,7 @@ class SoundWriter:
             part = stack.enter_context(whole_file(self.path, never=self.never))
             opened = sound_file(part, self.rate, self.channels, self.encoding, self.tags)
             self._write = stack.enter_context(opened)
-            self._limiter = Limiter(self.rate)
+            self._limiter = Limiter(self.rate) if self.limit else None
             self._resampler = BlockResampler(self.sample_rate, self.rate, self.channels)
             self._stack = stack.pop_all()
         return self
@@ -106,17 +132,18 @@ class SoundWriter:
         self._written += block.shape[1]
         if block.shape[1]:
             self._peak = max(self._peak, float(np.abs(block).max()))
-            self._write(self._limiter.process(np.ascontiguousarray(block, dtype=np.float32)))
+            block = np.ascontiguousarray(block, dtype=np.float32)
+            self._write(block if self._limiter is None else self._limiter.process(block))
 
     def finish(self) -> SoundReport:
         """Write what is left; the file appears."""
         self._put(self._resampler.finish())
         self._put(np.zeros((self.channels, self._missing()), dtype=np.float32))
-        held = self._limiter.finish()
+        messages = []
+        held = None if self._limiter is None else self._limiter.finish()
         if held is not None:
             self._write(held)
-        messages = []
-        if self._limiter.lowest < 1:
+        if self._limiter is not None and self._limiter.lowest < 1:
             messages.append(f"peaks held at full scale (by up to {-decibels(self._limiter.lowest):.1f} dB)")
         if self.rate != self.sample_rate:
             messages.append(f"resampled from {self.sample_rate} to {self.rate} Hz")
@@ -128,3 +155,59 @@ class SoundWriter:
             0.0, decibels(min(self._peak, 1.0)), 0, messages=messages,
         )  # fmt: skip
         return self.report
+
+
+def save_sound(
+    path: str | Path,
+    wave: Any,
+    sample_rate: int,
+    *,
+    levels: Levels | None = None,
+    encoding: Encoding = "pcm16",
+    to_rate: int | None = None,
+    channels: int | None = None,
+    tags: Mapping[str, Any] | None = None,
+    never: Path | None = None,
+) -> SoundReport:
+    """Write a sound file chosen by its suffix: wav, flac, ogg, opus, mp3, m4a.
+
+    Args:
+        path: the file to write.
+        wave: [s] or [c, s], full scale +-1.
+        sample_rate: of `wave`.
+        levels: what to do with its level; by default only what exceeds full scale is scaled down.
+        encoding: of wav ("pcm16", "pcm24", "float") and flac ("pcm16", "pcm24").
+        to_rate: sample rate of the file, if another.
+        channels: of the file; 2 from a mono sound means two identical channels.
+        tags: seed, model, prompt, settings...; kept as JSON in the comment of the file.
+        never: an input file that must not be overwritten.
+
+    Raises:
+        NonFiniteError: if a sample is NaN or infinite; no file is left.
+        MediaError: if the file cannot be written. OptionError: for settings that do not fit the format.
+    """
+    path = Path(path)
+    check_kind(path, encoding)
+    messages: list[str] = []
+    sound = as_wave(wave)
+    source_channels = sound.shape[0]
+    rate = file_rate(path, to_rate or sample_rate)
+    check_finite(sound)
+    sound, report = apply_levels(resample(sound, sample_rate, rate), rate, levels or Levels())
+    if report.clipped and encoding != "float":
+        report.messages.append(clipping_message(report, sound.size))
+    sound = set_channels(sound, channels)
+    if rate != sample_rate:
+        messages.append(f"resampled from {sample_rate} to {rate} Hz")
+    if source_channels == 1 and sound.shape[0] > 1:
+        messages.append(f"{sound.shape[0]} identical channels from a mono sound")
+    writer = SoundWriter(
+        path, rate, sound.shape[0], encoding=encoding, tags=tags, never=never, limit=False
+    )  # fmt: skip
+    with writer:
+        writer.append(sound)
+        done = writer.finish()
+    return replace(
+        done, gain_db=report.gain_db, peak_dbfs=report.peak_dbfs, clipped=report.clipped,
+        loudness=report.loudness, messages=[*report.messages, *messages],
+    )  # fmt: skip

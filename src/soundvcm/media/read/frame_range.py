@@ -1,0 +1,129 @@
+"""One range of any source of pictures: opened, its pictures in order of showing, each with its end.
+
+A source is a file or frames in memory. Whoever needs pictures (encoders, windows, encoding anew, a look at
+the beginning) reads them through `FrameRange`. Knows readers; not what the pictures are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Self
+
+from soundvcm.errors import MediaError, OptionError
+from soundvcm.media.read.array_reader import ArrayReader, is_array
+from soundvcm.media.read.frame_reader import DecodedFrame, FrameReader
+from soundvcm.media.read.video_info import VideoInfo
+from soundvcm.timeline import Seconds, exact_seconds
+
+
+def check_range(start: Seconds, seconds: Seconds | None) -> tuple[Fraction, Fraction | None]:
+    """Start and length as exact fractions.
+
+    Raises:
+        OptionError: if start is negative or the length is not positive.
+    """
+    begin = exact_seconds(start)
+    length = None if seconds is None else exact_seconds(seconds)
+    if begin < 0:
+        raise OptionError(f"start must not be negative, not {float(begin):g} s")
+    if length is not None and length <= 0:
+        raise OptionError(f"the duration must be more than 0 s, not {float(length):g}")
+    return begin, length
+
+
+class FrameRange:
+    """A range of a source being read; a context manager. `first` is its first picture.
+
+    Args:
+        source: a file, or frames in memory (then with `fps` or `seconds`).
+        start: beginning of the range, s since the source's first picture.
+        seconds: its length; None to the end.
+        fps: pictures a second of frames in memory.
+
+    Raises:
+        OptionError: for a range that makes no sense, or `fps` of a file.
+        MediaError: if the source cannot be read or holds no pictures.
+    """
+
+    def __init__(
+        self, source: Any, start: Seconds = 0, seconds: Seconds | None = None, fps: Seconds | None = None
+    ) -> None:
+        self.source = source
+        self.start, self.asked = check_range(start, seconds)
+        self.end = None if self.asked is None else self.start + self.asked
+        self.reader: FrameReader | ArrayReader
+        if is_array(source):
+            self.reader = ArrayReader(source, fps, self.asked)
+        elif fps is not None:
+            raise OptionError("fps is only for frames in an array: a file carries its own times")
+        else:
+            self.reader = FrameReader(source)
+
+    def __enter__(self) -> Self:
+        self.reader.__enter__()
+        try:
+            self._frames = self.reader.frames(self.start, self.end)
+            self.first = next(self._frames)
+            self._second = next(self._frames, None)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.reader.__exit__(kind, error, trace)
+
+    def close(self) -> None:
+        """Close the source."""
+        self.reader.__exit__(None, None, None)
+
+    @property
+    def name(self) -> str:
+        """What to call the source in messages."""
+        return self.reader.name
+
+    @property
+    def is_still(self) -> bool:
+        """A single picture, which lasts as long as asked."""
+        return self._second is None and self.reader.is_picture
+
+    def pictures(self) -> Iterator[tuple[DecodedFrame, Fraction | None]]:
+        """Each picture with the time (s) of the one that follows it; None for the last one of the range."""
+        held, following = self.first, self._second
+        while following is not None:
+            yield held, following.time
+            held, following = following, next(self._frames, None)
+        yield held, None
+
+    def whole(self) -> Fraction | None:
+        """Length (s) of the source where reading came to its end, else None; known after `pictures`.
+
+        Raises:
+            MediaError: if the range begins behind it.
+        """
+        whole = self.reader.seconds
+        if whole is not None and self.start >= whole:
+            raise MediaError(
+                f"{self.name}: start {float(self.start):g} s lies beyond its end ({float(whole):.3f} s)"
+            )
+        return whole
+
+
+def inspect(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> VideoInfo:
+    """Read the beginning of a source of pictures: its codec, when it begins, its tracks.
+
+    Args:
+        video: a file, or frames in memory.
+        fps: pictures a second of frames in memory.
+        seconds: their length, where that is given in place of fps.
+
+    Raises:
+        MediaError: if it cannot be read.
+    """
+    with FrameRange(video, 0, seconds if is_array(video) else None, fps) as pictures:
+        return replace(pictures.reader.info, is_still=pictures.is_still)

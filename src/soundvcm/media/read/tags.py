@@ -1,0 +1,29 @@
+"""What soundvcm wrote about a sound into its file: seed, prompt, model. Knows metadata; decodes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from soundvcm.media.read.source import open_media
+
+
+def read_tags(path: str | Path) -> dict[str, Any]:
+    """The tags that `save_sound` or `mux` stored in a file; {} if there are none.
+
+    Raises:
+        MediaError: if the file cannot be read.
+    """
+    with open_media(path) as container:
+        places = [container.metadata, *(stream.metadata for stream in container.streams)]
+        for metadata in places:
+            for name, value in metadata.items():
+                if name.lower() in ("comment", "description"):
+                    try:
+                        found = json.loads(value)
+                    except ValueError:
+                        continue
+                    if isinstance(found, dict):
+                        return found
+    return {}
