@@ -132,7 +132,7 @@ def measure(reader: str, path: Path, start: int) -> tuple[float, float, float]:
 
 def inside(reader: str, path: str, start: int) -> None:
     if reader == "ours":
-        import soundvcm.media.read.decoded_video  # noqa: F401
+        import soundvcm.media.exports  # noqa: F401
     who = resource.RUSAGE_CHILDREN if reader == "ffmpeg" else resource.RUSAGE_SELF
     before, began = resource.getrusage(who), time.perf_counter()
     globals()[reader](path, start)

@@ -239,11 +239,11 @@ loading.load = lambda name="tiny", **options: pipeline
 write = render.media.mux
 def slow(video, *given, **named):
     if video.stem == "b":
-        from soundvcm.media import files
+        from soundvcm.media.write import whole_file as files
         replace = files.os.replace
         files.os.replace = lambda *paths: (print("WRITTEN", flush=True), time.sleep(600))
     return write(video, *given, **named)
-import soundvcm.media.muxing as muxing
+import soundvcm.media.write.mux as muxing
 import soundvcm.generate.audio as sound
 real = muxing.mux
 sound.media.mux = slow

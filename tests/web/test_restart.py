@@ -26,7 +26,7 @@ KILLED = """
 import os, signal, sys, time
 from pathlib import Path
 from standins import random_pipeline
-from soundvcm.media import files
+from soundvcm.media.write import whole_file as files
 from soundvcm.generate.options import Request
 from soundvcm.web import Limits, Studio
 

@@ -15,7 +15,6 @@ from soundvcm.evaluation.metrics.formulas import kernel_distance as kernel_dista
 from soundvcm.evaluation.metrics.formulas import kl_divergence as kl_divergence
 from soundvcm.evaluation.metrics.formulas import label_divergence as label_divergence
 from soundvcm.evaluation.metrics.motion import MOVEMENT_RATE as MOVEMENT_RATE
-from soundvcm.evaluation.metrics.motion import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from soundvcm.evaluation.metrics.motion import has_pictures as has_pictures
 from soundvcm.evaluation.metrics.motion import movement as movement
 from soundvcm.evaluation.metrics.onsets import OnsetMatch as OnsetMatch
