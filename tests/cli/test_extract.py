@@ -185,7 +185,8 @@ def test_a_process_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_embedded_parts_fit_the_scene_stores(tmp_path: Path) -> None:
     """What is extracted with `tiny` mixes with the drawn scenes that it was trained on."""
-    from soundvcm.cli.commands.scenes import codec_name, parts_of as scene_parts
+    from soundvcm.cli.commands.scenes import codec_name
+    from soundvcm.cli.commands.scenes import parts_of as scene_parts
     from soundvcm.data.foley import scene_writer
 
     assert door._stack("tiny") == "embedded"

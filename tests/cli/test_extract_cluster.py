@@ -13,7 +13,8 @@ import soundfile
 
 from soundvcm import clusters
 from soundvcm.cli import main as cli
-from soundvcm.cli.commands import extract as door, extract_cluster
+from soundvcm.cli.commands import extract as door
+from soundvcm.cli.commands import extract_cluster
 from soundvcm.clusters import Answer
 from soundvcm.data.extract import Extraction, Parts
 from soundvcm.data.store import FeatureStore

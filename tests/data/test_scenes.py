@@ -14,7 +14,9 @@ from scene_bank import EVENTS, LASTING, FakeBank
 from soundvcm.data.bank import BANK_RATE, SPLITS, Bank
 from soundvcm.data.scenes import RATES, STYLES, make_scene
 from soundvcm.data.scenes.backgrounds import COMMON, FAMILIES
-from soundvcm.data.scenes.kinds import EVENTS as STRUCK_TABLE, LASTING as LASTING_TABLE, actors_for
+from soundvcm.data.scenes.kinds import EVENTS as STRUCK_TABLE
+from soundvcm.data.scenes.kinds import LASTING as LASTING_TABLE
+from soundvcm.data.scenes.kinds import actors_for
 from soundvcm.data.scenes.motion import Beats, Level
 from soundvcm.data.scenes.scene import QUIET
 from soundvcm.data.scenes.sound import Track, render

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from soundvcm.encoders.base import TextEncoder, VideoEncoder
     from soundvcm.encoders.cache import FeatureCache
     from soundvcm.encoders.clip import ClipPictureEncoder, ClipTextEncoder, clip_encoders
-    from soundvcm.encoders.small.motion import COLUMNS as MOTION_COLUMNS, MotionEncoder, motion_level
+    from soundvcm.encoders.small.motion import COLUMNS as MOTION_COLUMNS
+    from soundvcm.encoders.small.motion import MotionEncoder, motion_level
     from soundvcm.encoders.small.pictures import PictureEncoder
     from soundvcm.encoders.small.words import WordsEncoder
     from soundvcm.encoders.synchformer import SynchformerEncoder, synchformer_encoder

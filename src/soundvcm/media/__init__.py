@@ -7,29 +7,23 @@ one of them is first used. Knows files and samples, never models.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from soundvcm.media.read.pipes import as_file as as_file, is_pipe as is_pipe, pipe_name as pipe_name
-from soundvcm.media.suffixes import (
-    IMAGE_SUFFIXES as IMAGE_SUFFIXES,
-    SOUND_OUTPUTS as SOUND_OUTPUTS,
-    SOUND_SUFFIXES as SOUND_SUFFIXES,
-    VIDEO_OUTPUTS as VIDEO_OUTPUTS,
-    VIDEO_SUFFIXES as VIDEO_SUFFIXES,
-    is_hidden as is_hidden,
-)
-from soundvcm.media.write.containers import (
-    choose_container as choose_container,
-    fitting_output as fitting_output,
-)
-from soundvcm.media.write.output_names import (
-    folder_outputs as folder_outputs,
-    output_paths as output_paths,
-    prompt_stem as prompt_stem,
-)
-from soundvcm.media.write.whole_file import (
-    is_leftover as is_leftover,
-    same_file as same_file,
-    whole_file as whole_file,
-)
+from soundvcm.media.read.pipes import as_file as as_file
+from soundvcm.media.read.pipes import is_pipe as is_pipe
+from soundvcm.media.read.pipes import pipe_name as pipe_name
+from soundvcm.media.suffixes import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from soundvcm.media.suffixes import SOUND_OUTPUTS as SOUND_OUTPUTS
+from soundvcm.media.suffixes import SOUND_SUFFIXES as SOUND_SUFFIXES
+from soundvcm.media.suffixes import VIDEO_OUTPUTS as VIDEO_OUTPUTS
+from soundvcm.media.suffixes import VIDEO_SUFFIXES as VIDEO_SUFFIXES
+from soundvcm.media.suffixes import is_hidden as is_hidden
+from soundvcm.media.write.containers import choose_container as choose_container
+from soundvcm.media.write.containers import fitting_output as fitting_output
+from soundvcm.media.write.output_names import folder_outputs as folder_outputs
+from soundvcm.media.write.output_names import output_paths as output_paths
+from soundvcm.media.write.output_names import prompt_stem as prompt_stem
+from soundvcm.media.write.whole_file import is_leftover as is_leftover
+from soundvcm.media.write.whole_file import same_file as same_file
+from soundvcm.media.write.whole_file import whole_file as whole_file
 
 if TYPE_CHECKING:
     from soundvcm.media.exports import *  # noqa: F403

@@ -59,7 +59,8 @@ def evaluate(
         raise OptionError(f"--report {report}: is not named as a page: give a name that ends in .html")
     from soundvcm.evaluation.feature_cache import FeatureCache
     from soundvcm.evaluation.preparing import Length
-    from soundvcm.evaluation.protocol import Settings, evaluate as run
+    from soundvcm.evaluation.protocol import Settings
+    from soundvcm.evaluation.protocol import evaluate as run
 
     settings = Settings(Length(seconds, short), resamples, seed)
     words = [

@@ -5,4 +5,5 @@ The bundled YAMNet is here by name; each of the others is a module of its own (`
 """
 
 from soundvcm.evaluation.networks.classify import classify as classify
-from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet, bundled_yamnet as bundled_yamnet
+from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
+from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
