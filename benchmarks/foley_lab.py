@@ -1,8 +1,8 @@
 """The paper's Table 1 in small: objectives trained on the same scenes for the same time, few steps and many.
 
-    python benchmarks/foley_lab.py [--minutes 10] [--scenes 1000] [--ablations] [--json F] [--markdown F]
+    PYTHONPATH=. python benchmarks/foley_lab.py [--minutes 10] [--scenes 1000] [--ablations] [--json F]
 
-Needs a scene store (soundvcm train tiny-scenes). Stopped, it goes on where it was when run again. Passes are
+Needs a scene store (python -m tiny scenes). Stopped, it goes on where it was when run again. Passes are
 what the network really does: guidance outside doubles them. Scores are on drawn scenes, not on real video.
 """
 
@@ -37,16 +37,16 @@ from torch import Tensor
 
 from soundvcm import runtime
 from soundvcm.codec import AudioCodec
-from soundvcm.data.bank import load_bank
-from soundvcm.data.foley import FoleyParts
 from soundvcm.data.store import FeatureStore
 from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
 from soundvcm.errors import SoundVCMError, StoreError
-from soundvcm.evaluation.foley import Heard, KindListener, SceneSet, hear_all, scene_scores, scene_set
-from soundvcm.evaluation.scene_features import scene_features
 from soundvcm.records import Conditions
 from soundvcm.systems.loading import saved_codec
 from soundvcm.training import TrainingConfig, recipes
+from tiny.scoring.features import scene_features
+from tiny.scoring.scores import Heard, KindListener, SceneSet, hear_all, scene_scores, scene_set
+from tiny.sounds.bank import BANK, load_bank
+from tiny.store import FoleyParts
 
 BATCH = 10
 TIMED = 5
@@ -198,7 +198,7 @@ def main(words: list[str] | None = None) -> dict[str, Any]:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("runs/tiny-scenes"))
-    parser.add_argument("--bank", type=Path, default=Path("bank"))
+    parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--codec", default="tiny_codec", help="name or file of the codec that made the store")
     parser.add_argument("--run", type=Path, default=Path("runs/foley-lab"), help="folder of all runs")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, each method")

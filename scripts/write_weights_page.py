@@ -39,7 +39,7 @@ CONSEQUENCES = """
   2024), BigVGAN and Synchformer from their papers and the published shapes; no code of theirs is in
   this repository.
 * `tiny` is trained on recordings under CC0 and CC-BY, on renders of MIT soundfonts and on synthesis of
-  our own; the credits are in `bank/CREDITS.md`.
+  our own; the credits are in `tiny/bank/CREDITS.md`.
 """
 TITLES = {"metric": "Networks of the scores", "data": "Training sets of the public weights", "code": "Code"}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundvcm.data.bank import BANK_RATE, SPLITS, Kind
+from tiny.sounds.bank import BANK_RATE, SPLITS, Kind
 
 EVENTS = ("hammer", "ball_bounce", "dog_bark", "glass_break", "splash", "footstep", "piano")
 LASTING = ("rain", "car_engine", "motor")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "soundvcm"
+FACTORY = ROOT / "tiny"
 FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     0: ("errors", "shapes", "timeline", "records"),
@@ -110,6 +112,18 @@ def test_no_cycles_between_files() -> None:
 
     for name in graph:
         visit(name, ())
+
+
+def test_the_factory_of_tiny_imports_the_package_and_never_the_reverse() -> None:
+    """The wheel carries no code that needs a checkout; inside `tiny` only its commands know commands."""
+    assert [str(path) for path in FILES for name, _ in imports(path) if name.split(".")[0] == "tiny"] == []
+    doors = {FACTORY / "__main__.py", FACTORY / "drawing.py"}
+    knowing = {
+        path for path in FACTORY.rglob("*.py") for name, _ in ours(path) if name.split(".")[1:2] == ["cli"]
+    }
+    assert knowing <= doors
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["src/soundvcm"]
 
 
 def outside(name: str, module: str) -> list[str]:
@@ -238,8 +252,6 @@ def test_no_machine_paths_or_registry_hosts_are_committed() -> None:
 
 
 def test_versions_agree() -> None:
-    import tomllib
-
     import soundvcm
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -59,9 +59,9 @@ def test_python_runs(place: Path) -> None:
 def test_the_tree_is_true() -> None:
     plain = [block for block in README.split("```")[1::2] if block.startswith("\n")]
     (tree,) = [block for block in plain if "src/soundvcm" in block]
-    for name in re.findall(r"[a-z_]+/", tree.split("bank/")[0].replace("src/soundvcm/", "")):
+    for name in re.findall(r"[a-z_]+/", tree.split("\ntiny/")[0].replace("src/soundvcm/", "")):
         assert (ROOT / "src" / "soundvcm" / name).is_dir(), name
-    for name in ("bank", "benchmarks", "scripts", "docs"):
+    for name in ("tiny", "benchmarks", "scripts", "docs"):
         assert name + "/" in tree and (ROOT / name).is_dir()
 
 

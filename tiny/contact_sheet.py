@@ -1,6 +1,6 @@
 """Contact sheets: film strip, waveform and spectrogram of made sounds, one row a clip. Listening by looking.
 
-    python scripts/contact_sheet.py sheet [--scenes 24] [--clips FOLDER] [--steps 1] [--rows 8]
+    python -m tiny.contact_sheet sheet [--scenes 24] [--clips FOLDER] [--steps 1] [--rows 8]
 
 Writes sheet-1.png, sheet-2.png ... For drawn test scenes the events are marked: dashed where something
 happens in the picture, short strokes below where an onset is found in the sound. Real clips show the movement
@@ -32,11 +32,12 @@ from soundvcm import media
 from soundvcm.codec.spectra import mel_triangles
 from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.evaluation import classify
-from soundvcm.evaluation.foley import event_times, scene_set
 from soundvcm.evaluation.metrics import detect_onsets, has_pictures, match_onsets
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import FrameSpec
 from soundvcm.systems.loading import load
+from tiny.scoring.scores import event_times, scene_set
+from tiny.sounds.bank import BANK, load_bank
 
 PICTURES = 14
 HEIGHT, WIDTH = 72, 96
@@ -70,8 +71,6 @@ def scene_rows(
     pipeline: Pipeline, bank: Path, count: int, steps: int, told: str, seed: int = 1
 ) -> Iterator[Row]:
     """Drawn test scenes, made from what a user would give: the clip as an array, and the caption."""
-    from soundvcm.data.bank import load_bank
-
     scenes = scene_set(load_bank(bank), count)
     for scene in scenes.scenes:
         prompt = scene.captions[0] if told == "text" else ""
@@ -170,7 +169,7 @@ def main(words: list[str] | None = None) -> list[Path]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", type=Path, help="start of the files' names")
     parser.add_argument("--model", default="tiny")
-    parser.add_argument("--bank", type=Path, default=Path("bank"))
+    parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--scenes", type=int, default=24, help="drawn test scenes; 0 for none")
     parser.add_argument("--told", choices=["text", "picture"], default="text", help="what scenes are given")
     parser.add_argument("--clips", type=Path, help="folder of real clips")

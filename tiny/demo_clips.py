@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Draw the bundled demonstration clips: silent h264 films with known events, and the events as JSON.
 
-Usage: python scripts/render_demo [folder]      (default: examples/clips)
+    python -m tiny.demo_clips [folder]      (default: examples/clips)
 Knows the drawn scenes and PyAV; needs no sound bank and no weights.
 """
 
@@ -19,13 +18,13 @@ from typing import Any
 import av
 import numpy as np
 
-from soundvcm.data.scenes.backgrounds import Background, Field, value_noise
-from soundvcm.data.scenes.camera import Camera, Renderer, Shot
-from soundvcm.data.scenes.draw import Image
-from soundvcm.data.scenes.impacts import Ball, Striker
-from soundvcm.data.scenes.motion import Beats, Level
-from soundvcm.data.scenes.stage import Actor, Stage
-from soundvcm.data.scenes.weather import Rain
+from tiny.scenes.backgrounds import Background, Field, value_noise
+from tiny.scenes.camera import Camera, Renderer, Shot
+from tiny.scenes.draw import Image
+from tiny.scenes.impacts import Ball, Striker
+from tiny.scenes.motion import Beats, Level
+from tiny.scenes.stage import Actor, Stage
+from tiny.scenes.weather import Rain
 
 WIDTH, HEIGHT, ASPECT = 480, 270, 16 / 9
 Color = tuple[float, float, float]
@@ -39,13 +38,15 @@ class Scenery(Background):
         """Colours [h w 3] at world coordinates."""
         rng = np.random.default_rng(self.seed)
         painted = {"floor": _floor, "workshop": _workshop, "hills": _hills}[self.family](rng, xs, ys)
-        return np.clip(painted, 0.0, 1.0).astype(np.float32)
+        clipped: Image = np.clip(painted, 0.0, 1.0).astype(np.float32)
+        return clipped
 
 
 def _between(a: Color, b: Color, share: Field) -> Image:
-    return np.asarray(a, np.float32) + share[..., None] * (
+    mixed: Image = np.asarray(a, np.float32) + share[..., None] * (
         np.asarray(b, np.float32) - np.asarray(a, np.float32)
     )
+    return mixed
 
 
 def _floor(rng: np.random.Generator, xs: Field, ys: Field) -> Image:
@@ -62,7 +63,9 @@ def _floor(rng: np.random.Generator, xs: Field, ys: Field) -> Image:
     )
     wood = wood * np.where(across - board < 0.05, 0.55, 1.0)[..., None]
     shown = np.where((ys > 0.66)[..., None], wood, wall)
-    return np.where(((ys > 0.625) & (ys <= 0.66))[..., None], np.asarray([0.9, 0.89, 0.86]), shown)
+    skirting = np.asarray([0.9, 0.89, 0.86])
+    painted: Image = np.where(((ys > 0.625) & (ys <= 0.66))[..., None], skirting, shown)
+    return painted
 
 
 def _workshop(rng: np.random.Generator, xs: Field, ys: Field) -> Image:
@@ -75,7 +78,8 @@ def _workshop(rng: np.random.Generator, xs: Field, ys: Field) -> Image:
     )
     bench = _between((0.42, 0.28, 0.16), (0.66, 0.47, 0.29), value_noise(rng, xs, ys * 9, 2, 3))
     light = 1.0 - 0.5 * np.hypot(xs - 0.9, ys - 0.5)
-    return np.where((ys > 0.86)[..., None], bench, wall) * (0.5 + 0.8 * light)[..., None]
+    painted: Image = np.where((ys > 0.86)[..., None], bench, wall) * (0.5 + 0.8 * light)[..., None]
+    return painted
 
 
 def _hills(rng: np.random.Generator, xs: Field, ys: Field) -> Image:
@@ -154,7 +158,7 @@ def clips() -> list[Clip]:
         8.0,
         True,
     )
-    ball.still = lambda canvas: None  # the scenery has its own floor
+    ball.still = lambda canvas: None  # type: ignore[method-assign]  # the scenery has its own floor
     blows = [(0.7 + 0.62 * k + 0.013 * (k * 7 % 5), 0.55 + 0.4 * (k % 3 == 0)) for k in range(5)]
     blows += [(4.4 + 0.31 * k, 0.5 + 0.1 * k) for k in range(5)]
     stage = Stage(0.55 * ASPECT, 0.87, 0.72, 0.35, ASPECT)

@@ -1,4 +1,4 @@
-"""Drawing the scene store by several processes: a part of `soundvcm train tiny-scenes`.
+"""Drawing the scene store by several processes: a part of `python -m tiny scenes`.
 
 Each process makes every n-th shard; a killed run goes on where it was. Knows the embedded encoders by name.
 """
@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from soundvcm.cli.commands.extract import codec_name
 from soundvcm.cli.terminal import say
-from soundvcm.data.foley import FoleyParts, FoleyPlan, scene_writer, write_shards
 from soundvcm.errors import StoreError
+from tiny.store import FoleyParts, FoleyPlan, scene_writer, write_shards
+
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def parts_of(codec: str | None) -> FoleyParts:
@@ -32,26 +35,16 @@ def scene_store(
         StoreError: if a process failed; what it had finished is kept.
     """
     plan = FoleyPlan(counts)
-    arguments = [str(bank), str(folder), str(codec or ""), plan_words(plan)]
+    places = [str(path.resolve()) if path else "" for path in (bank, folder, codec)]
+    command = [sys.executable, "-m", "tiny.drawing", *places, plan_words(plan)]
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "soundvcm.cli.commands.scenes", *arguments, str(part), str(workers)]
-        )
-        for part in range(workers)
+        subprocess.Popen([*command, str(part), str(workers)], cwd=CHECKOUT) for part in range(workers)
     ]
     codes = [process.wait() for process in processes]
     if any(codes):
         raise StoreError(f"a process that draws scenes failed: run the same command again ({folder})")
     parts = parts_of(str(codec) if codec else None)
     return scene_writer(folder, parts, codec_name(codec)).finish(parts.text.encode)
-
-
-def codec_name(codec: Path | None) -> str:
-    """What the store remembers of the codec: its hash."""
-    from soundvcm.weights import digest, locate
-
-    path = codec or locate("tiny_codec")
-    return f"neural-{digest(path)[:12]}"
 
 
 def plan_words(plan: FoleyPlan) -> str:
@@ -62,7 +55,7 @@ def plan_words(plan: FoleyPlan) -> str:
 def work(words: list[str]) -> None:
     """One process: `bank folder codec plan part of`."""
     from soundvcm import runtime
-    from soundvcm.data.bank import load_bank
+    from tiny.sounds.bank import load_bank
 
     bank, folder, codec, counts, part, of = words
     plan = FoleyPlan({k: int(v) for k, v in (pair.split("=") for pair in counts.split(","))})

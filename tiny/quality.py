@@ -1,6 +1,6 @@
 """How good the embedded model is: moments, kinds and manner of its sounds on drawn scenes; the codec alone.
 
-    python benchmarks/tiny_quality.py [--scenes 200] [--offset 0] [--told text label] [--json FILE]
+    python -m tiny.quality [--scenes 200] [--offset 0] [--told text label] [--json FILE]
 
 Test scenes use sounds, seeds and backgrounds that training never saw. Ceiling: the scenes' own sound, also
 through the codec. Floor: made sounds paired with other scenes. Settings are chosen on other scenes than those
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 
 from soundvcm import runtime, sampler
-from soundvcm.codec import NeuralCodec
+from soundvcm.codec import NeuralCodec, latent_hop
 from soundvcm.codec.phases import find_phases
 from soundvcm.codec.spectra import frames_of, mel_triangles
-from soundvcm.data.bank import Bank, load_bank
-from soundvcm.evaluation.foley import TEST_SEEDS, KindListener, hear_all, scene_scores, scene_set
 from soundvcm.evaluation.networks import bundled_yamnet
-from soundvcm.evaluation.scene_features import Told, scene_features
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import Conditions
 from soundvcm.systems.loading import load
+from tiny.scoring.features import Told, scene_features
+from tiny.scoring.scores import TEST_SEEDS, KindListener, hear_all, scene_scores, scene_set
+from tiny.sounds.bank import BANK, Bank, load_bank
 
 BATCH = 10
 TOLD: tuple[Told, ...] = ("text", "label", "drawing", "motion", "all")
@@ -36,7 +36,7 @@ TOLD: tuple[Told, ...] = ("text", "label", "drawing", "motion", "all")
 @torch.inference_mode()
 def make(pipeline: Pipeline, conditions: Conditions, samples: int, steps: int) -> tuple[Tensor, float]:
     """Waves [k, samples] for all scenes and milliseconds a clip of network and codec, in batches."""
-    count = -(-samples // pipeline.codec.latent_hop)
+    count = -(-samples // latent_hop(pipeline.codec))
     waves = []
     began = time.perf_counter()
     for first in range(0, conditions.batch, BATCH):
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--offset", type=int, default=0, help="number of the first scene")
     parser.add_argument("--told", nargs="+", default=TOLD, choices=TOLD, help="what the network is told")
-    parser.add_argument("--bank", type=Path, default=Path("bank"))
+    parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--model", default="tiny", help="name, or file of a trained network")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from soundvcm.codec import AudioCodec, importance_of
-from soundvcm.data.bank import Bank
-from soundvcm.data.scenes import Scene, make_scene
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
+from tiny.scenes import Scene, make_scene
+from tiny.sounds.bank import Bank
 
 SHARD_SCENES = 128
 SPLITS = {"train": "train", "val": "valid", "test": "test"}

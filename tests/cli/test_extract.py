@@ -183,19 +183,6 @@ def test_a_process_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
         door.share(tmp_path, "tiny", "cpu", 2)
 
 
-def test_the_embedded_parts_fit_the_scene_stores(tmp_path: Path) -> None:
-    """What is extracted with `tiny` mixes with the drawn scenes that it was trained on."""
-    from soundvcm.cli.commands.scenes import codec_name
-    from soundvcm.cli.commands.scenes import parts_of as scene_parts
-    from soundvcm.data.foley import scene_writer
-
-    assert door._stack("tiny") == "embedded"
-    parts = door.parts_of("tiny", "cpu")
-    assert parts.codec_name == codec_name(None) and parts.timeline.sync_tokens == 25
-    scenes = scene_parts(None)
-    assert parts.writer(tmp_path).plan == scene_writer(tmp_path, scenes, codec_name(None)).plan
-
-
 @pytest.mark.slow
 def test_two_real_processes_share_the_work(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ from training.parts import make_clip, make_store
 
 from soundvcm import media, weights
 from soundvcm.cli import main as cli
-from soundvcm.cli.commands.scenes import codec_name
+from soundvcm.cli.commands.extract import codec_name
 from soundvcm.cli.commands.train_samples import sample_hook
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError

@@ -1,4 +1,4 @@
-"""`soundvcm train`: the whole way to an embedded network in small, from the bank to weights that load."""
+"""`soundvcm train`: a small network from a feature store, what is refused, the dry run."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
+from training.parts import WIDTHS, make_clip, make_store
 
 from soundvcm.cli import main as cli
-from soundvcm.cli.commands import train as door
-from soundvcm.data.store import FeatureStore
-from soundvcm.systems.loading import saved_codec, saved_network
-
-BANK = Path(__file__).resolve().parents[2] / "bank"
-CODEC = ("codec.dim=8", "codec.width=16", "codec.fast_width=16", "codec.mels=32", "codec.encoder_blocks=1")
-CODEC += ("codec.decoder_blocks=[1,1,1]", "batch=2", "bf16=false", "steps=4", "save_every=2", "log_every=2")
-NETWORK = (
-    "network.latent_dim=8",
-    "network.hidden=32",
-    "network.heads=2",
-    "network.fused_blocks=1",
-    "network.covariance_lags=60",
-)
-LOOP = ("loop.rows=2", "loop.snapshot_steps=2", "loop.log_steps=1", "loop.schedule.warmup_steps=1")
-CROPS = "data.crop_seconds=[2.0]"
+from soundvcm.systems.loading import saved_network
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
@@ -36,71 +19,26 @@ def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, st
     return int(caught.value.code or 0), out, err
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.mark.slow
-def test_1_codec(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trains, exports in half precision with its sizes; the same command again has nothing left to do."""
-    words = ("tiny-codec", *CODEC, "--bank", BANK, "--runs", runs, "--export", runs / "codec.safetensors")
-    code, out, err = run(capsys, *words)
-    assert code == 0 and "step 4/4" in out, err
-    codec = saved_codec(runs / "codec.safetensors")
-    assert codec.dim == 8
-    with safe_open(runs / "codec.safetensors", "pt") as file:
-        assert file.metadata()["licence"] == "MIT" and "CREDITS" in file.metadata()["data"]
-        assert file.get_tensor("decoder.mel.weight").dtype == torch.float16
-    again = run(capsys, *words)
-    assert again[0] == 0 and "step" not in again[1]
-
-
-@pytest.mark.slow
-def test_2_scenes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Scenes through that codec; a second run keeps what is there."""
-    words = ("tiny-scenes", "--bank", BANK, "--runs", runs, "--scenes", "3", "--workers", "1")
+def test_a_network_from_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trains, goes on, and exports what `soundvcm.load` would take; without a store it refuses."""
+    make_store(tmp_path / "store", [make_clip(k, n=63) for k in range(4)])
+    words = ["tiny", *(f"network.{role}_dim={width}" for role, width in WIDTHS.items())]
+    words += ["network.hidden=16", "network.heads=2", "network.fused_blocks=1", "network.covariance_lags=8"]
+    words += [
+        "loop.steps=2",
+        "loop.rows=2",
+        "data.crop_seconds=[]",
+        "--device",
+        "cpu",
+        "--runs",
+        str(tmp_path),
+    ]
     code, _, err = run(capsys, *words)
-    assert code == 0, err
-    store = FeatureStore(runs / "tiny-scenes")
-    assert len(store) == 6 and store.widths["latents"] == 8
-    assert len(store.split("train")) == len(store.split("val")) == 3
-    codec = saved_codec(runs / "tiny-codec" / "codec.safetensors")
-    assert store.importance is not None
-    assert store.importance.tolist() == pytest.approx(codec.importance.tolist(), abs=1e-5)
-    before = (runs / "tiny-scenes" / "shards" / "00000.safetensors").stat().st_mtime_ns
-    assert run(capsys, *words)[0] == 0
-    assert (runs / "tiny-scenes" / "shards" / "00000.safetensors").stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trains, exports the average in the asked format; covariance and guidance travel with it."""
-    target = runs / "network.safetensors"
-    words = ("tiny", *NETWORK, *LOOP, CROPS, "loop.steps=3", "loop.validation_steps=2", "--runs", runs)
-    code, out, err = run(capsys, *words, "--device", "cpu", "--export", target, "--dtype", "float16")
-    assert code == 0 and "step 3/3" in out, err
-    network, sampling = saved_network(target)
-    assert network.config.hidden == 32 and sampling.kind == "mean" and sampling.guidance is None
-    with safe_open(target, "pt") as file:
-        assert json.loads(file.metadata()["guidance"]) == 2.0
-    weights = load_file(target)
-    assert weights["final.conv.weight"].dtype == torch.float16
-    variance = weights["data_covariance"][0, 0]
-    assert variance.dtype == torch.float32 and float(variance.max()) > 3 * float(variance.min()) > 0
-    full = runs / "full.safetensors"
-    words += ("--sigma-rel", "0.05", "--temperature", "0.7")
-    assert run(capsys, *words, "--device", "cpu", "--export", full)[0] == 0
-    assert saved_network(full)[1].temperature == 0.7 and sampling.temperature == 1.0
-    assert load_file(full)["final.conv.weight"].dtype == torch.float32
-
-
-@pytest.mark.slow
-def test_4_warm_start_takes_the_sizes_of_the_file(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("finetune", *LOOP, CROPS, "loop.steps=1", "--run", runs / "tuned", "--device", "cpu")
-    words += ("--store", runs / "tiny-scenes", "--warm-start", runs / "network.safetensors")
-    code, out, err = run(capsys, *words)
-    assert code == 0 and "step 1/1" in out, err
+    assert code == 2 and "--store" in err
+    target = tmp_path / "network.safetensors"
+    code, out, err = run(capsys, *words, "--store", tmp_path / "store", "--export", target)
+    assert code == 0 and "wrote" in out, err
+    assert saved_network(target)[0].config.hidden == 16 and (tmp_path / "tiny" / "config.yaml").exists()
 
 
 def test_dry_run_and_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,5 +54,3 @@ def test_dry_run_and_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert code == 2 and "tiny" in err and len(err.strip().splitlines()) == 1
     code, _, err = run(capsys, "tiny", "--runs", tmp_path)
     assert code == 2 and len(err.strip().splitlines()) == 1
-    names = {"tiny-codec", "tiny-scenes", "pairs", "tiny", "paper", "finetune"}
-    assert {*door.PREPARATIONS, *door.NETWORKS} == names

@@ -14,12 +14,12 @@ from soundvcm.codec.neural import FAST_GAIN, enlivened
 from soundvcm.codec.peaks import hold_peaks
 from soundvcm.codec.phases import find_phases, white_noise
 from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
-from soundvcm.data.bank import load_bank
 from soundvcm.errors import ShapeError
 from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.systems.loading import saved_codec
+from tiny.sounds.bank import load_bank
 
-BANK = Path(__file__).resolve().parents[2] / "bank"
+BANK = Path(__file__).resolve().parents[2] / "tiny" / "bank"
 
 SMALL = NeuralCodecConfig(
     dim=24, width=32, fast_width=32, mels=64, encoder_blocks=1, decoder_blocks=(1, 1, 1), iterations=8

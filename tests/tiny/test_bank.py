@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundvcm.data.bank import BANK_RATE, Bank, load_bank, onset_seconds, vary
 from soundvcm.errors import OptionError, StoreError
+from tiny.sounds.bank import BANK_RATE, Bank, load_bank, onset_seconds, vary
 
-ROOT = Path(__file__).resolve().parents[2] / "bank"
+ROOT = Path(__file__).resolve().parents[2] / "tiny" / "bank"
 LICENCES = {"CC0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "own"}
 
 
@@ -195,7 +195,7 @@ def test_a_broken_row_is_named(tmp_path: Path, old: str, new: str, words: str) -
 
 
 def test_a_missing_folder_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no such folder.*scripts/build_bank/build.py"):
+    with pytest.raises(StoreError, match="no such folder.*tiny/build_bank/build.py"):
         load_bank(tmp_path / "nowhere")
 
 

@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from soundvcm.codec import NeuralCodecConfig
-from soundvcm.training.codec import CodecRun, CodecTrainingConfig, train_codec
-from soundvcm.training.codec_losses import MagnitudeLoss
+from tiny.codec.losses import MagnitudeLoss
+from tiny.codec.training import CodecRun, CodecTrainingConfig, train_codec
 
 SMALL = CodecTrainingConfig(
     codec=NeuralCodecConfig(

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from clips import moving, write_video
 from scene_bank import FakeBank
-from scripts_by_path import load_script
 
 from soundvcm.generate.audio import Sound
-
-
-@pytest.fixture(scope="module")
-def sheet() -> ModuleType:
-    return load_script("scripts/contact_sheet.py")
+from tiny import contact_sheet as sheet
 
 
 class Clicks:
@@ -34,12 +28,10 @@ class Clicks:
         return Sound(wave, 16_000, 1, length, {}, {}, (), 1)
 
 
-def test_scenes_and_clips_become_sheets(
-    sheet: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scenes_and_clips_become_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Clicks()
     monkeypatch.setattr(sheet, "load", lambda name, device: pipeline)
-    monkeypatch.setattr("soundvcm.data.bank.load_bank", lambda folder: FakeBank())
+    monkeypatch.setattr(sheet, "load_bank", lambda folder: FakeBank())
     clips = tmp_path / "clips"
     clips.mkdir()
     write_video(clips / "a.mp4", moving, 50)
@@ -61,7 +53,7 @@ def test_scenes_and_clips_become_sheets(
     assert pipeline.asked[0][1] and not pipeline.asked[3][1]
 
 
-def test_rows_tell_events_and_movement(sheet: ModuleType, tmp_path: Path) -> None:
+def test_rows_tell_events_and_movement(tmp_path: Path) -> None:
     pipeline = Clicks()
     write_video(tmp_path / "a.mp4", moving, 50)
     (row,) = sheet.clip_rows(pipeline, tmp_path, 1, 8.0)
@@ -71,9 +63,7 @@ def test_rows_tell_events_and_movement(sheet: ModuleType, tmp_path: Path) -> Non
     assert mel.shape == (80, 101) and 25 < int(mel[:, 50].argmax()) < 40  # 1 kHz is near the middle
 
 
-def test_an_empty_folder_is_one_line(
-    sheet: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheet, "load", lambda name, device: Clicks())
     with pytest.raises(SystemExit, match="contact_sheet: .* holds no clips"):
         sheet.main([str(tmp_path / "out"), "--scenes", "0", "--clips", str(tmp_path)])

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from scene_bank import EVENTS, LASTING, FakeBank
 
-from soundvcm.data.bank import BANK_RATE, SPLITS, Bank
-from soundvcm.data.scenes import RATES, STYLES, make_scene
-from soundvcm.data.scenes.backgrounds import COMMON, FAMILIES
-from soundvcm.data.scenes.kinds import EVENTS as STRUCK_TABLE
-from soundvcm.data.scenes.kinds import LASTING as LASTING_TABLE
-from soundvcm.data.scenes.kinds import actors_for
-from soundvcm.data.scenes.motion import Beats, Level
-from soundvcm.data.scenes.scene import QUIET
-from soundvcm.data.scenes.sound import Track, render
 from soundvcm.errors import OptionError, StoreError
+from tiny.scenes import RATES, STYLES, make_scene
+from tiny.scenes.backgrounds import COMMON, FAMILIES
+from tiny.scenes.kinds import EVENTS as STRUCK_TABLE
+from tiny.scenes.kinds import LASTING as LASTING_TABLE
+from tiny.scenes.kinds import actors_for
+from tiny.scenes.motion import Beats, Level
+from tiny.scenes.scene import QUIET
+from tiny.scenes.sound import Track, render
+from tiny.sounds.bank import BANK_RATE, SPLITS, Bank
 
 
 @pytest.fixture

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from scene_bank import FakeBank
 
-from soundvcm.data.bank import Bank
-from soundvcm.data.scenes import make_scene
-from soundvcm.data.scenes.backgrounds import FAMILIES, Background
-from soundvcm.data.scenes.camera import MARGIN, Camera, Renderer, Shot
-from soundvcm.data.scenes.distractors import DISTRACTORS
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.kinds import EVENTS, LASTING
-from soundvcm.data.scenes.motion import (
+from tiny.scenes import make_scene
+from tiny.scenes.backgrounds import FAMILIES, Background
+from tiny.scenes.camera import MARGIN, Camera, Renderer, Shot
+from tiny.scenes.distractors import DISTRACTORS
+from tiny.scenes.draw import Canvas
+from tiny.scenes.kinds import EVENTS, LASTING
+from tiny.scenes.motion import (
     NEVER,
     Beats,
     Level,
@@ -28,7 +27,8 @@ from soundvcm.data.scenes.motion import (
     raised,
     ringing,
 )
-from soundvcm.data.scenes.stage import Actor, Stage, lightness
+from tiny.scenes.stage import Actor, Stage, lightness
+from tiny.sounds.bank import Bank
 
 STRUCK = sorted({(kind, actor.__name__) for kind, actors in EVENTS.items() for actor in actors})
 RUNNING = sorted({(kind, actor.__name__) for kind, actors in LASTING.items() for actor in actors})

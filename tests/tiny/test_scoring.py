@@ -11,7 +11,8 @@ from scene_bank import FakeBank
 
 from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
 from soundvcm.errors import OptionError
-from soundvcm.evaluation.foley import (
+from tiny.scoring.features import scene_features
+from tiny.scoring.scores import (
     KindListener,
     SceneSet,
     event_times,
@@ -20,7 +21,6 @@ from soundvcm.evaluation.foley import (
     scene_scores,
     scene_set,
 )
-from soundvcm.evaluation.scene_features import scene_features
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,11 @@ import torch
 from scene_bank import FakeBank
 from standins import GreyMotion, LetterWords, random_codec
 
-from soundvcm.data.bank import Bank
-from soundvcm.data.foley import (
+from soundvcm.data.store import FeatureStore
+from soundvcm.records import FrameSpec
+from tiny.scenes import make_scene
+from tiny.sounds.bank import Bank
+from tiny.store import (
     FoleyParts,
     FoleyPlan,
     imagined_features,
@@ -22,9 +25,6 @@ from soundvcm.data.foley import (
     scene_writer,
     write_shards,
 )
-from soundvcm.data.scenes import make_scene
-from soundvcm.data.store import FeatureStore
-from soundvcm.records import FrameSpec
 
 
 class MeanPictures:
@@ -107,3 +107,13 @@ def test_some_pictures_are_looked_at(bank: Bank, parts: FoleyParts) -> None:
     named = picture_features(scene, parts, FoleyPlan({}, 2, drawn_share=0.0), np.random.default_rng(0))
     assert looked.shape == named.shape == (2, 6)
     assert float(looked.min()) >= 0 and not torch.allclose(looked.norm(dim=1), torch.ones(2))
+
+
+def test_extracted_clips_mix_with_the_drawn_scenes(tmp_path: Path) -> None:
+    """What is extracted with `tiny` has the rates and encoders of the store that it was trained on."""
+    from soundvcm.cli.commands import extract
+    from tiny.drawing import parts_of
+
+    parts, scenes = extract.parts_of("tiny", "cpu"), parts_of(None)
+    assert parts.codec_name == extract.codec_name() and parts.timeline.sync_tokens == 25
+    assert parts.writer(tmp_path).plan == scene_writer(tmp_path, scenes, extract.codec_name()).plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soundvcm.data.variation import in_room, onset_seconds, pitched, tilted, vary
+from tiny.sounds.variation import in_room, onset_seconds, pitched, tilted, vary
 
 RATE = 16000
 

@@ -1,7 +1,7 @@
 """Builds the Foley bank: fetches packages, renders soundfonts, synthesises, cuts, splits and packs. Run it
 again at will:
 
-    python scripts/build_bank/build.py --work build/bank --out bank
+    python tiny/build_bank/build.py --work build/bank --out tiny/bank
 
 Needs `fluidsynth`, `apt-get` and `dpkg` (Debian), pip, and the Python packages numpy, scipy, soundfile,
 soxr. Deterministic.
@@ -135,7 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, default=Path("build/bank"), help="folder for the packages")
-    parser.add_argument("--out", type=Path, default=Path("bank"), help="the bank's folder")
+    parser.add_argument("--out", type=Path, default=Path("tiny/bank"), help="the bank's folder")
     options = parser.parse_args()
     fetch(options.work)
     kinds = tomllib.loads((HERE / "kinds.toml").read_text(encoding="utf-8"))

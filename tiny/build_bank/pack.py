@@ -121,7 +121,7 @@ Steve Aupperle, Chris Gillman, Alex Taubr, Chris Prola, Andrew Klenk, Winfried H
 Katic, Ethan Winer. The MIT licence text stands at the end of this file.
 """,
     "soundvcm": """
-Synthesised by the scripts in `scripts/build_bank/` from a fixed seed; no recording was used. Same licence
+Synthesised by the scripts in `tiny/build_bank/` from a fixed seed; no recording was used. Same licence
 as the project.
 """,
 }
@@ -151,7 +151,7 @@ def credits(clips: list[Packed]) -> str:
     lines = [
         "# Credits of the Foley bank",
         "",
-        "Written by `scripts/build_bank/build.py`; do not edit by hand.",
+        "Written by `tiny/build_bank/build.py`; do not edit by hand.",
         "",
         _LINKS,
     ]

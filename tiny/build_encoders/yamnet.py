@@ -1,6 +1,6 @@
 """Write YAMNet's asset with its licence and class names inside: src/soundvcm/assets/yamnet.safetensors.
 
-    python -m scripts.build_encoders.yamnet WEIGHTS CLASS_MAP src/soundvcm/assets
+    python -m tiny.build_encoders.yamnet WEIGHTS CLASS_MAP src/soundvcm/assets
 
 WEIGHTS is a float16 conversion of Google's published checkpoint with the keys `body.I.c.weight`,
 `body.I.b.*`, `fc.*`, `mel`, `win` (I = 0 .. 26: depthwise and pointwise in turn); CLASS_MAP the published
@@ -21,7 +21,7 @@ ORIGIN = {
     "licence": "Apache-2.0",
     "origin": "YAMNet by Google (tensorflow/models, research/audioset/yamnet), float16; "
     "class names of AudioSet (CC BY 4.0)",
-    "built_by": "scripts/build_encoders/yamnet.py",
+    "built_by": "tiny/build_encoders/yamnet.py",
 }
 
 

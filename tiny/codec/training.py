@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
 from soundvcm.config import Config
-from soundvcm.data.snippets import Snippets
-from soundvcm.training.codec_losses import MagnitudeLoss
+from tiny.codec.losses import MagnitudeLoss
+from tiny.sounds.snippets import Snippets
 
 
 class CodecTrainingConfig(Config):

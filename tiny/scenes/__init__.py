@@ -3,6 +3,6 @@
 make_scene(seed, bank, split) => Scene: events, captions, labels, frames(), sampled(), pictures(), sound()
 """
 
-from soundvcm.data.scenes.scene import RATES, STYLES, Event, Scene, make_scene
+from tiny.scenes.scene import RATES, STYLES, Event, Scene, make_scene
 
 __all__ = ["RATES", "STYLES", "Event", "Scene", "make_scene"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from soundvcm.data.scenes.draw import Image
+from tiny.scenes.draw import Image
 
 Field = npt.NDArray[np.float32]
 

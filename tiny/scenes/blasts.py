@@ -9,9 +9,9 @@ from math import pi, sin
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import Rhythm, fading, ringing
-from soundvcm.data.scenes.stage import Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import Rhythm, fading, ringing
+from tiny.scenes.stage import Actor, Generator, mix, shade
 
 
 class Gun(Actor):

@@ -9,9 +9,9 @@ from math import pi, sin
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import NEVER, Moment, Rhythm, fading
-from soundvcm.data.scenes.stage import SKIN, Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import NEVER, Moment, Rhythm, fading
+from tiny.scenes.stage import SKIN, Actor, Generator, mix, shade
 
 
 def _stride(m: Moment, longest: float = 1.1) -> float:

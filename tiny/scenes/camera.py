@@ -13,9 +13,9 @@ from math import ceil, floor, sin
 import numpy as np
 import numpy.typing as npt
 
-from soundvcm.data.scenes.backgrounds import Background
-from soundvcm.data.scenes.draw import Canvas, Image
-from soundvcm.data.scenes.stage import Actor
+from tiny.scenes.backgrounds import Background
+from tiny.scenes.draw import Canvas, Image
+from tiny.scenes.stage import Actor
 
 MARGIN = 0.09
 

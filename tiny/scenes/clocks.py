@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import Rhythm, fading, ringing
-from soundvcm.data.scenes.stage import Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import Rhythm, fading, ringing
+from tiny.scenes.stage import Actor, Generator, mix, shade
 
 
 class Clock(Actor):

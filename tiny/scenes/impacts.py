@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import NEVER, Rhythm, bouncing, effort, fading, raised, ringing
-from soundvcm.data.scenes.stage import MATERIALS, STEEL, WOOD, Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import NEVER, Rhythm, bouncing, effort, fading, raised, ringing
+from tiny.scenes.stage import MATERIALS, STEEL, WOOD, Actor, Generator, mix, shade
 
 
 class Ball(Actor):

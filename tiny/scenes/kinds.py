@@ -6,7 +6,7 @@ machine (lasting sounds), so that every kind of any bank can be seen. Knows acto
 
 from __future__ import annotations
 
-from soundvcm.data.scenes import (
+from tiny.scenes import (
     blasts,
     bodies,
     clocks,
@@ -19,7 +19,7 @@ from soundvcm.data.scenes import (
     water,
     weather,
 )
-from soundvcm.data.scenes.stage import Actor
+from tiny.scenes.stage import Actor
 
 Actors = tuple[type[Actor], ...]
 

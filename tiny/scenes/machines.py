@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import smooth
-from soundvcm.data.scenes.stage import Actor, Generator, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import smooth
+from tiny.scenes.stage import Actor, Generator, shade
 
 
 class Machine(Actor):

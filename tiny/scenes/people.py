@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from math import cos, pi
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import Moment, Rhythm, ringing, smooth
-from soundvcm.data.scenes.stage import SKIN, Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import Moment, Rhythm, ringing, smooth
+from tiny.scenes.stage import SKIN, Actor, Generator, mix, shade
 
 
 class Player(Actor):

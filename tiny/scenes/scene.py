@@ -14,16 +14,16 @@ from math import ceil, floor
 import numpy as np
 import numpy.typing as npt
 
-from soundvcm.data.bank import BANK_RATE, SPLITS, Bank
-from soundvcm.data.scenes.backgrounds import Background, draw_background
-from soundvcm.data.scenes.camera import Camera, Renderer, Shot
-from soundvcm.data.scenes.captions import choose_labels, write_captions
-from soundvcm.data.scenes.distractors import DISTRACTORS
-from soundvcm.data.scenes.kinds import actors_for
-from soundvcm.data.scenes.motion import Beats, Level, beats, level
-from soundvcm.data.scenes.sound import Track, render
-from soundvcm.data.scenes.stage import Actor, Stage
 from soundvcm.errors import OptionError
+from tiny.scenes.backgrounds import Background, draw_background
+from tiny.scenes.camera import Camera, Renderer, Shot
+from tiny.scenes.captions import choose_labels, write_captions
+from tiny.scenes.distractors import DISTRACTORS
+from tiny.scenes.kinds import actors_for
+from tiny.scenes.motion import Beats, Level, beats, level
+from tiny.scenes.sound import Track, render
+from tiny.scenes.stage import Actor, Stage
+from tiny.sounds.bank import BANK_RATE, SPLITS, Bank
 
 Generator = np.random.Generator
 Pictures = npt.NDArray[np.uint8]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from soundvcm.data.bank import BANK_RATE, Bank, onset_seconds, vary
-from soundvcm.data.scenes.motion import Beats, Level
-from soundvcm.data.variation import in_room, tilted
 from soundvcm.errors import StoreError
+from tiny.scenes.motion import Beats, Level
+from tiny.sounds.bank import BANK_RATE, Bank, onset_seconds, vary
+from tiny.sounds.variation import in_room, tilted
 
 Wave = npt.NDArray[np.float32]
 Generator = np.random.Generator

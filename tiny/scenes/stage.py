@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas, Color
-from soundvcm.data.scenes.motion import Beats, Level, Rhythm
+from tiny.scenes.draw import Canvas, Color
+from tiny.scenes.motion import Beats, Level, Rhythm
 
 Generator = np.random.Generator
 

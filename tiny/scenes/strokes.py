@@ -9,9 +9,9 @@ from math import cos, pi, sin
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import Rhythm, fading, raised
-from soundvcm.data.scenes.stage import MATERIALS, SKIN, STEEL, Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import Rhythm, fading, raised
+from tiny.scenes.stage import MATERIALS, SKIN, STEEL, Actor, Generator, mix, shade
 
 
 class Faller(Actor):

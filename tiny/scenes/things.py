@@ -9,9 +9,9 @@ from math import cos, pi
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import NEVER, Rhythm, fading, raised, ringing, smooth
-from soundvcm.data.scenes.stage import SKIN, WOOD, Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import NEVER, Rhythm, fading, raised, ringing, smooth
+from tiny.scenes.stage import SKIN, WOOD, Actor, Generator, mix, shade
 
 
 class Door(Actor):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import cos, pi, sin
 from typing import ClassVar
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.stage import Actor, Generator, mix, shade
+from tiny.scenes.draw import Canvas
+from tiny.scenes.stage import Actor, Generator, mix, shade
 
 
 class Passing(Actor):

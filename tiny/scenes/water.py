@@ -9,9 +9,9 @@ from math import pi, sin
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.motion import Rhythm
-from soundvcm.data.scenes.stage import Actor, Generator, mix
+from tiny.scenes.draw import Canvas
+from tiny.scenes.motion import Rhythm
+from tiny.scenes.stage import Actor, Generator, mix
 
 
 class Splash(Actor):

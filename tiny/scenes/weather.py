@@ -9,8 +9,8 @@ from math import sin
 
 import numpy as np
 
-from soundvcm.data.scenes.draw import Canvas
-from soundvcm.data.scenes.stage import Actor, Generator
+from tiny.scenes.draw import Canvas
+from tiny.scenes.stage import Actor, Generator
 
 
 class Rain(Actor):

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundvcm.data.foley import imagined_features
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
-from soundvcm.evaluation.foley import SceneSet
 from soundvcm.records import Conditions
+from tiny.scoring.scores import SceneSet
+from tiny.store import imagined_features
 
 Told = Literal["text", "label", "drawing", "all", "motion"]
 

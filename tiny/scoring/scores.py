@@ -17,8 +17,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soundvcm.data.bank import Bank
-from soundvcm.data.scenes import Scene, make_scene
 from soundvcm.evaluation.metrics import (
     SPLITS,
     detect_onsets,
@@ -28,6 +26,8 @@ from soundvcm.evaluation.metrics import (
     match_onsets,
 )
 from soundvcm.evaluation.networks import bundled_yamnet
+from tiny.scenes import Scene, make_scene
+from tiny.sounds.bank import Bank
 
 TEST_SEEDS = 70_000_000
 SAMPLE_RATE = 16_000

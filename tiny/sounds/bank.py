@@ -16,18 +16,30 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from soundvcm.data.variation import onset_seconds, vary
 from soundvcm.errors import OptionError, StoreError
+from tiny.sounds.variation import onset_seconds, vary
 
-__all__ = ["BANK_RATE", "MODES", "SPLITS", "Bank", "Clip", "Kind", "load_bank", "onset_seconds", "vary"]
+__all__ = [
+    "BANK",
+    "BANK_RATE",
+    "MODES",
+    "SPLITS",
+    "Bank",
+    "Clip",
+    "Kind",
+    "load_bank",
+    "onset_seconds",
+    "vary",
+]
 
+BANK = Path(__file__).resolve().parent.parent / "bank"
 BANK_RATE = 16000
 SPLITS = ("train", "valid", "test")
 MODES = ("event", "ambience")
 
 _FETCH = (
-    "the bank is the folder `bank` of the project's repository; restore it from there (git checkout -- bank) "
-    "or build it: python scripts/build_bank/build.py --out bank"
+    "the bank is the folder `tiny/bank` of the project's repository; restore it from there "
+    "(git checkout -- tiny/bank) or build it: python tiny/build_bank/build.py --out tiny/bank"
 )
 _TEXT_COLUMNS = ("id", "kind", "split", "mode", "source", "origin", "licence", "author", "link")
 _COLUMNS = (*_TEXT_COLUMNS, "file", "offset", "samples")
@@ -181,8 +193,10 @@ def _clips(root: Path, kinds: dict[str, Kind]) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
-def load_bank(root: Path) -> Bank:
-    """The bank in folder `root`. Reads two small tables; sounds are decoded when asked for.
+def load_bank(root: Path = BANK) -> Bank:
+    """The bank in folder `root`, by default the one of this checkout.
+
+    Reads two small tables; sounds are decoded when asked for.
 
     Raises StoreError when the folder or one of its files is missing or broken, saying how to get it.
     """

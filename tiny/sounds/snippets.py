@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soundvcm.data.bank import Bank
-from soundvcm.data.variation import vary
+from tiny.sounds.bank import Bank
+from tiny.sounds.variation import vary
 
 Wave = NDArray[np.float32]
 

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("soundvcm.cli.commands.probe", "probe", "say what the pipeline sees in a file"),
     "models": ("soundvcm.cli.commands.models", "models", "list the systems that can be loaded"),
     "extract": ("soundvcm.cli.commands.extract", "extract", "make a feature store from clips and captions"),
-    "train": ("soundvcm.cli.commands.train", "train", "train a codec or a network by a recipe"),
+    "train": ("soundvcm.cli.commands.train", "train", "train a network by a recipe"),
     "adopt": ("soundvcm.cli.commands.adopt", "adopt", "begin a two-time network from one of MMAudio"),
     "average": (
         "soundvcm.cli.commands.average",

@@ -1,4 +1,4 @@
-"""Where training examples come from: catalogs, extraction, feature stores, mixtures; sound bank and scenes.
+"""Where training examples come from: catalogs, extraction, feature stores, mixtures.
 
 The front door; each name is loaded when first asked for. Knows encoders and codecs by their protocols.
 """

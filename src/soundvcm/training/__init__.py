@@ -1,4 +1,4 @@
-"""Training: the loop and what it saves, averaged weights, the embedded codec. The front door.
+"""Training: the loop and what it saves, averaged weights. The front door.
 
     train(config, stores, run_dir)  ·  synthesise(run_dir, sigma_rel)  ·  export(run_dir, path)
 

@@ -187,7 +187,6 @@ def parts_of(model: str, device: str) -> Parts:
     where, timeline = runtime.resolve_device(device), loading.timeline_of(model)
     stack = _stack(model)
     if stack == "embedded":
-        from soundvcm.cli.commands.scenes import codec_name
         from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
 
         lines = replace(timeline, segment_frames=1, segment_hop=1, segment_tokens=1)
@@ -201,6 +200,13 @@ def parts_of(model: str, device: str) -> Parts:
         weights.locate(row.name)
     name = f"vae-{stack}-{weights.digest(weights.locate(f'vae_{stack}'))[:12]}"
     return Parts(paper_codec(stack, where), *mmaudio.encoders(where, float32), name, timeline, where)
+
+
+def codec_name(codec: Path | None = None) -> str:
+    """What a store remembers of an embedded codec (a file, or the shipped one): its hash."""
+    from soundvcm.weights import digest, locate
+
+    return f"neural-{digest(codec or locate('tiny_codec'))[:12]}"
 
 
 def _stack(model: str) -> str:

@@ -1,6 +1,6 @@
-"""`soundvcm train RECIPE`: the embedded codec, the scene store, the networks; run it again to go on.
+"""`soundvcm train RECIPE`: networks from feature stores; run it again to go on.
 
-    tiny-codec: bank => codec; tiny-scenes: bank, codec => store; tiny, paper, finetune: stores => network;
+    tiny, paper, finetune: stores => network
     pairs: teacher, store => store of recorded pairs, for objective.kind=reflow and distill
 
 Joins training and its data; prints progress. Knows the recipes by name only.
@@ -21,8 +21,7 @@ from soundvcm.errors import OptionError
 if TYPE_CHECKING:
     from soundvcm.training import Progress
 
-PREPARATIONS = ("tiny-codec", "tiny-scenes", "pairs")
-NETWORKS = ("tiny", "paper", "finetune")
+RECIPES = ("tiny", "paper", "finetune", "pairs")
 
 
 def train(
@@ -30,15 +29,12 @@ def train(
     overrides: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     /,
     *,
-    bank: Path = Path("bank"),
     runs: Path = Path("runs"),
     run: Path | None = None,
     store: tuple[Path, ...] = (),
     codec: Path | None = None,
     warm_start: Path | None = None,
     model: Path | None = None,
-    scenes: int = 6000,
-    workers: int = 2,
     device: str = "auto",
     export: Path | None = None,
     sigma_rel: float = 0.1,
@@ -48,7 +44,7 @@ def train(
     gpus: int = 4,
     gpu_tflops: float = 989.0,
 ) -> int:
-    """Train by a recipe: tiny-codec, tiny-scenes, tiny, paper, finetune; or record pairs. Again to resume.
+    """Train by a recipe: tiny, paper, finetune; or record pairs. Again to resume.
 
     Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3; those of pairs are
     guidance=4.5 steps=25 seed=0.
@@ -56,15 +52,12 @@ def train(
     Args:
         recipe: what to train.
         overrides: fields of the recipe, name=value.
-        bank: folder of the Foley bank (a checkout has it).
-        runs: folder in which runs and stores are kept.
+        runs: folder in which runs are kept.
         run: folder of this run; default RUNS/RECIPE.
-        store: feature stores to train from; default RUNS/tiny-scenes.
-        codec: codec to encode and decode sound with; default the trained one in RUNS, then the shipped one.
+        store: feature stores to train from (soundvcm extract makes them).
+        codec: embedded codec that made them, for loop.samples; the shipped one if left out.
         warm_start: weights to begin a fresh run with; their file says the network's sizes.
         model: weights of the teacher that makes the sounds of pairs.
-        scenes: training scenes to draw.
-        workers: processes that draw scenes.
         device: auto, cpu, cuda or mps.
         export: where to write the finished weights.
         sigma_rel: width of the average that is exported.
@@ -74,8 +67,10 @@ def train(
         gpus: how many the dry run predicts hours for.
         gpu_tflops: dense bf16 peak of one of them (989: an H100).
     """
-    if recipe not in (*PREPARATIONS, *NETWORKS):
-        raise OptionError(f"no recipe {recipe!r}{nearest(recipe, (*PREPARATIONS, *NETWORKS))}")
+    if recipe not in RECIPES:
+        raise OptionError(f"no recipe {recipe!r}{nearest(recipe, RECIPES)}")
+    if not store and not dry_run:
+        raise OptionError("say what to train from: --store FOLDER (soundvcm extract makes one from clips)")
     folder = run or runs / recipe
     if (model is None) == (recipe == "pairs"):
         raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
@@ -85,13 +80,9 @@ def train(
         from soundvcm.cli.commands.train_pairs import pairs
 
         assert model is not None
-        return pairs(model, store or (runs / "tiny-scenes",), folder, overrides, device)
-    if recipe == "tiny-codec":
-        return train_tiny_codec(bank, folder, overrides, export)
-    if recipe == "tiny-scenes":
-        return draw_scenes(bank, folder, codec or runs / "tiny-codec" / "codec.safetensors", scenes, workers)
+        return pairs(model, store, folder, overrides, device)
     given: dict[str, Any] = {
-        "codecs": [path for path in (codec, runs / "tiny-codec" / "codec.safetensors") if path is not None],
+        "codecs": [] if codec is None else [codec],
         "device": device,
         "warm_start": warm_start,
         "export": export,
@@ -100,41 +91,7 @@ def train(
         "temperature": temperature,
         "gpus": (gpus, gpu_tflops),
     }
-    return train_network(recipe, folder, store or (runs / "tiny-scenes",), overrides, given, dry_run)
-
-
-def train_tiny_codec(bank: Path, folder: Path, overrides: tuple[str, ...], export: Path | None) -> int:
-    """The embedded codec from the bank."""
-    from soundvcm import weights
-    from soundvcm.data.bank import load_bank
-    from soundvcm.data.snippets import Snippets
-    from soundvcm.training.codec import CodecTrainingConfig, train_codec
-
-    config = CodecTrainingConfig().change(parse_overrides(overrides))
-    snippets = Snippets(load_bank(bank), "train", config.seed)
-
-    def report(step: int, terms: dict[str, float]) -> None:
-        values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")
-        say(f"step {step}/{config.steps} {values} {in_words(terms['seconds'])}")
-
-    codec = train_codec(config, snippets, folder, report)
-    if export is not None:
-        facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
-        facts |= {"data": "bank/ (CC0, CC-BY, MIT and own sounds; see CREDITS.md)", "command": command_line()}
-        halves = {name: value.half() for name, value in codec.state_dict().items()}
-        weights.save(export, halves, facts)
-        say(f"wrote {export}")
-    return 0
-
-
-def draw_scenes(bank: Path, folder: Path, codec: Path, scenes: int, workers: int) -> int:
-    """The feature store of drawn scenes, by several processes."""
-    from soundvcm.cli.commands.scenes import scene_store
-
-    counts = {"train": scenes, "val": min(scenes, max(64, scenes // 40))}
-    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
-    say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
-    return 0
+    return train_network(recipe, folder, store, overrides, given, dry_run)
 
 
 def train_network(

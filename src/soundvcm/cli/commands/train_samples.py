@@ -33,7 +33,7 @@ def sample_hook(
         WeightsError: if a file of the paper's codec is missing.
     """
     from soundvcm import runtime
-    from soundvcm.cli.commands.scenes import codec_name
+    from soundvcm.cli.commands.extract import codec_name
     from soundvcm.codec import paper_codec
     from soundvcm.evaluation.drawing import spectrograms
     from soundvcm.systems import loading

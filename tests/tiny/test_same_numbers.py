@@ -1,0 +1,61 @@
+"""The factory gives the numbers it gave before it left the package (2026-11-29): same seed, same losses.
+
+Exact where only NumPy draws; within rounding of other processors where torch adds up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from soundvcm import training
+from soundvcm.data.store import FeatureStore
+from soundvcm.training import recipes
+from tiny.codec.training import CodecRun, CodecTrainingConfig
+from tiny.drawing import parts_of
+from tiny.sounds.bank import load_bank
+from tiny.sounds.snippets import Snippets
+from tiny.store import FoleyPlan, scene_writer, write_shards
+
+SIZES = {
+    "dim": 8,
+    "width": 16,
+    "fast_width": 16,
+    "mels": 32,
+    "encoder_blocks": 1,
+    "decoder_blocks": [1, 1, 1],
+}
+FIRST = [
+    {"log": 0.417455, "doubt": 1.206189, "bands": 0.378489, "root": 0.157047, "kl": 2.223086, "norm": 17.891},
+    {"log": 0.307242, "doubt": 0.822809, "bands": 0.295108, "root": 0.096372, "kl": 2.568985, "norm": 6.2338},
+]
+SUMS = {"mean": -88.1949, "semantic": -9.009, "sync": 239.3168}
+LOSSES = [0.162208, 0.247751, 0.045106]
+
+
+def test_the_codec_begins_as_it_did() -> None:
+    snippets = Snippets(load_bank(), "train", 1, variants=0)
+    found = hashlib.sha256(snippets.batch(0, 2, 4096).numpy().tobytes()).hexdigest()
+    config = CodecTrainingConfig().change({f"codec.{name}": value for name, value in SIZES.items()})
+    run = CodecRun(config.change({"batch": 2, "bf16": False, "steps": 4, "seconds": 0.256}), snippets)
+    for wanted in FIRST:
+        terms = run.advance()
+        assert {name: terms[name] for name in wanted} == pytest.approx(wanted, rel=1e-3)
+    assert found.startswith("be0d971b25938f06")
+
+
+def test_scenes_and_the_network_begin_as_they_did(tmp_path: Path) -> None:
+    parts = parts_of(None)
+    write_shards(tmp_path / "s", load_bank(), parts, FoleyPlan({"train": 4, "val": 2}), codec_name="c")
+    scene_writer(tmp_path / "s", parts, "c").finish(parts.text.encode)
+    store = FeatureStore(tmp_path / "s")
+    assert store.items[0].id == "train-100000000" and len(store) == 6
+    sums = {name: float(store.read(0, name).double().sum()) for name in SUMS}
+    assert sums == pytest.approx(SUMS, abs=0.05)
+    words = {"network.hidden": 32, "network.heads": 2, "network.fused_blocks": 1, "data.crop_seconds": [2.0]}
+    words |= {"loop.steps": 3, "loop.rows": 2, "loop.log_steps": 1, "loop.workers": 0}
+    training.train(recipes.recipe("tiny").change(words), [store], tmp_path / "r", device="cpu")
+    losses = [row["loss"] for row in training.read_log(tmp_path / "r", "train")]
+    assert losses == pytest.approx(LOSSES, rel=2e-3)

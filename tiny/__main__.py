@@ -1,0 +1,137 @@
+"""`python -m tiny COMMAND`: makes the embedded system in three steps; each goes on when it is run again.
+
+    codec: bank => codec    scenes: bank, codec => feature store
+    train: store => network, by `soundvcm train tiny`
+
+Knows the command line of soundvcm. Files of a step are found by the next in one folder of runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from soundvcm.cli import main as command_line
+from soundvcm.cli.terminal import in_words, say
+from soundvcm.config import nearest, parse_overrides
+from tiny.sounds.bank import BANK
+
+RUNS = Path("runs")
+
+
+def codec(
+    overrides: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    bank: Path = BANK,
+    runs: Path = RUNS,
+    run: Path | None = None,
+    export: Path | None = None,
+) -> int:
+    """Train the embedded codec from the bank.
+
+    Args:
+        overrides: fields of tiny.codec.training.CodecTrainingConfig, name=value.
+        bank: folder of the Foley bank.
+        runs: folder in which runs and stores are kept.
+        run: folder of this run; default RUNS/tiny-codec.
+        export: where to write the finished weights.
+    """
+    from soundvcm import weights
+    from tiny.codec.training import CodecTrainingConfig, train_codec
+    from tiny.sounds.bank import load_bank
+    from tiny.sounds.snippets import Snippets
+
+    config = CodecTrainingConfig().change(parse_overrides(overrides))
+    snippets = Snippets(load_bank(bank), "train", config.seed)
+
+    def report(step: int, terms: dict[str, float]) -> None:
+        values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")
+        say(f"step {step}/{config.steps} {values} {in_words(terms['seconds'])}")
+
+    trained = train_codec(config, snippets, run or runs / "tiny-codec", report)
+    if export is not None:
+        facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
+        facts |= {"data": "tiny/bank (CC0, CC-BY, MIT and own sounds; see CREDITS.md)"}
+        facts |= {"command": " ".join(["python -m tiny", *sys.argv[1:]])}
+        halves = {name: value.half() for name, value in trained.state_dict().items()}
+        weights.save(export, halves, facts)
+        say(f"wrote {export}")
+    return 0
+
+
+def scenes(
+    *,
+    bank: Path = BANK,
+    runs: Path = RUNS,
+    run: Path | None = None,
+    codec: Path | None = None,
+    scenes: int = 6000,
+    workers: int = 2,
+) -> int:
+    """Draw scenes with the sounds of the bank and make the feature store that the network is trained from.
+
+    Args:
+        bank: folder of the Foley bank.
+        runs: folder in which runs and stores are kept.
+        run: folder of the store; default RUNS/tiny-scenes.
+        codec: codec to encode sound with; default the one in RUNS/tiny-codec, then the shipped one.
+        scenes: training scenes to draw; a fortieth as many, and at least 64, are drawn for validation.
+        workers: processes that draw.
+    """
+    from tiny.drawing import scene_store
+
+    folder = run or runs / "tiny-scenes"
+    codec = codec or trained_codec(runs)
+    counts = {"train": scenes, "val": min(scenes, max(64, scenes // 40))}
+    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
+    say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
+    return 0
+
+
+def train(words: Sequence[str]) -> None:
+    """Train the network: `soundvcm train tiny WORDS` with the store and the codec of the steps before.
+
+    All words of `soundvcm train` can be given; --store and --codec replace those of RUNS.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--runs", type=Path, default=RUNS)
+    finder.add_argument("--store", nargs="*")
+    finder.add_argument("--codec")
+    found, _ = finder.parse_known_args(words)
+    more = [] if found.store else ["--store", str(found.runs / "tiny-scenes")]
+    own = trained_codec(found.runs)
+    more += ["--codec", str(own)] if found.codec is None and own.exists() else []
+    command_line.main(["train", "tiny", *words, *more])
+
+
+def trained_codec(runs: Path) -> Path:
+    """Where `codec` leaves the weights that `scenes` and `train` take."""
+    return runs / "tiny-codec" / "codec.safetensors"
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"codec": codec, "scenes": scenes}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; leaves through SystemExit with the exit codes of `soundvcm`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(__doc__)
+        raise SystemExit(0 if words else 2)
+    if words[0] == "train":
+        train(words[1:])
+    elif words[0] in COMMANDS:
+        command = COMMANDS[words[0]]
+        raise SystemExit(command_line.run(lambda: command, words[1:], f"python -m tiny {words[0]}"))
+    names = (*COMMANDS, "train")
+    command_line.fail(f"python -m tiny has no command {words[0]!r}{nearest(words[0], names)}", 2)
+
+
+if __name__ == "__main__":
+    main()

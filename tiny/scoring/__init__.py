@@ -1,0 +1,1 @@
+"""How good sounds made for drawn test scenes are: right moment, right kind, right manner."""

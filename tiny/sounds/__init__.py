@@ -1,0 +1,1 @@
+"""The Foley bank as labelled clips, their variations, and short mixtures of them for the codec."""
