@@ -1,15 +1,15 @@
-"""Scores from features: the whole evaluate() of av-benchmark on synthetic tables, counts, intervals."""
+"""Scores from features: counts, intervals, remarks; their values are compared in tests/parity."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from golden_rules import exact_input
+from parity import read_cases
+from parity.metrics import tables
 from torch import Tensor
 
 from soundvcm.errors import InputError, NonFiniteError, OptionError
@@ -17,98 +17,25 @@ from soundvcm.evaluation.definitions import DEFINITIONS, find
 from soundvcm.evaluation.metrics import mean_interval, set_interval
 from soundvcm.evaluation.scores import compute
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-NUMBERS: dict[str, Any] = json.loads((GOLDEN / "metrics.json").read_text(encoding="utf-8"))
-WHOLE: dict[str, Any] = NUMBERS["evaluate"]
-COUNT = 38
-Table = dict[str, dict[str, Tensor]]
+OWN = Path(__file__).parents[1] / "golden"
+CASE = next(case for case in read_cases(OWN) if case.part == "whole_evaluation")
 
 
-def table(name: str, side: str, shape: tuple[int, ...]) -> Tensor:
-    """Rule of tests/golden/README.md 3.6, [38, ...] float32."""
-    a, b = (exact_input(f"metrics.e2e.{name}.{part}", (COUNT, *shape)) for part in ("gt", "pred"))
-    if name.endswith("logits"):
-        return torch.from_numpy((2 * a if side == "gt" else 2 * (0.7 * a + 0.6 * b)).astype(np.float32))
-    scale = 1 + 0.5 * np.cos(np.arange(shape[-1]))
-    made = (0.8 * b + 0.3 * a) * scale + 0.1
-    return torch.from_numpy((a * scale if side == "gt" else made).astype(np.float32))
-
-
-def golden_tables(extractor: str) -> tuple[Table, Table]:
-    """Features of both sides by id, in the stored orders; row 37 is the entry without a partner."""
-    dims = WHOLE["dims"]
-    parts = {
-        "panns": {"rows": ("pann", (dims["pann"],)), "logits": ("pann_logits", (WHOLE["classes"],))},
-        "passt": {"rows": ("passt", (dims["passt"],)), "logits": ("passt_logits", (WHOLE["classes"],))},
-        "vggish": {"rows": ("vggish", (WHOLE["vggish_windows"], dims["vgg"]))},
-        "imagebind": {"cross": ("imagebind", (dims["ib"],))},
-    }[extractor]
-    sides = []
-    for side, order in (("gt", WHOLE["gt_order"]), ("pred", WHOLE["pred_order"])):
-        tables = {key: table(name, side, shape) for key, (name, shape) in parts.items()}
-        row = {name: int(name[1:]) if name[1:].isdigit() else 37 for name in order}
-        sides.append({name: {key: tables[key][row[name]] for key in tables} for name in order})
-    return sides[0], sides[1]
-
-
-def test_the_tables_are_those_of_the_reference() -> None:
-    first = WHOLE["first4"]
-    for key, found in {
-        "pann_gt": table("pann", "gt", (96,))[0],
-        "pann_pred": table("pann", "pred", (96,))[0],
-        "vggish_pred": table("vggish", "pred", (8, 128))[0, 0],
-        "passt_logits_pred": table("passt_logits", "pred", (527,))[0],
-        "imagebind_audio": table("imagebind", "pred", (1024,))[0],
-    }.items():
-        assert found[:4].tolist() == pytest.approx(first[key], abs=1e-6), key
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "exact"),
-    [
-        ("FD_VGG", "FD-VGG", "FD_VGG"),
-        ("FD_PANNs", "FD-PANN", "FD_PANN"),
-        ("FD_PaSST", "FD-PASST", "FD_PASST"),
-        ("KL_PANNs", "KL-PANNS-softmax", None),
-        ("KL_PaSST", "KL-PASST-softmax", None),
-        ("IS_PANNs", "ISC-PANNS-mean", None),
-        ("IS_PaSST", "ISC-PASST-mean", None),
-        ("IB", "IB-Score", None),
-    ],
-)
-def test_whole_evaluation_equals_the_reference(name: str, key: str, exact: str | None) -> None:
-    """Which items count, and in which order: all for FD and IS of PANNs and VGGish, common ids elsewhere."""
-    definition = DEFINITIONS[name]
-    score = compute(definition, *golden_tables(definition.extractor))
-    # The reference computed in float32 (KL, IB) or by scipy's matrix root (FD).
-    assert score.value == pytest.approx(WHOLE["results"][key], rel=1e-6)
-    if exact:
-        assert score.value == pytest.approx(WHOLE["exact"][exact], rel=1e-9)
-    if name.startswith("IS"):
-        spread = WHOLE["results"][key.replace("mean", "std")]
-        assert score.spread == pytest.approx(spread, rel=1e-5)
-        assert "10 splits, RandomState(2020)" in score.notes[0]
-    everything = name in ("FD_VGG", "FD_PANNs", "IS_PANNs")
-    assert score.items[1] == (38 if everything else 37)
-    if name == "FD_VGG":
-        assert score.rows == (38 * 8, 38 * 8) and score.dimension == 128
-
-
-def test_desync_equals_the_reference() -> None:
-    with np.load(GOLDEN / "metrics.npz") as file:
-        windows = {k: torch.from_numpy(file[f"desync_logits_{k}"]) for k in ("first14", "last14")}
-    order = [name for name in WHOLE["pred_order"] if name != "pred_only"]
-    made: Table = {name: {k: rows[int(name[1:])] for k, rows in windows.items()} for name in order}
-    made["pred_only"] = {k: torch.zeros(21) for k in windows}
-    score = compute(DEFINITIONS["DeSync"], {name: {} for name in WHOLE["gt_order"]}, made)
-    assert score.value == pytest.approx(WHOLE["results"]["DeSync"], rel=1e-6)
+def test_a_score_says_what_it_rests_on() -> None:
+    """Counts, dimension and remarks beside the numbers that tests/parity compares with the reference's."""
+    score = compute(DEFINITIONS["FD_VGG"], *tables(CASE, "vggish"))
+    assert score.rows == (38 * 8, 38 * 8) and score.dimension == 128 and score.items == (38, 38)
+    score = compute(DEFINITIONS["IS_PANNs"], *tables(CASE, "panns"))
+    assert "10 splits, RandomState(2020)" in score.notes[0]
+    score = compute(DEFINITIONS["DeSync"], *tables(CASE, "synchformer"))
     assert (score.unit, score.items, score.dimension) == ("s", (37, 37), 21)
 
 
 def test_inception_score_depends_on_the_order_of_extraction() -> None:
-    truth, made = golden_tables("panns")
+    truth, made = tables(CASE, "panns")
     other = compute(DEFINITIONS["IS_PANNs"], truth, dict(sorted(made.items())))
-    assert other.value != pytest.approx(WHOLE["results"]["ISC-PANNS-mean"], rel=1e-6)
+    own = compute(DEFINITIONS["IS_PANNs"], truth, made)
+    assert other.value != pytest.approx(own.value, rel=1e-6)
 
 
 def test_names() -> None:
@@ -150,7 +77,7 @@ def test_a_silent_prediction_counts_as_no_correlation() -> None:
 
 
 def test_faults_name_the_score_and_the_item() -> None:
-    truth, made = golden_tables("panns")
+    truth, made = tables(CASE, "panns")
     made["c03"] = made["c03"] | {"logits": torch.full((527,), torch.nan)}
     with pytest.raises(InputError, match=r"KL_PANNs, c03: made: item 0 is not finite"):
         compute(DEFINITIONS["KL_PANNs"], truth, made)
@@ -163,7 +90,7 @@ def test_faults_name_the_score_and_the_item() -> None:
 
 
 def test_intervals_hold_the_value_and_repeat() -> None:
-    truth, made = golden_tables("panns")
+    truth, made = tables(CASE, "panns")
     for name in ("FD_PANNs", "KL_PANNs", "IS_PANNs"):
         one, again, other = (
             compute(DEFINITIONS[name], truth, made, resamples=40, seed=seed) for seed in (3, 3, 4)

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from parity.case import Case, Check
-from soundvcm.codec.mel import MEL_16K, MEL_44K, log_mel, mel_filters
+from soundvcm.codec.mel import MelConfig, log_mel, mel_filters
 from soundvcm.codec.snake import kaiser_sinc_filter
 from soundvcm.codec.vae import MelVae, VaeConfig
 from soundvcm.codec.vocoder import Vocoder, VocoderConfig, fold_weight_norm, without_filters
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-FRONT_ENDS = {"16k": MEL_16K, "44k": MEL_44K}
 
 
 def given(case: Case, stored: dict[str, Any], role: str, dtype: torch.dtype) -> Tensor:
@@ -49,15 +48,18 @@ class Watch:
 
 
 def run_log_mel(case: Case) -> Iterator[Check]:
-    """Both front ends, with our own filter bank, and the banks themselves."""
+    """Every front end, with our own filter bank, alone and as a batch, and the banks themselves."""
     stored = case.arrays()
-    for mode, config in FRONT_ENDS.items():
+    for mode, fields in case.configuration["front_ends"].items():
+        config = MelConfig.build(fields)
         bank = mel_filters(config)
         yield Check(f"bank {mode}", bank, stored[f"mel_basis_{mode}"], case.limit("bank"), "abs")
         for label, dtype in DTYPES.items():
             wave = torch.from_numpy(stored[f"wave_{mode}"]).to(dtype)[None]
             found = log_mel(wave, config)[0]
             yield Check(f"log-mel {mode} {label}", found, stored[f"logmel_{mode}"], case.limit(label), "abs")
+            batch = log_mel(torch.cat([wave.flip(1), wave]), config)
+            yield Check(f"batch {mode} {label}", batch[1], stored[f"logmel_{mode}"], case.limit(label), "abs")
 
 
 VAE_STAGES = {
@@ -86,6 +88,7 @@ def run_vae(case: Case) -> Iterator[Check]:
         watch = Watch(vae, VAE_STAGES)
         moments = vae.encode_mel(given(case, stored, "mel", dtype))
         yield Check(f"mean {label}", moments.mean.transpose(1, 2), stored["mean"], limit)
+        yield Check(f"logvar {label}", 2 * moments.std.log().transpose(1, 2), stored["logvar"], limit)
         yield Check(f"std {label}", moments.std.transpose(1, 2), stored["std"], limit)
         decoded = vae.decode_mel(given(case, stored, "latent", dtype).transpose(1, 2))
         yield Check(f"decoded {label}", decoded, stored["decoded"], limit)

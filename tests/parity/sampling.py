@@ -60,6 +60,8 @@ def run(case: Case) -> Iterator[Check]:
         yield Check(f"velocity_first {label}", -seen[1], stored["velocity_first"], limit)
         yield Check(f"velocity_last {label}", -seen[-1], stored["velocity_last"], limit)
         yield Check(f"final {label}", final, stored["final"], limit)
+        if label == "float32":
+            yield Check("final, float32", final, stored["final__f32"], limit)
         raw = network.unstandardise(final)
         yield Check(f"final_unnormalized {label}", raw, stored["final_unnormalized"], limit)
         variants = {

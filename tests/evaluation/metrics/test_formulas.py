@@ -1,17 +1,12 @@
-"""Metrics: the reference's numbers (tests/golden/metrics.*) and the exact toys of cases 40, 41 and 43."""
+"""Metrics: exact toys and what is refused; the reference's numbers are compared in tests/parity."""
 
 from __future__ import annotations
 
-import json
 from math import log2
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from golden_rules import draw, exact_input
-from torch import Tensor
+from golden_rules import draw
 
 from soundvcm.errors import InputError
 from soundvcm.evaluation.metrics import (
@@ -25,73 +20,13 @@ from soundvcm.evaluation.metrics import (
 )
 from soundvcm.evaluation.networks import bundled_yamnet
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-NUMBERS: dict[str, Any] = json.loads((GOLDEN / "metrics.json").read_text(encoding="utf-8"))
 
-
-def stored(name: str) -> Tensor:
-    with np.load(GOLDEN / "metrics.npz") as file:
-        return torch.from_numpy(file[name])
-
-
-def golden_logits() -> tuple[Tensor, Tensor]:
-    shape = (NUMBERS["logits"]["n"], NUMBERS["logits"]["classes"])
-    a, b = exact_input("metrics.logits.gt", shape), exact_input("metrics.logits.pred", shape)
-    truth, made = (2 * a).astype(np.float32), (2 * (0.7 * a + 0.6 * b)).astype(np.float32)
-    assert np.allclose(truth[0, :4], NUMBERS["logits"]["gt_first4"])
-    return torch.from_numpy(truth), torch.from_numpy(made)
-
-
-@pytest.mark.parametrize("case", NUMBERS["fd"], ids=lambda case: case["name"])
-def test_frechet_distance_equals_the_exact_value(case: dict[str, Any]) -> None:
-    n, m, d = case["n_gt"], case["n_pred"], case["dim"]
-    a, b = (
-        exact_input(f"metrics.{case['name']}.gt", (n, d)),
-        exact_input(f"metrics.{case['name']}.pred", (m, d)),
-    )
-    scale = 1 + 0.5 * np.cos(np.arange(d))
-    mixed, both = 0.8 * b, min(n, m)
-    mixed[:both] += 0.3 * a[:both]
-    truth, made = (a * scale).astype(np.float32), (mixed * scale + 0.1).astype(np.float32)
-    found = frechet_distance(torch.from_numpy(truth), torch.from_numpy(made))
-    assert found == pytest.approx(case["exact"], rel=1e-9)
-    assert found == pytest.approx(case["reference"], rel=1e-6)
-
-
-def test_kl_equals_the_reference() -> None:
-    assert kl_divergence(*golden_logits()) == pytest.approx(NUMBERS["kl_float64"]["kl_softmax"], abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("key", "splits", "seed"),
-    [
-        ("isc_10_splits_shuffle_2020", 10, 2020),
-        ("isc_10_splits_no_shuffle", 10, None),
-        ("isc_1_split", 1, 2020),
-    ],
-)
-def test_inception_score_equals_the_reference(key: str, splits: int, seed: int | None) -> None:
-    found = inception_score(golden_logits()[1], splits, seed)
-    assert found.mean == pytest.approx(NUMBERS[key]["inception_score_mean"], abs=1e-12)
-    assert found.std == pytest.approx(NUMBERS[key]["inception_score_std"], abs=1e-12)
-
-
-def test_kid_equals_the_reference() -> None:
-    truth, made = stored("kid_gt"), stored("kid_pred")
-    found = kernel_distance(truth, made, 20, 30)
-    wanted = NUMBERS["kid"]["float64"]
-    assert found.mean == pytest.approx(wanted["kernel_inception_distance_mean"], abs=1e-12)
-    assert found.std == pytest.approx(wanted["kernel_inception_distance_std"], abs=1e-12)
-    whole = kernel_distance(truth, made, 20, 1000)
-    wanted = NUMBERS["kid"]["subset_size_larger_than_data_1000"]
-    assert whole.mean == pytest.approx(wanted["kernel_inception_distance_mean"], abs=1e-12)
+def test_kid_needs_two_rows() -> None:
     with pytest.raises(InputError, match="at least 2"):
-        kernel_distance(truth[:1], made)
+        kernel_distance(torch.ones(1, 3), torch.ones(4, 3))
 
 
 def test_desync() -> None:
-    found = desync(stored("desync_logits_first14"), stored("desync_logits_last14"))
-    assert found == pytest.approx(NUMBERS["desync"]["value"], abs=1e-7)
     assert desync(torch.tensor([10, 12, 8, 20])) == pytest.approx(0.70, abs=1e-12)
     assert desync(torch.arange(21)) == pytest.approx(1.048, abs=5e-4)
     with pytest.raises(InputError, match="0 .. 20"):
