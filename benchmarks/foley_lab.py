@@ -44,7 +44,14 @@ from soundvcm.records import Conditions
 from soundvcm.systems.loading import saved_codec
 from soundvcm.training import TrainingConfig, recipes
 from tiny.scoring.features import scene_features
-from tiny.scoring.scores import Heard, KindListener, SceneSet, hear_all, scene_scores, scene_set
+from tiny.scoring.scores import (
+    KindClassifier,
+    SceneSet,
+    YamnetFeatures,
+    scene_scores,
+    scene_set,
+    yamnet_features,
+)
 from tiny.sounds.bank import BANK, load_bank
 from tiny.store import FoleyParts
 
@@ -60,8 +67,8 @@ class Judge:
         self.bank = load_bank(bank_folder)
         self.codec, self.told = codec, told
         self.scenes: SceneSet = scene_set(self.bank, scenes, seconds=seconds)
-        self.listener = KindListener(self.bank)
-        self.real: Heard = hear_all(self.scenes.waves)
+        self.listener = KindClassifier(self.bank)
+        self.real: YamnetFeatures = yamnet_features(self.scenes.waves)
         encoders = FoleyParts(codec, PictureEncoder(), MotionEncoder(), WordsEncoder())
         features = scene_features(encoders, self.scenes, drawings=told == "drawing")
         self.conditions: Conditions = features.conditions(told)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = {
-    "passes": "passes", "fd": "FD", "kl": "KL", "is": "IS", "f1": "onset F1", "offset_ms": "offset ms",
+    "passes": "passes", "fd": "FD", "js": "JS", "is": "IS", "f1": "onset F1", "offset_ms": "offset ms",
     "kind": "kind", "ms": "ms a clip",
 }  # fmt: skip
 

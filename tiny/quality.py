@@ -26,7 +26,7 @@ from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import Conditions
 from soundvcm.systems.loading import load
 from tiny.scoring.features import Told, scene_features
-from tiny.scoring.scores import TEST_SEEDS, KindListener, hear_all, scene_scores, scene_set
+from tiny.scoring.scores import TEST_SEEDS, KindClassifier, scene_scores, scene_set, yamnet_features
 from tiny.sounds.bank import BANK, Bank, load_bank
 
 BATCH = 10
@@ -57,7 +57,7 @@ def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
     """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands.
 
     With half as many bands as a latent has numbers both hold as many (48); 80 and 128 bands hold more.
-    Patches weighted by their energy (as in `hear_all`), and the plain mean over patches.
+    Patches weighted by their energy (as in `yamnet_features`), and the plain mean over patches.
     """
     codec = pipeline.codec
     assert isinstance(codec, NeuralCodec)
@@ -75,18 +75,18 @@ def codec_scores(pipeline: Pipeline, bank: Bank) -> dict[str, float]:
             copies["codec as for made latents"].append(codec.decode(codec.encode(wave).mean)[0])
             for mels in bands:
                 copies[f"griffin_lim_{mels}"].append(griffin_lim(wave, mels)[0])
-    truth, plain = hear_all(truths).whole, plain_means(truths)
+    truth, plain = yamnet_features(truths).whole, plain_means(truths)
     scores = {}
     for name, waves in copies.items():
-        scores[name] = float(torch.cosine_similarity(truth, hear_all(waves).whole).mean())
+        scores[name] = float(torch.cosine_similarity(truth, yamnet_features(waves).whole).mean())
         scores[f"{name}, plain"] = float(torch.cosine_similarity(plain, plain_means(waves)).mean())
     return scores
 
 
 def plain_means(waves: list[Tensor]) -> Tensor:
     """[k, 1024] YAMNet embeddings averaged over all patches, the silent ones too."""
-    listener = bundled_yamnet()
-    return torch.stack([listener.embeddings(wave).mean(dim=0) for wave in waves])
+    classifier = bundled_yamnet()
+    return torch.stack([classifier.embeddings(wave).mean(dim=0) for wave in waves])
 
 
 def griffin_lim(wave: Tensor, mels: int, iterations: int = 32) -> Tensor:
@@ -112,21 +112,21 @@ def main() -> None:
     bank = load_bank(options.bank)
     pipeline = load(options.model, device="cpu")
     scenes = scene_set(bank, options.scenes, first=TEST_SEEDS + options.offset)
-    listener = KindListener(bank)
-    real = hear_all(scenes.waves)
+    classifier = KindClassifier(bank)
+    real = yamnet_features(scenes.waves)
     with torch.inference_mode():
         copies = torch.cat(
             [pipeline.codec.decode(pipeline.codec.encode(wave[None]).mean) for wave in scenes.waves]
         )
     table = {
-        "real test sounds": scene_scores(scenes, scenes.waves, listener, real),
-        "through the codec": scene_scores(scenes, copies[:, : scenes.waves.shape[1]], listener, real),
+        "real test sounds": scene_scores(scenes, scenes.waves, classifier, real),
+        "through the codec": scene_scores(scenes, copies[:, : scenes.waves.shape[1]], classifier, real),
     }
     features = scene_features(pipeline, scenes, drawings="drawing" in options.told)
     for told in options.told:
         for steps in (1, 4) if told == "text" else (1,):
             waves, cost = make(pipeline, features.conditions(told), scenes.waves.shape[1], steps)
-            table[f"{told}, {steps} step"] = {**scene_scores(scenes, waves, listener, real), "ms": cost}
+            table[f"{told}, {steps} step"] = {**scene_scores(scenes, waves, classifier, real), "ms": cost}
     codec = codec_scores(pipeline, bank)
     report = {
         "scenes": options.scenes,
@@ -140,7 +140,7 @@ def main() -> None:
     print(
         f"{options.scenes} test scenes, {report['events']} of events, {report['kinds']} of one kind of sound"
     )
-    names = "f1 precision recall offset_ms f1_shuffled kind kind_top3 fd kl is ms".split()
+    names = "f1 precision recall offset_ms f1_shuffled kind kind_top3 fd js is ms".split()
     print(f"{'':<20}" + "".join(f"{name:>12}" for name in names))
     for label, row in table.items():
         print(f"{label:<20}" + "".join(f"{row.get(name, float('nan')):>12.3f}" for name in names))

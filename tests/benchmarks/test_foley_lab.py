@@ -165,7 +165,7 @@ def test_what_is_trained_alike_is_trained_once(
 
 def test_report_as_table_and_plot(bench: ModuleType, tmp_path: Path) -> None:
     tables = sys.modules["foley_tables"]
-    score = {"fd": 100.0, "kl": 1.5, "is": 2.0, "f1": 0.8, "offset_ms": float("nan"), "kind": 0.5, "ms": 12.0}
+    score = {"fd": 100.0, "js": 1.5, "is": 2.0, "f1": 0.8, "offset_ms": float("nan"), "kind": 0.5, "ms": 12.0}
     rows = [{"method": "ours", "steps": s, "passes": s} | score | {"fd": 300.0 / s} for s in (1, 4)]
     report = {
         "date": "2026-11-25T12:00", "machine": {"cores": "2"}, "command": "python x", "minutes": 1,

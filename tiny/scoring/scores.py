@@ -3,7 +3,7 @@
 Right moment: onset F1 within 50 ms against the drawn events, with the scene's own sound through the codec as
 ceiling and shuffled pairs as floor. Right kind: nearest kind among the bank's training sounds in YAMNet's
 space, against what real test sounds reach. Right manner: Frechet distance of YAMNet embeddings. Knows scenes,
-the bank and the listener, not how the sounds were made.
+the bank and the classifier, not how the sounds were made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from soundvcm.evaluation.metrics import (
     detect_onsets,
     frechet_distance,
     inception_score,
-    kl_divergence,
+    label_divergence,
     match_onsets,
 )
 from soundvcm.evaluation.networks import bundled_yamnet
@@ -86,17 +86,19 @@ def onset_score(scenes: Sequence[Scene], waves: Tensor) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class YamnetFeatures:
     """What YAMNet made of some waves.
 
     Attributes:
         patches: [p, 1024] embeddings of all their patches, for Frechet distances.
         whole: [k, 1024] one embedding a wave: its patches weighted by their energy.
-        logits: [k, 521] class logits of a wave, mean over its patches, for KL and inception score.
+        labels: [k, 521] chances of a wave's classes, mean over its patches, for the divergence of labels.
+        logits: [k, 521] class logits of a wave, mean over its patches, for the inception score.
     """
 
     patches: Tensor
     whole: Tensor
+    labels: Tensor
     logits: Tensor
 
     def rows(self, index: Sequence[int]) -> Tensor:
@@ -104,20 +106,21 @@ class Heard:
         return self.whole[list(index)]
 
 
-def hear_all(waves: Sequence[Tensor] | Tensor) -> Heard:
-    """Listen once to each wave [s] at 16 kHz."""
-    listener = bundled_yamnet()
-    patches, whole, logits = [], [], []
+def yamnet_features(waves: Sequence[Tensor] | Tensor) -> YamnetFeatures:
+    """Each wave [s] at 16 kHz through YAMNet once."""
+    network = bundled_yamnet()
+    patches, whole, labels, logits = [], [], [], []
     for wave in waves:
-        seen = listener.embeddings(wave)
-        energy = listener.patches(wave).exp().mean(dim=(1, 2))
+        scores, seen = network.listen(wave)
+        energy = network.patches(wave).exp().mean(dim=(1, 2))
         patches.append(seen)
-        logits.append(F.linear(seen.mean(dim=0), *listener.head))
+        labels.append(scores.mean(dim=0))
+        logits.append(F.linear(seen.mean(dim=0), *network.head))
         whole.append((seen * (energy / energy.sum().clamp_min(1e-12))[:, None]).sum(dim=0))
-    return Heard(torch.cat(patches), torch.stack(whole), torch.stack(logits))
+    return YamnetFeatures(torch.cat(patches), *map(torch.stack, (whole, labels, logits)))
 
 
-class KindListener:
+class KindClassifier:
     """Names the kind of a sound: nearest mean of the bank's training sounds in YAMNet's space."""
 
     def __init__(self, bank: Bank, per_kind: int = 12) -> None:
@@ -126,7 +129,7 @@ class KindListener:
             [torch.from_numpy(clip.wave.copy()) for clip in bank.clips(k, "train")[:per_kind]]
             for k in self.kinds
         ]
-        table = torch.stack([hear_all(waves).whole.mean(dim=0) for waves in clips])
+        table = torch.stack([yamnet_features(waves).whole.mean(dim=0) for waves in clips])
         self.centre = table.mean(dim=0)
         self.table = F.normalize(table - self.centre, dim=1)
 
@@ -142,13 +145,15 @@ class KindListener:
         return float(np.mean([scene.kinds[0] in names for scene, names in zip(scenes, named, strict=True)]))
 
 
-def scene_scores(scenes: SceneSet, waves: Tensor, listener: KindListener, real: Heard) -> dict[str, float]:
-    """All scores of one set of waves [k, samples] made for the scenes, against their own sound as heard.
+def scene_scores(
+    scenes: SceneSet, waves: Tensor, classifier: KindClassifier, real: YamnetFeatures
+) -> dict[str, float]:
+    """All scores of one set of waves [k, samples] made for the scenes, against their own sound.
 
     Returns:
         precision, recall, f1, offset_ms and f1_shuffled (each sound with the next scene's picture) over the
-        scenes of events; kind and kind_top3 over those of one kind; fd, kl (nats) and is over all, `is` from
-        10 scenes on. Counts of scenes: n_events, n_kinds, n.
+        scenes of events; kind and kind_top3 over those of one kind; fd, js (labels that differ, bits) and is over all, `is`
+        from 10 scenes on. Counts of scenes: n_events, n_kinds, n.
     """
     row: dict[str, float] = {"n": len(waves)}
     events, kinds = scenes.with_events, scenes.of_one_kind
@@ -157,13 +162,13 @@ def scene_scores(scenes: SceneSet, waves: Tensor, listener: KindListener, real: 
         chosen = [scenes.scenes[k] for k in events]
         row |= onset_score(chosen, waves[events])
         row["f1_shuffled"] = onset_score(chosen, waves[events[1:] + events[:1]])["f1"]
-    heard = hear_all(waves)
+    found = yamnet_features(waves)
     if kinds:
         chosen = [scenes.scenes[k] for k in kinds]
-        row["kind"] = listener.accuracy(chosen, heard.rows(kinds))
-        row["kind_top3"] = listener.accuracy(chosen, heard.rows(kinds), best=3)
-    row["fd"] = frechet_distance(real.patches, heard.patches)
-    row["kl"] = kl_divergence(real.logits, heard.logits)
+        row["kind"] = classifier.accuracy(chosen, found.rows(kinds))
+        row["kind_top3"] = classifier.accuracy(chosen, found.rows(kinds), best=3)
+    row["fd"] = frechet_distance(real.patches, found.patches)
+    row["js"] = label_divergence(real.labels, found.labels)
     if len(waves) >= SPLITS:
-        row["is"] = inception_score(heard.logits).mean
+        row["is"] = inception_score(found.logits).mean
     return row
