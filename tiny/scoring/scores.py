@@ -65,7 +65,7 @@ def scene_set(bank: Bank, count: int, *, seconds: float = 8.0, first: int = TEST
 
 
 def event_times(scene: Scene) -> NDArray[np.float64]:
-    """Times (s) of the drawn events; those closer than 50 ms are heard as one."""
+    """Times (s) of the drawn events; those closer than 50 ms count as one."""
     times: list[float] = []
     for event in scene.events:
         if not times or event.time - times[-1] > MERGE_SECONDS:
@@ -152,8 +152,8 @@ def scene_scores(
 
     Returns:
         precision, recall, f1, offset_ms and f1_shuffled (each sound with the next scene's picture) over the
-        scenes of events; kind and kind_top3 over those of one kind; fd, js (labels that differ, bits) and is over all, `is`
-        from 10 scenes on. Counts of scenes: n_events, n_kinds, n.
+        scenes of events; kind and kind_top3 over those of one kind; fd, js (labels
+        that differ, bits) over all, and `is` from 10 scenes on. Counts of scenes: n_events, n_kinds, n.
     """
     row: dict[str, float] = {"n": len(waves)}
     events, kinds = scenes.with_events, scenes.of_one_kind
