@@ -38,7 +38,7 @@ from torch import Tensor
 from soundvcm import runtime
 from soundvcm.codec import AudioCodec
 from soundvcm.data.store import FeatureStore
-from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 from soundvcm.errors import SoundVCMError, StoreError
 from soundvcm.records import Conditions
 from soundvcm.systems.loading import saved_codec
@@ -69,7 +69,7 @@ class Judge:
         self.scenes: SceneSet = scene_set(self.bank, scenes, seconds=seconds)
         self.listener = KindClassifier(self.bank)
         self.real: YamnetFeatures = yamnet_features(self.scenes.waves)
-        encoders = FoleyParts(codec, PictureEncoder(), MotionEncoder(), WordsEncoder())
+        encoders = FoleyParts(codec, ImageEncoder(), MotionEncoder(), TextEmbedder())
         features = scene_features(encoders, self.scenes, drawings=told == "drawing")
         self.conditions: Conditions = features.conditions(told)  # type: ignore[arg-type]
 

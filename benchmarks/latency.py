@@ -50,17 +50,17 @@ def cold(clip: Path, output: Path) -> dict[str, float]:
 def warm(clip: Path, output: Path, repeats: int) -> dict[str, float]:
     """Median of several runs through one loaded pipeline; no feature cache, so all is done each time."""
     from soundvcm.generate import render
-    from soundvcm.generate.options import Request
+    from soundvcm.generate.options import GenerateOptions
     from soundvcm.systems.loading import load
 
     pipeline = load("tiny", device="cpu")
-    pipeline.cache = None
-    request = Request(video=clip, output=output, seed=1)
-    render.run(pipeline, request)
+    pipeline.clip_encoder.cache = None
+    request = GenerateOptions(video=clip, output=output, seed=1)
+    render.render(pipeline, request)
     runs = []
     for _ in range(repeats):
         began = time.perf_counter()
-        outcome = render.run(pipeline, request)
+        outcome = render.render(pipeline, request)
         runs.append({"whole": time.perf_counter() - began, **outcome.timings})
     return {name: median(run[name] for run in runs) for name in runs[0]}
 

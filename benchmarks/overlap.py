@@ -20,18 +20,18 @@ from soundvcm import runtime
 from soundvcm.cli.batch.items import plan
 from soundvcm.cli.batch.report import Report
 from soundvcm.cli.batch.run import Batch
-from soundvcm.cli.batch.work import Orders
+from soundvcm.cli.batch.work import BatchSettings
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.systems import loading
 
 
 def overlapped(pipeline: Pipeline, inputs: tuple[Path, ...], output: Path) -> float:
     """Seconds of a batch as the command does it."""
-    request = Request(output=output, seed=7)
+    request = GenerateOptions(output=output, seed=7)
     work = plan(inputs, request)
-    batch = Batch(Orders(request, {"name": pipeline.name, "device": "cpu"}, work.folder), show=False)
+    batch = Batch(BatchSettings(request, {"name": pipeline.name, "device": "cpu"}, work.folder), show=False)
     batch._pipeline = pipeline  # loading is not what is measured
     began = time.perf_counter()
     with Report(work.folder) as report:
@@ -43,11 +43,11 @@ def overlapped(pipeline: Pipeline, inputs: tuple[Path, ...], output: Path) -> fl
 
 def in_turn(pipeline: Pipeline, inputs: tuple[Path, ...], output: Path) -> float:
     """Seconds of the same clips one after the other."""
-    request = Request(output=output, seed=7)
+    request = GenerateOptions(output=output, seed=7)
     items = plan(inputs, request).items
     began = time.perf_counter()
     for item in items:
-        render.run(pipeline, replace(request, video=item.source, output=item.output))
+        render.render(pipeline, replace(request, video=item.source, output=item.output))
     return time.perf_counter() - began
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundvcm import media, runtime
-from soundvcm.encoders import PictureEncoder
+from soundvcm.encoders import ImageEncoder
 from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.evaluation import classify
 from soundvcm.evaluation.metrics import (
@@ -66,7 +66,7 @@ class Clip:
 def watch(path: Path, pipeline: Pipeline, seconds: int, windows: int, seed: int, steps: int) -> Clip:
     """Make sound for up to `windows` pieces of a clip, one after another."""
     length = Fraction(media.probe(path)["seconds"])
-    pictures = PictureEncoder()
+    pictures = ImageEncoder()
     spec = {"pictures": pictures.frame_spec}
     part = min(length, Fraction(seconds * windows))
     frames = media.read_frames(path, spec, seconds=part).frames["pictures"]

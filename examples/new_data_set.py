@@ -25,7 +25,7 @@ from soundvcm.data import (
     read_catalog,
     write_shards,
 )
-from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 from soundvcm.media import save_sound
 from soundvcm.systems.loading import saved_codec, timeline_of
 
@@ -50,7 +50,7 @@ def write_set(folder: Path) -> Path:
 def embedded_parts() -> Parts:
     """The codec and encoders of `tiny`; any others that keep the protocols do as well."""
     lines = replace(timeline_of("tiny"), segment_frames=1, segment_hop=1, segment_tokens=1)
-    return Parts(saved_codec("tiny_codec"), PictureEncoder(), MotionEncoder(), WordsEncoder(), "tiny", lines)
+    return Parts(saved_codec("tiny_codec"), ImageEncoder(), MotionEncoder(), TextEmbedder(), "tiny", lines)
 
 
 def main(arguments: list[str] | None = None) -> Batch:

@@ -21,7 +21,7 @@ import soundvcm
 from soundvcm import weights
 from soundvcm.errors import WeightsError
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import probe, read_tags
 
@@ -50,15 +50,17 @@ def sound_of(path: Path) -> tuple[int, int]:
 
 def goes_through(pipeline: Pipeline, source: Path, seconds: Fraction, folder: Path) -> Path:
     """One take as wav and in the video: lengths are exact, the pictures are the same packets."""
-    watched = pipeline.watch(source)
-    assert watched.timeline.seconds == seconds
+    features = pipeline.encode_clip(source)
+    assert features.timeline.seconds == seconds
     before = packet_md5(source)
-    wav = Request(video=source, seed=5, audio_only=True, output=folder / "x.wav")
-    outcome = render.run(pipeline, wav, watched=watched)
-    samples = watched.timeline.samples
+    wav = GenerateOptions(video=source, seed=5, audio_only=True, output=folder / "x.wav")
+    outcome = render.render(pipeline, wav, features=features)
+    samples = features.timeline.samples
     assert Fraction(outcome.length) == seconds and samples == round(seconds * 16_000)
     assert soundfile.info(folder / "x.wav").frames == samples
-    video = render.run(pipeline, Request(video=source, seed=5, output=folder / "x.mp4"), watched=watched)
+    video = render.render(
+        pipeline, GenerateOptions(video=source, seed=5, output=folder / "x.mp4"), features=features
+    )
     (result,) = video.outputs
     found, rate = sound_of(result)
     assert abs(Fraction(found, rate) - seconds) <= Fraction(AAC_FRAME, rate)
@@ -101,10 +103,10 @@ def test_the_embedded_model_hears_something(name: str, tmp_path: Path) -> None:
 def test_a_gif(pipeline: Pipeline, tmp_path: Path, count: int, rate: int) -> None:
     source = write_gif(tmp_path / "x.gif", count, rate)
     seconds = Fraction(count, rate)
-    watched = pipeline.watch(source)
-    assert watched.timeline.seconds == seconds and watched.sync is not None
-    (result,) = render.run(
-        pipeline, Request(video=source, seed=5, output=tmp_path / "x.mp4"), watched=watched
+    features = pipeline.encode_clip(source)
+    assert features.timeline.seconds == seconds and features.sync is not None
+    (result,) = render.render(
+        pipeline, GenerateOptions(video=source, seed=5, output=tmp_path / "x.mp4"), features=features
     ).outputs
     found, rate_of_sound = sound_of(result)
     assert len(shown_times(result)) == count

@@ -20,10 +20,10 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 def parts_of(codec: str | None) -> FoleyParts:
     """The embedded codec (a file, or None for the shipped one) and encoders."""
-    from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+    from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.systems.loading import saved_codec
 
-    return FoleyParts(saved_codec(codec or "tiny_codec"), PictureEncoder(), MotionEncoder(), WordsEncoder())
+    return FoleyParts(saved_codec(codec or "tiny_codec"), ImageEncoder(), MotionEncoder(), TextEmbedder())
 
 
 def scene_store(

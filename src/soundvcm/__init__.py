@@ -9,29 +9,37 @@ Importing this package loads neither torch nor av; the names below are found whe
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from soundvcm.errors import SoundVCMError
+from soundvcm.errors import SoundVCMError as SoundVCMError
 
 if TYPE_CHECKING:
-    from soundvcm.generate.audio import Sound
-    from soundvcm.generate.pipeline import Pipeline
-    from soundvcm.systems.loading import load
+    from soundvcm.generate.audio import Audio as Audio
+    from soundvcm.generate.options import GenerateOptions as GenerateOptions
+    from soundvcm.generate.pipeline import Pipeline as Pipeline
+    from soundvcm.generate.render import render as render
+    from soundvcm.systems.loading import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "Sound", "SoundVCMError", "__version__", "load"]
 
 _HOMES = {
-    "Pipeline": "soundvcm.generate.pipeline",
-    "Sound": "soundvcm.generate.audio",
-    "load": "soundvcm.systems.loading",
+    "Audio": "generate.audio",
+    "GenerateOptions": "generate.options",
+    "Pipeline": "generate.pipeline",
+    "load": "systems.loading",
+    "render": "generate.render",
 }
+__all__ = ["SoundVCMError", "__version__", *_HOMES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Sound":  # until the next version
+        warnings.warn("soundvcm.Sound is called soundvcm.Audio now", DeprecationWarning, stacklevel=2)
+        name = "Audio"
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(f"soundvcm.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'soundvcm' has no attribute {name!r}")
 
 

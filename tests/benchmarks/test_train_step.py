@@ -39,7 +39,7 @@ def test_batches_have_the_shapes_of_each_size(bench) -> None:
 
 
 def test_memory_is_watched(bench) -> None:
-    with bench.Watcher(torch.device("cpu")) as watcher:
+    with bench.ClipEncoder(torch.device("cpu")) as watcher:
         block = torch.ones(20_000_000)
         assert float(block.sum()) > 0
         bench.time.sleep(0.05)

@@ -19,7 +19,7 @@ from standins import random_pipeline
 
 from soundvcm.errors import OptionError
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import MuxWriter, probe, read_frames, read_sound, window_plan, windows
 from soundvcm.media.read import frame_reader as reader
@@ -117,8 +117,8 @@ def test_an_unfinished_film_leaves_nothing(long: Path, tmp_path: Path) -> None:
 def film_of(pipeline: Pipeline, clip: Path, output: Path) -> np.ndarray:
     """The sound [s] in the file that a whole run writes; progress must have been told on the way."""
     told: list[tuple[str, float]] = []
-    request = Request(video=clip, prompt="rain", output=output, seed=7)
-    outcome = render.run(pipeline, request, lambda phase, share: told.append((phase, share)))
+    request = GenerateOptions(video=clip, prompt="rain", output=output, seed=7)
+    outcome = render.render(pipeline, request, lambda phase, share: told.append((phase, share)))
     assert outcome.length == "600" and outcome.seeds == [7] and outcome.calls == 86
     for phase in ("watch", "film"):
         shares = [share for name, share in told if name == phase]
@@ -185,8 +185,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from cases.test_18_ten_minutes import quick_pipeline
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
-render.run(quick_pipeline(), Request(video=Path(sys.argv[1]), output=Path(sys.argv[2]), seed=1))
+from soundvcm.generate.options import GenerateOptions
+render.render(quick_pipeline(), GenerateOptions(video=Path(sys.argv[1]), output=Path(sys.argv[2]), seed=1))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from standins import random_pipeline
 
-from soundvcm.encoders import WordsEncoder
-from soundvcm.encoders.small.words import ENGLISH_ONLY
-from soundvcm.generate.audio import Ask
+from soundvcm.encoders import TextEmbedder
+from soundvcm.encoders.small.text import ENGLISH_ONLY
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.media import output_paths, prompt_stem, save_sound
 
 PROMPTS = [
@@ -58,15 +58,15 @@ def test_words_alone_do_not_reuse_a_file_unless_the_seed_says_so(
 def test_blank_is_no_text() -> None:
     """Flagged absent, so that the network's own idea of "no words" is used: the same for both."""
     pipeline = random_pipeline()
-    watched = pipeline.watch(None, seconds=1)
+    features = pipeline.encode_clip(None, duration=1)
     for prompt in ("", "   ", "\n\t"):
-        conditions = pipeline.conditions(watched, prompt)
-        assert not conditions.has_text.any() and pipeline.tags(Ask(prompt))["prompt"] == ""
-    assert pipeline.conditions(watched, "rain").has_text.all()
+        conditions = pipeline.conditions(features, prompt)
+        assert not conditions.has_text.any() and pipeline.tags(GenerateOptions(prompt=prompt))["prompt"] == ""
+    assert pipeline.conditions(features, "rain").has_text.all()
 
 
 def test_long_and_foreign_prompts_are_accepted_with_one_remark_each() -> None:
-    words = WordsEncoder()
+    words = TextEmbedder()
     for prompt in PROMPTS:
         if prompt.strip():
             assert torch.isfinite(words.encode([prompt])).all()

@@ -13,8 +13,7 @@ from standins import random_network, random_pipeline, write_clip
 
 from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
-from soundvcm.generate.audio import Ask, Sampling
-from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.options import DEFAULTS, GenerateOptions, Sampling
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.systems import loading
 
@@ -64,18 +63,18 @@ def test_guidance_at_inference_doubles_the_calls_and_1_is_none(
 ) -> None:
     sampling = Sampling(kind="flow", steps=3, guidance=4.5, negative_prompt=True)
     pipeline = random_pipeline(sampling=sampling)
-    watched = pipeline.watch(clip)
+    features = pipeline.encode_clip(clip)
     calls = counted(pipeline, monkeypatch)
-    guided = pipeline.make(watched, Ask("rain"), seed=3)
+    guided = pipeline.take(features, GenerateOptions(prompt="rain"), seed=3)
     assert guided.calls == sum(calls) == 6
     calls.clear()
-    one = pipeline.make(watched, Ask("rain", cfg_strength=1.0), seed=3)
+    one = pipeline.take(features, GenerateOptions(prompt="rain", cfg_strength=1.0), seed=3)
     assert one.calls == sum(calls) == 3 and not np.array_equal(one.wave, guided.wave)
     plain = random_pipeline(network=pipeline.network, sampling=Sampling(kind="flow", steps=3))
-    assert np.array_equal(one.wave, plain.make(watched, Ask("rain"), seed=3).wave)
-    blank = pipeline.make(watched, Ask("rain", negative_prompt=""), seed=3).wave
+    assert np.array_equal(one.wave, plain.take(features, GenerateOptions(prompt="rain"), seed=3).wave)
+    blank = pipeline.take(features, GenerateOptions(prompt="rain", negative_prompt=""), seed=3).wave
     assert np.array_equal(blank, guided.wave)
-    other = pipeline.make(watched, Ask("rain", negative_prompt="ooo"), seed=3).wave
+    other = pipeline.take(features, GenerateOptions(prompt="rain", negative_prompt="ooo"), seed=3).wave
     assert not np.array_equal(other, guided.wave)
 
 
@@ -90,11 +89,12 @@ def test_trained_in_guidance_that_is_an_input_costs_no_call(clip: Path) -> None:
 def test_the_picture_content_can_be_ignored(clip: Path) -> None:
     """Words and movement only, for unwanted sounds that follow what is seen."""
     pipeline = random_pipeline()
-    watched = pipeline.watch(clip)
-    conditions = pipeline.conditions(watched, "rain", ignore_pictures=True)
+    features = pipeline.encode_clip(clip)
+    conditions = pipeline.conditions(features, "rain", ignore_pictures=True)
     assert not conditions.has_semantic.any() and conditions.has_sync.all() and conditions.has_text.all()
     seen, unseen = (
-        pipeline.make(watched, Ask("rain", ignore_pictures=k), seed=3).wave for k in (False, True)
+        pipeline.take(features, GenerateOptions(prompt="rain", ignore_pictures=k), seed=3).wave
+        for k in (False, True)
     )
     assert not np.array_equal(seen, unseen)
 
@@ -102,7 +102,7 @@ def test_the_picture_content_can_be_ignored(clip: Path) -> None:
 def test_one_table_of_defaults_for_every_door() -> None:
     """The page reads the same table: tests/web/test_page.py asks the running service for it."""
     line = {name: p.default for name, p in inspect.signature(command.generate).parameters.items()}
-    for field in fields(Request):
+    for field in fields(GenerateOptions):
         if field.name != "video":
             assert line[field.name] == getattr(DEFAULTS, field.name), field.name
     python = inspect.signature(Pipeline.generate).parameters

@@ -13,7 +13,7 @@ import torch
 from standins import random_pipeline, write_clip
 
 from soundvcm import runtime, sampler
-from soundvcm.generate.audio import Ask
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.media import read_tags
 from soundvcm.records import Conditions
 
@@ -37,13 +37,13 @@ def test_two_processes_make_the_same_bits(tmp_path: Path) -> None:
 def test_position_in_a_batch_changes_nothing() -> None:
     """Row 2 of 3 against alone: noise is the same to the bit, the latents within 1e-5."""
     pipeline = random_pipeline()
-    watched = pipeline._unseen(Fraction(2))
-    count = watched.timeline.latents
+    features = pipeline.clip_encoder.without_video(Fraction(2))
+    count = features.timeline.latents
     prompts, seeds, dim = ("wind", "rain", "sea"), [3, 7, 11], pipeline.codec.dim
     noise = runtime.seeded_noise(seeds, (count, dim))
     assert torch.equal(noise[1:2], runtime.seeded_noise([7], (count, dim)))
     assert not torch.equal(noise[0], noise[1])
-    batch = Conditions.cat([pipeline.conditions(watched, prompt) for prompt in prompts])
+    batch = Conditions.cat([pipeline.conditions(features, prompt) for prompt in prompts])
 
     def made(conditions: Conditions, start: torch.Tensor) -> torch.Tensor:
         given = pipeline.network.given(conditions, count)
@@ -60,8 +60,14 @@ def test_position_in_a_batch_changes_nothing() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2**31, 2**63 - 1])
 def test_the_whole_range_of_seeds_is_kept_in_the_file(tmp_path: Path, seed: int) -> None:
     pipeline = random_pipeline()
-    sound = pipeline.make(pipeline._unseen(Fraction(1, 2)), Ask("rain"), seed=seed)
+    sound = pipeline.take(
+        pipeline.clip_encoder.without_video(Fraction(1, 2)), GenerateOptions(prompt="rain"), seed=seed
+    )
     path = sound.save(tmp_path / "x.flac").path
     assert read_tags(path)["seed"] == str(seed) and read_tags(path)["prompt"] == "rain"
-    again = pipeline.make(pipeline._unseen(Fraction(1, 2)), Ask("rain"), seed=int(read_tags(path)["seed"]))
+    again = pipeline.take(
+        pipeline.clip_encoder.without_video(Fraction(1, 2)),
+        GenerateOptions(prompt="rain"),
+        seed=int(read_tags(path)["seed"]),
+    )
     assert (again.wave == sound.wave).all()

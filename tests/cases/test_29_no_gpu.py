@@ -16,7 +16,7 @@ from soundvcm import runtime
 from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
 from soundvcm.errors import DeviceError
-from soundvcm.generate.audio import Ask
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.systems.catalog import loading
 
 SOURCE = Path(soundvcm.__file__).parent
@@ -81,13 +81,13 @@ def test_the_formats_that_are_offered_run(clip: Path, tmp_path: Path, dtype: str
 
 def test_bfloat16_is_near_float32_and_finite(clip: Path) -> None:
     full, half = random_pipeline(), random_pipeline(dtype=torch.bfloat16)
-    watched, rows = full.watch(clip), []
+    features, rows = full.encode_clip(clip), []
     with torch.inference_mode():
         for pipeline in (full, half):
-            conditions = pipeline.conditions(watched, "rain")
-            rows.append(pipeline.latents(watched, conditions, Ask("rain"), 3).float())
+            conditions = pipeline.conditions(features, "rain")
+            rows.append(pipeline.latents(features, conditions, GenerateOptions(prompt="rain"), 3).float())
     assert float((rows[0] - rows[1]).norm() / rows[0].norm()) < 0.05
-    assert np.isfinite(half.make(watched, Ask("rain"), seed=3).wave).all()
+    assert np.isfinite(half.take(features, GenerateOptions(prompt="rain"), seed=3).wave).all()
 
 
 def test_the_codec_stays_in_float32() -> None:

@@ -21,7 +21,7 @@ from soundvcm.cli.batch import work
 from soundvcm.cli.batch.items import plan
 from soundvcm.cli.batch.table import read_table
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.media import read_tags
 from soundvcm.systems import loading
@@ -282,13 +282,13 @@ def test_the_report_grows_line_by_line(
     for name in "abc":
         (tmp_path / f"{name}.mp4").write_bytes(second)
     seen = []
-    render = work.render.run
+    render = work.render.render
 
     def watched_run(*given: Any, **named: Any) -> Any:
         seen.append(len((tmp_path / "out" / "report.jsonl").read_text().splitlines()))
         return render(*given, **named)
 
-    monkeypatch.setattr(work.render, "run", watched_run)
+    monkeypatch.setattr(work.render, "render", watched_run)
     assert run(tmp_path, "-o", tmp_path / "out") == 0
     assert seen == [0, 1, 2]
 
@@ -487,11 +487,11 @@ def test_a_fault_of_ours_takes_one_clip_only(
 ) -> None:
     for name in "ab":
         (tmp_path / f"{name}.mp4").write_bytes(second)
-    work = loads.pipeline.make
+    work = loads.pipeline.take
     monkeypatch.setattr(
         loads.pipeline,
-        "make",
-        lambda watched, ask, **named: 1 / 0 if named["seed"] == 1 else work(watched, ask, **named),
+        "take",
+        lambda features, options, **named: 1 / 0 if named["seed"] == 1 else work(features, options, **named),
     )
     table = tmp_path / "t.csv"
     table.write_text("video,seed\na.mp4,1\nb.mp4,2\n")
@@ -520,7 +520,7 @@ def test_the_next_clip_is_read_while_the_network_works(
 ) -> None:
     for name in "ab":
         (tmp_path / f"{name}.mp4").write_bytes(second)
-    reading, watch, make = [], loads.pipeline.watch, loads.pipeline.make
+    reading, watch, make = [], loads.pipeline.encode_clip, loads.pipeline.take
 
     def note_watch(video: Path, **named: Any) -> Any:
         reading.append(video.stem)
@@ -533,8 +533,8 @@ def test_the_next_clip_is_read_while_the_network_works(
         reading.append("network")
         return make(*given, **named)
 
-    monkeypatch.setattr(loads.pipeline, "watch", note_watch)
-    monkeypatch.setattr(loads.pipeline, "make", slow_make)
+    monkeypatch.setattr(loads.pipeline, "encode_clip", note_watch)
+    monkeypatch.setattr(loads.pipeline, "take", slow_make)
     assert run(tmp_path, "-o", tmp_path / "out") == 0
     assert reading == ["a", "b", "network", "network"]
 
@@ -556,7 +556,7 @@ def test_a_thousand_clips_are_planned_at_once(tmp_path: Path) -> None:
     for k in range(1000):
         (tmp_path / f"{k // 2}{('.mp4', '.mov')[k % 2]}").touch()
     began = time.perf_counter()
-    found = plan((tmp_path,), Request(output=tmp_path / "out"))
+    found = plan((tmp_path,), GenerateOptions(output=tmp_path / "out"))
     assert len({item.output.with_suffix("") for item in found.items}) == 1000
     assert time.perf_counter() - began < 20
 
@@ -564,9 +564,9 @@ def test_a_thousand_clips_are_planned_at_once(tmp_path: Path) -> None:
 def test_a_clip_named_twice_is_done_once(tmp_path: Path, second: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(second)
     os.symlink(tmp_path / "a.mp4", tmp_path / "b.mp4")
-    found = plan((tmp_path, tmp_path / "a.mp4", tmp_path / "x" / ".." / "a.mp4"), Request())
+    found = plan((tmp_path, tmp_path / "a.mp4", tmp_path / "x" / ".." / "a.mp4"), GenerateOptions())
     assert [item.source.name for item in found.items] == ["a.mp4", "b.mp4"]
     assert [item.output.name for item in found.items] == ["a.sound.mp4", "b.sound.mp4"]
     (tmp_path / "x").mkdir()
     with pytest.raises(OptionError, match="no clips"):
-        plan((tmp_path / "x",), Request())
+        plan((tmp_path / "x",), GenerateOptions())

@@ -14,10 +14,10 @@ from standins import random_pipeline, write_clip
 from soundvcm import clusters
 from soundvcm.cli import main as cli
 from soundvcm.cli.batch import cluster
-from soundvcm.cli.batch.work import Orders
+from soundvcm.cli.batch.work import BatchSettings
 from soundvcm.clusters import Answer
 from soundvcm.errors import ClusterError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.media import read_tags
 from soundvcm.systems import loading
 
@@ -47,11 +47,11 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def standing_in(marks: Path) -> Callable[[Orders], Any]:
+def standing_in(marks: Path) -> Callable[[BatchSettings], Any]:
     """`begin` with a stand-in model; the first process about to rename the result of b is killed."""
     tests = TESTS
 
-    def begin(orders: Orders) -> Any:
+    def begin(orders: BatchSettings) -> Any:
         import os
         import signal
         import sys
@@ -148,7 +148,7 @@ def test_a_clip_whose_processes_die_is_a_failure(
 
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder: Path, tmp_path: Path) -> None:
     options = {"name": "large_44k", "device": "cpu", "dtype": "float32"}
-    orders = Orders(Request(output=tmp_path), options, tmp_path)
+    orders = BatchSettings(GenerateOptions(output=tmp_path), options, tmp_path)
     work = cluster.begin(orders)
     item = cluster.Item(folder / "a.mp4", output=tmp_path / "a.mp4")
     with pytest.raises(ClusterError, match="large_44k"):

@@ -14,7 +14,7 @@ from standins import random_pipeline, write_clip
 
 from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
-from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.options import DEFAULTS, GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.systems.catalog import loading
 
@@ -154,7 +154,7 @@ def test_defaults_of_the_command_are_those_of_the_job() -> None:
     import inspect
 
     signature = inspect.signature(command.generate).parameters
-    for field in fields(Request):
+    for field in fields(GenerateOptions):
         if field.name != "video":
             assert signature[field.name].default == getattr(DEFAULTS, field.name), field.name
     python = inspect.signature(Pipeline.generate).parameters
@@ -191,9 +191,9 @@ def test_speed_options_reach_the_model_and_compiling_says_what_it_does(
     monkeypatch.setattr(loading, "load", load)
     assert run(clip, "--device", "cpu", "--seed", 1) == 0
     assert "compil" not in capsys.readouterr().err
-    assert run(clip, "--device", "cpu", "--seed", 1, "--compile", "--near_pictures", 2) == 0
+    assert run(clip, "--device", "cpu", "--seed", 1, "--compile", "--frame_reuse_threshold", 2) == 0
     said = capsys.readouterr().err
     blocks = len(standin.network.joint) + len(standin.network.fused)
     assert f"compiling the {blocks} blocks of the network" in said and "encoders and codec are not" in said
-    plain = {"device": "cpu", "dtype": "float32", "compile": False, "near_pictures": 0.0}
-    assert asked == [plain, plain | {"compile": True, "near_pictures": 2.0}]
+    plain = {"device": "cpu", "dtype": "float32", "compile": False, "frame_reuse_threshold": 0.0}
+    assert asked == [plain, plain | {"compile": True, "frame_reuse_threshold": 2.0}]

@@ -147,8 +147,8 @@ def test_it_sees_what_the_pipeline_sees(clips: Clips, capsys: pytest.CaptureFixt
     pipeline = random_pipeline()
     for name in ("short13.mp4", "fps2997.mp4", "ramp_vfr.mp4", *[f"fps{rate}.mp4" for rate in FILM]):
         seen = found(capsys, clips(name))
-        frames = read_frames(clips(name), pipeline.specs).frames
+        frames = read_frames(clips(name), pipeline.clip_encoder.specs).frames
         assert frames["semantic"].shape[0] == seen["semantic_frames"]
         assert frames["sync"].shape[0] == seen["sync_frames"]
-        lines = pipeline.watch(clips(name), seconds=Fraction(seen["seconds"])).timeline
+        lines = pipeline.encode_clip(clips(name), duration=Fraction(seen["seconds"])).timeline
         assert (lines.samples, lines.latents) == (seen["samples"], seen["latents"])

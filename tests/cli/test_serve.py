@@ -106,7 +106,7 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
     assert table <= set(mine)
     for name in (*table, "model"):
         assert (mine[name].default, mine[name].annotation) == (other[name].default, other[name].annotation)
-    for name in ("compile", "near_pictures", "dtype", "device"):
+    for name in ("compile", "frame_reuse_threshold", "dtype", "device"):
         told = [
             re.findall(rf"^        {name}: .*(?:\n {{12}}.*)*", str(f.__doc__), re.M)
             for f in (serve, generate)
@@ -116,12 +116,12 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(loading, "load", lambda **options: asked.append(options) or random_pipeline())
     monkeypatch.setattr(web, "listen", lambda *given: None, raising=False)
-    words = ("--compile", "--near_pictures", "2", "--device", "cpu", "--folder", str(tmp_path))
+    words = ("--compile", "--frame_reuse_threshold", "2", "--device", "cpu", "--folder", str(tmp_path))
     with pytest.raises(SystemExit) as leaving:
         main(["serve", *words])
     assert leaving.value.code in (0, None)
     plain = {"name": "tiny", "device": "cpu", "dtype": "float32"}
-    assert asked == [plain | {"compile": True, "near_pictures": 2.0}]
+    assert asked == [plain | {"compile": True, "frame_reuse_threshold": 2.0}]
 
 
 def test_a_taken_port_is_said_so() -> None:

@@ -11,7 +11,7 @@ from training.parts import WIDTHS, make_clip, make_store
 
 from soundvcm.cli import main as cli
 from soundvcm.data.store import FeatureStore
-from soundvcm.generate.audio import Sampling
+from soundvcm.generate.options import Sampling
 from soundvcm.systems.loading import saved_network
 from soundvcm.training import read_log
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from soundvcm.encoders.small.text import TextEmbedder
 from soundvcm.encoders.small.wordpiece import WordPiece, is_cjk, is_punctuation, split_words
-from soundvcm.encoders.small.words import WordsEncoder
 
 
 @pytest.fixture(scope="module")
 def pieces() -> WordPiece:
-    return WordsEncoder().pieces
+    return TextEmbedder().pieces
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_longest_piece_first() -> None:
     small = WordPiece(["[UNK]", "rain", "ra", "##in", "##drop", "##drops"])
     assert small.ids("raindrops") == [1, 5]
     assert small.ids("rain") == [1]
-    word = small.words("snow")[0]
+    word = small.text("snow")[0]
     assert (word.pieces, word.known) == ((0,), False)
 
 

@@ -11,8 +11,10 @@ import pytest
 from standins import random_pipeline, write_clip
 
 from soundvcm.errors import NonFiniteError, OptionError
-from soundvcm.generate.audio import Ask, Sampling, Sound, Watched
-from soundvcm.generate.batching import Wanted, likeness, make_together
+from soundvcm.generate.audio import Audio
+from soundvcm.generate.batching import BatchItem, batch_key, generate_batch
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions, Sampling
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.systems.loading import load
 
@@ -20,25 +22,25 @@ from soundvcm.systems.loading import load
 TOLERANCE = 1e-4  # of the largest sample of a take
 
 
-def alone(pipeline: Pipeline, one: Wanted) -> Sound:
-    return pipeline.make(one.watched, one.ask, seed=one.seed)
+def alone(pipeline: Pipeline, one: BatchItem) -> Audio:
+    return pipeline.take(one.features, one.options, seed=one.seed)
 
 
-def apart(one: Sound, other: Sound) -> float:
+def apart(one: Audio, other: Audio) -> float:
     """Largest difference of two takes, by the larger peak."""
     assert one.wave.shape == other.wave.shape
     return float(np.abs(one.wave - other.wave).max()) / max(one.peak, other.peak, 1e-3)
 
 
-def several(pipeline: Pipeline, folder: Path, seconds: Any = 2) -> list[Wanted]:
+def several(pipeline: Pipeline, folder: Path, seconds: Any = 2) -> list[BatchItem]:
     """Pictures and words, pictures alone, words alone, pictures ignored: four seeds."""
-    seen = pipeline.watch(write_clip(folder / "clip.mp4", 50), seconds=seconds)
-    unseen = pipeline.watch(None, seconds=seconds)
+    seen = pipeline.encode_clip(write_clip(folder / "clip.mp4", 50), duration=seconds)
+    unseen = pipeline.encode_clip(None, duration=seconds)
     return [
-        Wanted(seen, Ask("rain"), 7),
-        Wanted(seen, Ask(), 11),
-        Wanted(unseen, Ask("a dog barks"), 13),
-        Wanted(seen, Ask("sea", ignore_pictures=True), 7),
+        BatchItem(seen, GenerateOptions(prompt="rain"), 7),
+        BatchItem(seen, GenerateOptions(), 11),
+        BatchItem(unseen, GenerateOptions(prompt="a dog barks"), 13),
+        BatchItem(seen, GenerateOptions(prompt="sea", ignore_pictures=True), 7),
     ]
 
 
@@ -53,10 +55,10 @@ def test_a_batch_is_what_each_would_be_alone(tmp_path: Path) -> None:
     pipeline = random_pipeline()
     wanted = several(pipeline, tmp_path)
     rows = counted(pipeline)
-    sounds = make_together(pipeline, wanted)
+    sounds = generate_batch(pipeline, wanted)
     assert rows == [4], "one network call for all"
     for one, sound in zip(wanted, sounds, strict=True):
-        assert isinstance(sound, Sound)
+        assert isinstance(sound, Audio)
         other = alone(pipeline, one)
         assert apart(sound, other) < TOLERANCE
         for name in ("sample_rate", "seed", "seconds", "settings", "warnings", "calls"):
@@ -68,12 +70,13 @@ def test_a_batch_is_what_each_would_be_alone(tmp_path: Path) -> None:
 def test_guidance_from_outside_with_unwanted_words(tmp_path: Path) -> None:
     flow = Sampling("flow", steps=2, guidance=3.0, negative_prompt=True)
     pipeline = random_pipeline(sampling=flow)
-    seen = pipeline.watch(write_clip(tmp_path / "clip.mp4", 50))
+    seen = pipeline.encode_clip(write_clip(tmp_path / "clip.mp4", 50))
     wanted = [
-        Wanted(seen, Ask(words, negative_prompt="wind"), seed) for seed, words in enumerate(("rain", ""))
+        BatchItem(seen, GenerateOptions(prompt=words, negative_prompt="wind"), seed)
+        for seed, words in enumerate(("rain", ""))
     ]
     rows = counted(pipeline)
-    sounds = make_together(pipeline, wanted)
+    sounds = generate_batch(pipeline, wanted)
     assert rows == [4, 4]  # two rows and their unconditional sides, two steps
     for one, sound in zip(wanted, sounds, strict=True):
         assert apart(sound, alone(pipeline, one)) < TOLERANCE  # type: ignore[arg-type]
@@ -83,8 +86,8 @@ def test_guidance_from_outside_with_unwanted_words(tmp_path: Path) -> None:
 def test_the_shipped_system(tmp_path: Path) -> None:
     pipeline = load("tiny", device="cpu")
     wanted = several(pipeline, tmp_path)
-    sounds = make_together(pipeline, wanted)
-    assert any(isinstance(sound, Sound) and sound.peak > 0.01 for sound in sounds)
+    sounds = generate_batch(pipeline, wanted)
+    assert any(isinstance(sound, Audio) and sound.peak > 0.01 for sound in sounds)
     for one, sound in zip(wanted, sounds, strict=True):
         assert apart(sound, alone(pipeline, one)) < TOLERANCE  # type: ignore[arg-type]
 
@@ -105,8 +108,8 @@ def test_one_that_is_given_up_takes_no_other_with_it(tmp_path: Path) -> None:
             if (name, done) == at:
                 raise OptionError(f"enough: {at}")
 
-        mixed = [*wanted[:2], Wanted(wanted[2].watched, wanted[2].ask, 13, give_up), wanted[3]]
-        made = make_together(pipeline, mixed)
+        mixed = [*wanted[:2], BatchItem(wanted[2].features, wanted[2].options, 13, give_up), wanted[3]]
+        made = generate_batch(pipeline, mixed)
         assert isinstance(made[2], OptionError) and "enough" in str(made[2])
         assert rows.pop() == called
         for k in (0, 1, 3):
@@ -125,9 +128,9 @@ def test_numbers_that_are_none_are_the_fault_of_their_row(tmp_path: Path) -> Non
         return latents
 
     pipeline.latents = spoiled  # type: ignore[method-assign]
-    made = make_together(pipeline, wanted)
+    made = generate_batch(pipeline, wanted)
     assert isinstance(made[1], NonFiniteError)
-    assert [isinstance(one, Sound) for one in made] == [True, False, True, True]
+    assert [isinstance(one, Audio) for one in made] == [True, False, True, True]
 
 
 def test_all_given_up_call_no_network(tmp_path: Path) -> None:
@@ -136,9 +139,11 @@ def test_all_given_up_call_no_network(tmp_path: Path) -> None:
     def never(*_: Any) -> None:
         raise OptionError("no")
 
-    unseen = pipeline.watch(None, seconds=1)
+    unseen = pipeline.encode_clip(None, duration=1)
     rows = counted(pipeline)
-    made = make_together(pipeline, [Wanted(unseen, Ask("rain"), k, never) for k in (1, 2)])
+    made = generate_batch(
+        pipeline, [BatchItem(unseen, GenerateOptions(prompt="rain"), k, never) for k in (1, 2)]
+    )
     assert rows == [] and all(isinstance(one, OptionError) for one in made)
 
 
@@ -146,7 +151,7 @@ def test_what_must_be_alike() -> None:
     pipeline = random_pipeline(sampling=Sampling("flow", steps=2, guidance=3.0, negative_prompt=True))
 
     def kind(seconds: Any = 2, **asked: Any) -> Any:
-        return likeness(pipeline, pipeline.watch(None, seconds=seconds), Ask(**asked))
+        return batch_key(pipeline, pipeline.encode_clip(None, duration=seconds), GenerateOptions(**asked))
 
     same = kind(prompt="rain")
     assert same is not None and same == kind(prompt="sea") == kind(steps=2) == kind(cfg_strength=3.0)
@@ -158,9 +163,11 @@ def test_what_must_be_alike() -> None:
 
 def test_features_of_another_length_are_another_kind() -> None:
     pipeline = random_pipeline()
-    lines = pipeline.timeline.at(2)
-    plain = pipeline.watch(None, seconds=2)
+    lines = pipeline.clip_encoder.timeline.at(2)
+    plain = pipeline.encode_clip(None, duration=2)
     import torch
 
-    longer = Watched(lines, torch.zeros(99, pipeline.semantic.dim), torch.zeros(lines.sync_tokens, 4))
-    assert likeness(pipeline, plain, Ask()) != likeness(pipeline, longer, Ask())
+    longer = ClipFeatures(
+        lines, torch.zeros(99, pipeline.clip_encoder.semantic.dim), torch.zeros(lines.sync_tokens, 4)
+    )
+    assert batch_key(pipeline, plain, GenerateOptions()) != batch_key(pipeline, longer, GenerateOptions())

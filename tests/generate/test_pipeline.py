@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from standins import cache, random_network, random_pipeline, write_clip
 
 from soundvcm.errors import InputError, NonFiniteError, OptionError
-from soundvcm.generate.audio import Ask, Sampling, Sound
+from soundvcm.generate.audio import Audio
+from soundvcm.generate.options import GenerateOptions, Sampling
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_same_seed_same_sound_whatever_else_runs(clip: Path) -> None:
     first = one.generate(clip, seed=7).wave
     one.generate(clip, seed=8)
     assert np.array_equal(first, one.generate(clip, seed=7).wave)
-    assert np.array_equal(first, two.make(two.watch(clip), seed=7).wave)
+    assert np.array_equal(first, two.take(two.encode_clip(clip), seed=7).wave)
     assert not np.array_equal(first, one.generate(clip, seed=8).wave)
     drawn = one.generate(clip, seed=-1)
     assert np.array_equal(drawn.wave, one.generate(clip, seed=drawn.seed).wave)
@@ -61,7 +62,7 @@ def test_same_seed_same_sound_whatever_else_runs(clip: Path) -> None:
 def test_steps_are_calls(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Case 27: N steps, N network calls, counted."""
     pipeline = random_pipeline()
-    watched = pipeline.watch(clip)
+    features = pipeline.encode_clip(clip)
     for steps in (1, 4, 25):
         count = []
         original = type(pipeline.network).forward
@@ -71,7 +72,7 @@ def test_steps_are_calls(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             return original(self, *given, **named)
 
         monkeypatch.setattr(type(pipeline.network), "forward", counting)
-        sound = pipeline.make(watched, Ask(steps=steps), seed=1)
+        sound = pipeline.take(features, GenerateOptions(num_steps=steps), seed=1)
         monkeypatch.setattr(type(pipeline.network), "forward", original)
         assert len(count) == steps == sound.calls
 
@@ -89,10 +90,10 @@ def test_knobs_without_effect_are_refused(clip: Path) -> None:
 def test_guidance_is_a_knob_where_the_network_hears_it(clip: Path) -> None:
     network = random_network(guidance_input="log")
     pipeline = random_pipeline(network=network, sampling=Sampling(guidance=2.0))
-    watched = pipeline.watch(clip)
-    two = pipeline.make(watched, Ask("rain", cfg_strength=2.0), seed=3).wave
-    assert np.array_equal(two, pipeline.make(watched, Ask("rain"), seed=3).wave)
-    five = pipeline.make(watched, Ask("rain", cfg_strength=5.0), seed=3)
+    features = pipeline.encode_clip(clip)
+    two = pipeline.take(features, GenerateOptions(prompt="rain", cfg_strength=2.0), seed=3).wave
+    assert np.array_equal(two, pipeline.take(features, GenerateOptions(prompt="rain"), seed=3).wave)
+    five = pipeline.take(features, GenerateOptions(prompt="rain", cfg_strength=5.0), seed=3)
     assert not np.array_equal(two, five.wave) and five.calls == 1
 
 
@@ -102,7 +103,7 @@ def test_temperature_scales_the_starting_noise(clip: Path) -> None:
 
     def take(temperature: float, seed: int) -> NDArray[np.float32]:
         pipeline = random_pipeline(network=network, sampling=Sampling(temperature=temperature))
-        return pipeline.make(pipeline.watch(clip), Ask("rain"), seed=seed).wave
+        return pipeline.take(pipeline.encode_clip(clip), GenerateOptions(prompt="rain"), seed=seed).wave
 
     assert np.array_equal(take(0.0, 1), take(0.0, 2))
     assert not np.allclose(take(0.5, 1), take(0.5, 2)) and not np.allclose(take(0.5, 1), take(1.0, 1))
@@ -111,24 +112,26 @@ def test_temperature_scales_the_starting_noise(clip: Path) -> None:
 def test_outside_guidance_costs_two_passes(clip: Path) -> None:
     sampling = Sampling(kind="flow", steps=4, guidance=4.5, negative_prompt=True)
     pipeline = random_pipeline(sampling=sampling)
-    watched = pipeline.watch(clip)
-    guided = pipeline.make(watched, Ask("rain"), seed=3)
+    features = pipeline.encode_clip(clip)
+    guided = pipeline.take(features, GenerateOptions(prompt="rain"), seed=3)
     assert guided.calls == 8
-    plain = pipeline.make(watched, Ask("rain", cfg_strength=1.0), seed=3)
+    plain = pipeline.take(features, GenerateOptions(prompt="rain", cfg_strength=1.0), seed=3)
     assert plain.calls == 4 and not np.array_equal(plain.wave, guided.wave)
-    blank = pipeline.make(watched, Ask("rain", negative_prompt=""), seed=3)
+    blank = pipeline.take(features, GenerateOptions(prompt="rain", negative_prompt=""), seed=3)
     assert np.array_equal(blank.wave, guided.wave)
-    negative = pipeline.make(watched, Ask("rain", negative_prompt="oooo"), seed=3)
+    negative = pipeline.take(features, GenerateOptions(prompt="rain", negative_prompt="oooo"), seed=3)
     assert not np.array_equal(negative.wave, guided.wave)
 
 
 def test_blank_is_no_text_and_pictures_can_be_ignored(clip: Path) -> None:
     pipeline = random_pipeline()
-    watched = pipeline.watch(clip)
-    blank = pipeline.make(watched, Ask("   "), seed=3).wave
-    assert np.array_equal(blank, pipeline.make(watched, Ask(""), seed=3).wave)
-    assert not np.array_equal(blank, pipeline.make(watched, Ask("rain"), seed=3).wave)
-    assert not np.array_equal(blank, pipeline.make(watched, Ask("", ignore_pictures=True), seed=3).wave)
+    features = pipeline.encode_clip(clip)
+    blank = pipeline.take(features, GenerateOptions(prompt="   "), seed=3).wave
+    assert np.array_equal(blank, pipeline.take(features, GenerateOptions(prompt=""), seed=3).wave)
+    assert not np.array_equal(blank, pipeline.take(features, GenerateOptions(prompt="rain"), seed=3).wave)
+    assert not np.array_equal(
+        blank, pipeline.take(features, GenerateOptions(prompt="", ignore_pictures=True), seed=3).wave
+    )
 
 
 def test_warnings_reach_the_result(clip: Path) -> None:
@@ -158,20 +161,20 @@ def test_a_second_take_encodes_nothing(clip: Path) -> None:
     pipeline = random_pipeline(cache=cache())
     pipeline.generate(clip, seed=1)
     pipeline.generate(clip, seed=2, prompt="rain")
-    assert pipeline.semantic.encoded == 1
+    assert pipeline.clip_encoder.semantic.encoded == 1
 
 
 def test_a_film_is_made_in_windows(tmp_path: Path) -> None:
     """A clip longer than a window: exact length, a call a window, the first window as if alone."""
     clip = write_clip(tmp_path / "film.mp4", 140)
     pipeline = random_pipeline(longest=2)
-    watched = pipeline.watch(clip)
-    assert len(watched.parts) == 5 and watched.timeline.seconds == Fraction(28, 5)
-    sound = pipeline.make(watched, seed=9)
+    features = pipeline.encode_clip(clip)
+    assert len(features.parts) == 5 and features.timeline.seconds == Fraction(28, 5)
+    sound = pipeline.take(features, seed=9)
     assert sound.wave.shape == (1, 89_600) and sound.calls == 5
-    first = pipeline.make(watched.parts[0], seed=9).wave
+    first = pipeline.take(features.parts[0], seed=9).wave
     assert np.array_equal(sound.wave[:, :16_000], first[:, :16_000])
-    pieces = list(pipeline.pieces(watched, seed=9))
+    pieces = list(pipeline.stream(features, seed=9))
     assert len(pieces) > 3 and np.array_equal(np.concatenate(pieces, axis=1), sound.wave)
 
 
@@ -190,11 +193,11 @@ def test_a_still_picture_has_no_movement(tmp_path: Path) -> None:
         container.mux(stream.encode(picture))
         container.mux(stream.encode())
     pipeline = random_pipeline()
-    watched = pipeline.watch(path, seconds=4)
-    assert watched.sync is None and watched.semantic is not None
-    assert pipeline.make(watched, seed=1).wave.shape == (1, 64_000)
+    features = pipeline.encode_clip(path, duration=4)
+    assert features.sync is None and features.semantic is not None
+    assert pipeline.take(features, seed=1).wave.shape == (1, 64_000)
     with pytest.raises(InputError):
-        pipeline.watch(path)
+        pipeline.encode_clip(path)
 
 
 def test_non_finite_sound_is_refused(clip: Path) -> None:
@@ -204,18 +207,18 @@ def test_non_finite_sound_is_refused(clip: Path) -> None:
     with pytest.raises(NonFiniteError, match="non-finite values at sample"):
         random_pipeline(network=network).generate(clip, seed=1)
     with pytest.raises(NonFiniteError, match="at sample 3"):
-        Sound(np.array([[0, 0, 0, np.inf]], np.float32), 16_000, 1, Fraction(1, 4000))
+        Audio(np.array([[0, 0, 0, np.inf]], np.float32), 16_000, 1, Fraction(1, 4000))
 
 
 def test_bfloat16_stays_near_float32(clip: Path) -> None:
     """Case 29: relative difference of the latents below 0.05 and everything finite."""
     full, half = random_pipeline(), random_pipeline(dtype=torch.bfloat16)
-    watched = full.watch(clip)
+    features = full.encode_clip(clip)
     with torch.inference_mode():
         rows = []
         for pipeline in (full, half):
-            conditions = pipeline.conditions(watched, "rain")
-            rows.append(pipeline.latents(watched, conditions, Ask("rain"), 3).float())
+            conditions = pipeline.conditions(features, "rain")
+            rows.append(pipeline.latents(features, conditions, GenerateOptions(prompt="rain"), 3).float())
     assert float((rows[0] - rows[1]).norm() / rows[0].norm()) < 0.05
 
 

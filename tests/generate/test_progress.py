@@ -12,7 +12,7 @@ from standins import random_pipeline, write_clip
 
 from soundvcm.cli.terminal import Phases
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import LONG_PHASES, TimeLeft
 
 Told = list[tuple[str, float, float | None]]
@@ -67,8 +67,8 @@ def test_a_film_tells_its_share_and_its_rest(tmp_path: Path, takes: int) -> None
     """10 s in windows of 2 s with 1 s of overlap are 9 windows."""
     clip, told = write_clip(tmp_path / "film.mp4", 250), Told()
     left = TimeLeft(lambda *row: told.append(row))
-    request = Request(video=clip, output=tmp_path / "out.mp4", seed=1, takes=takes)
-    outcome = render.run(random_pipeline(longest=2), request, left)
+    request = GenerateOptions(video=clip, output=tmp_path / "out.mp4", seed=1, takes=takes)
+    outcome = render.render(random_pipeline(longest=2), request, left)
     assert outcome.length == "10" and len(outcome.outputs) == takes
     assert all(outcome.timings[name] > 0 for name in ("decode", "encode", "network", "codec", "write"))
     watch = [row for row in told if row[0] == "watch"]
@@ -97,7 +97,9 @@ def test_ranges_arrays_and_stills_know_their_whole(tmp_path: Path) -> None:
 
     def shares(video: object, **options: object) -> list[float]:
         found: list[float] = []
-        pipeline.watch(video, progress=lambda p, s: found.append(s) if p == "watch" else None, **options)  # type: ignore[arg-type]
+        pipeline.encode_clip(
+            video, progress=lambda p, s: found.append(s) if p == "watch" else None, **options
+        )  # type: ignore[arg-type]
         return found
 
     clip = write_clip(tmp_path / "a.mp4", 250)

@@ -22,7 +22,7 @@ from soundvcm.encoders import ClipPictureEncoder, ClipTextEncoder, SynchformerEn
 from soundvcm.encoders.clip import ClipConfig, PictureTower, TextTower
 from soundvcm.encoders.synchformer import SyncTower
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.generate.audio import Ask
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import VelocityNetwork
 from soundvcm.systems import loading, mmaudio
@@ -45,12 +45,12 @@ def system(words: Words) -> Pipeline:
     return loading.load("mmaudio_small_16k", device="cpu")
 
 
-def latents(pipeline: Pipeline, clip: Path, ask: Ask, seed: int = 3) -> torch.Tensor:
+def latents(pipeline: Pipeline, clip: Path, options: GenerateOptions, seed: int = 3) -> torch.Tensor:
     """What the codec would be given."""
-    watched = pipeline.watch(clip)
+    features = pipeline.encode_clip(clip)
     with torch.inference_mode():
-        conditions = pipeline.conditions(watched, ask.prompt)
-        return pipeline.latents(watched, conditions, ask, seed)
+        conditions = pipeline.conditions(features, options.prompt)
+        return pipeline.latents(features, conditions, options, seed)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
@@ -73,17 +73,17 @@ def test_lengths_are_exact(
     """0.68 s at 25 pictures a second: 10,880 and 29,988 samples, one sync segment, 5 pictures."""
     install(monkeypatch, tmp_path, mode)
     pipeline = loading.load(f"mmaudio_small_{mode}", device="cpu")
-    watched = pipeline.watch(clip)
-    assert watched.timeline.latents == latents and watched.timeline.samples == SAMPLES[rate]
-    assert watched.sync is not None and watched.sync.shape == (8, 768)
-    assert watched.semantic is not None and watched.semantic.shape == (5, 1024)
-    sound = pipeline.make(watched, Ask("rain", steps=2), seed=7)
+    features = pipeline.encode_clip(clip)
+    assert features.timeline.latents == latents and features.timeline.samples == SAMPLES[rate]
+    assert features.sync is not None and features.sync.shape == (8, 768)
+    assert features.semantic is not None and features.semantic.shape == (5, 1024)
+    sound = pipeline.take(features, GenerateOptions(prompt="rain", num_steps=2), seed=7)
     assert sound.sample_rate == rate and sound.wave.shape == (1, SAMPLES[rate])
     assert sound.settings["model"] == f"mmaudio_small_{mode}"
     assert 0 < float(np.abs(sound.wave).max()) <= 1
     alone = pipeline.generate(prompt="rain", seconds="0.68", steps=2, seed=7)
     assert alone.wave.shape == sound.wave.shape and not np.array_equal(alone.wave, sound.wave)
-    assert loading.timeline_of(f"mmaudio_small_{mode}").latent_hop == watched.timeline.latent_hop
+    assert loading.timeline_of(f"mmaudio_small_{mode}").latent_hop == features.timeline.latent_hop
 
 
 def test_the_reference_has_its_users_knobs(system: Pipeline, clip: Path) -> None:
@@ -92,7 +92,7 @@ def test_the_reference_has_its_users_knobs(system: Pipeline, clip: Path) -> None
     assert found.pop("temperature") == 1.0
     assert found == {"kind": "flow", "steps": 25, "guidance": 4.5, "negative_prompt": True}
     take = {
-        name: latents(system, clip, Ask("rain", steps=3, **knobs))  # type: ignore[arg-type]
+        name: latents(system, clip, GenerateOptions(prompt="rain", num_steps=3, **knobs))  # type: ignore[arg-type]
         for name, knobs in {
             "default": {},
             "4.5": {"cfg_strength": 4.5},
@@ -101,7 +101,10 @@ def test_the_reference_has_its_users_knobs(system: Pipeline, clip: Path) -> None
             "blank": {"negative_prompt": "  "},
         }.items()
     }
-    assert system.calls(Ask()) == 50 and system.calls(Ask(steps=3, cfg_strength=1.0)) == 3
+    assert (
+        system.calls(GenerateOptions()) == 50
+        and system.calls(GenerateOptions(num_steps=3, cfg_strength=1.0)) == 3
+    )
     for same in ("4.5", "blank"):
         assert torch.equal(take[same], take["default"]), same
     for other in ("7", "negative"):
@@ -110,9 +113,9 @@ def test_the_reference_has_its_users_knobs(system: Pipeline, clip: Path) -> None
 
 def test_scale_one_is_no_guidance_to_the_bit(system: Pipeline, clip: Path) -> None:
     """Nothing of the absent side is computed, and the states are those of a plain integration."""
-    one = latents(system, clip, Ask("rain", steps=3, cfg_strength=1.0))
+    one = latents(system, clip, GenerateOptions(prompt="rain", num_steps=3, cfg_strength=1.0))
     with torch.inference_mode():
-        conditions = system.conditions(system.watch(clip), "rain")
+        conditions = system.conditions(system.encode_clip(clip), "rain")
         x = torch.randn((22, 20), generator=torch.Generator().manual_seed(3))[None]
         for k in (3, 2, 1):
             t = torch.tensor([k / 3])
@@ -122,10 +125,10 @@ def test_scale_one_is_no_guidance_to_the_bit(system: Pipeline, clip: Path) -> No
 
 def test_refused_knobs(system: Pipeline) -> None:
     with pytest.raises(OptionError, match="negative_prompt has nothing to act on with cfg_strength 1"):
-        system.check(Ask("rain", negative_prompt="speech", cfg_strength=1.0))
+        system.check(GenerateOptions(prompt="rain", negative_prompt="speech", cfg_strength=1.0))
     for scale in (-1.0, float("nan"), float("inf")):
         with pytest.raises(OptionError, match="cfg_strength is a number from 0"):
-            system.check(Ask("rain", cfg_strength=scale))
+            system.check(GenerateOptions(prompt="rain", cfg_strength=scale))
 
 
 def test_steps_cost_calls_and_conditions_are_encoded_once(
@@ -133,10 +136,10 @@ def test_steps_cost_calls_and_conditions_are_encoded_once(
 ) -> None:
     """Guided: one batch of two a step, two encodings a take; unguided: one of each."""
     passes, encodings = counted(monkeypatch, "forward"), counted(monkeypatch, "encode")
-    latents(system, clip, Ask("rain", steps=5, negative_prompt="speech"))
+    latents(system, clip, GenerateOptions(prompt="rain", num_steps=5, negative_prompt="speech"))
     assert passes == [2] * 5 and encodings == [1, 1] and words.encoded == ["rain", "speech"]
     passes.clear(), encodings.clear(), words.encoded.clear()
-    latents(system, clip, Ask("", steps=5, cfg_strength=1.0))
+    latents(system, clip, GenerateOptions(prompt="", num_steps=5, cfg_strength=1.0))
     assert passes == [1] * 5 and encodings == [1] and words.encoded == []
 
 
@@ -144,22 +147,22 @@ def test_steps_cost_calls_and_conditions_are_encoded_once(
 def test_clips_shorter_than_a_segment(system: Pipeline, tmp_path: Path, pictures: int) -> None:
     """Case 09: the last picture fills one segment, it is said once, the length is exact."""
     path = write_clip(tmp_path / "short.mp4", pictures)
-    watched = system.watch(path)
+    features = system.encode_clip(path)
     if pictures > 1:
-        assert watched.sync is not None and watched.sync.shape == (8, 768)
-    sound = system.make(watched, Ask(steps=1), seed=1)
+        assert features.sync is not None and features.sync.shape == (8, 768)
+    sound = system.take(features, GenerateOptions(num_steps=1), seed=1)
     assert sound.wave.shape == (1, pictures * 640)
     said = [line for line in sound.warnings if "last picture is repeated" in line]
-    assert len(said) == (watched.sync is not None)
+    assert len(said) == (features.sync is not None)
 
 
 def test_a_blank_prompt_is_the_files_empty_string(system: Pipeline, clip: Path) -> None:
     expected = reference_state("16k")["empty_string_feat"]
     assert torch.equal(system.network.conditions.empty_text, expected)
-    blank = latents(system, clip, Ask("", steps=1))
+    blank = latents(system, clip, GenerateOptions(prompt="", num_steps=1))
     with torch.no_grad():
         system.network.conditions.empty_text.add_(1.0)
-    assert not torch.equal(blank, latents(system, clip, Ask("", steps=1)))
+    assert not torch.equal(blank, latents(system, clip, GenerateOptions(prompt="", num_steps=1)))
 
 
 def test_bfloat16_keeps_statistics_and_noise(words: Words, clip: Path) -> None:
@@ -168,7 +171,7 @@ def test_bfloat16_keeps_statistics_and_noise(words: Words, clip: Path) -> None:
     assert half.network.final.conv.weight.dtype == torch.bfloat16
     for name in ("latent_mean", "latent_std"):
         assert torch.equal(getattr(half.network, name), getattr(full.network, name)), name
-    rows = [latents(one, clip, Ask("rain", steps=4)) for one in (full, half)]
+    rows = [latents(one, clip, GenerateOptions(prompt="rain", num_steps=4)) for one in (full, half)]
     assert rows[1].dtype == torch.float32
     assert relative_error(rows[1], rows[0]) < 0.05
 
@@ -176,11 +179,11 @@ def test_bfloat16_keeps_statistics_and_noise(words: Words, clip: Path) -> None:
 def test_features_are_kept_between_runs(words: Words, clip: Path) -> None:
     """CLIP and Synchformer take minutes: another process finds what this one encoded."""
     first = loading.load("mmaudio_small_16k", device="cpu")
-    first.watch(clip)
+    first.encode_clip(clip)
     second = loading.load("mmaudio_small_16k", device="cpu")
     for encoder in (second.semantic, second.sync):
         encoder.encode = lambda frames: pytest.fail("encoded again")  # type: ignore[method-assign]
-    assert torch.equal(second.watch(clip).sync, first.watch(clip).sync)
+    assert torch.equal(second.encode_clip(clip).sync, first.watch(clip).sync)
 
 
 def test_a_second_take_costs_one_network_pass(
@@ -217,10 +220,10 @@ def test_near_pictures_reach_the_encoder_and_are_refused_where_they_say_nothing(
     torch.save(reference_state("16k"), own)
     for name in ("mmaudio_small_16k", str(path), str(own)):
         loading.load(name, device="cpu")
-        loading.load(name, device="cpu", near_pictures=2.0)
+        loading.load(name, device="cpu", frame_reuse_threshold=2.0)
     assert asked == [0.0, 2.0] * 3
-    with pytest.raises(OptionError, match="near_pictures has nothing to act on with tiny"):
-        loading.load("tiny", device="cpu", near_pictures=2.0)
+    with pytest.raises(OptionError, match="frame_reuse_threshold has nothing to act on with tiny"):
+        loading.load("tiny", device="cpu", frame_reuse_threshold=2.0)
 
 
 def test_missing_files_are_named_in_order(words: Words) -> None:
@@ -291,7 +294,7 @@ def test_a_reference_checkpoint_by_path(words: Words, system: Pipeline, clip: Pa
     path = tmp_path / "own.pth"
     torch.save({"weights": reference_state("16k")}, path)
     own = loading.load(str(path), device="cpu")
-    ask = Ask("rain", steps=2)
+    ask = GenerateOptions(prompt="rain", num_steps=2)
     assert torch.equal(latents(own, clip, ask), latents(system, clip, ask))
 
 
@@ -303,7 +306,7 @@ def test_an_adopted_network_sounds_as_the_reference(
     assert facts["licence"] == "CC-BY-NC-4.0" and "mmaudio_small_16k" in facts["origin"]
     adopted = loading.load(str(path), device="cpu")
     assert adopted.network.config.two_time and adopted.network.config.mirrored
-    for ask in (Ask("rain", steps=3), Ask(steps=2, cfg_strength=1.0)):
+    for ask in (GenerateOptions(prompt="rain", num_steps=3), GenerateOptions(num_steps=2, cfg_strength=1.0)):
         wanted, found = latents(system, clip, ask), latents(adopted, clip, ask)
         assert relative_error(found, wanted) < 1e-5 and adopted.calls(ask) == system.calls(ask)
 
@@ -347,5 +350,8 @@ def test_the_real_encoder_classes_fit_together(clip: Path) -> None:
     )
     sound = pipeline.generate(clip, prompt="rain on a tin roof", steps=2, seed=3)
     assert sound.wave.shape == (1, 10_880) and 0 < float(np.abs(sound.wave).max()) <= 1
-    asks = Ask("rain on a tin roof", steps=1), Ask("a dog barks", steps=1)
+    asks = (
+        GenerateOptions(prompt="rain on a tin roof", num_steps=1),
+        GenerateOptions(prompt="a dog barks", num_steps=1),
+    )
     assert not torch.equal(latents(pipeline, clip, asks[0]), latents(pipeline, clip, asks[1]))

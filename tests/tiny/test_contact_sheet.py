@@ -9,7 +9,7 @@ import pytest
 from clips import moving, write_video
 from scene_bank import FakeBank
 
-from soundvcm.generate.audio import Sound
+from soundvcm.generate.audio import Audio
 from tiny import contact_sheet as sheet
 
 
@@ -19,13 +19,13 @@ class Clicks:
     def __init__(self) -> None:
         self.asked: list[tuple] = []
 
-    def generate(self, video, *, seconds=None, fps=None, prompt="", steps=None, seed=-1) -> Sound:
+    def generate(self, video, *, seconds=None, fps=None, prompt="", steps=None, seed=-1) -> Audio:
         self.asked.append((video, prompt, steps))
         length = float(seconds) if seconds is not None else len(video) / fps
         wave = np.zeros((1, round(16_000 * length)), np.float32)
         for at in range(8_000, wave.shape[1], 16_000):
             wave[0, at : at + 200] = np.hanning(200) * 0.8
-        return Sound(wave, 16_000, 1, length, {}, {}, (), 1)
+        return Audio(wave, 16_000, 1, length, {}, {}, (), 1)
 
 
 def test_scenes_and_clips_become_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

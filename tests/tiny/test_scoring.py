@@ -9,7 +9,7 @@ import pytest
 import torch
 from scene_bank import FakeBank
 
-from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 from soundvcm.errors import OptionError
 from tiny.scoring.features import scene_features
 from tiny.scoring.scores import (
@@ -82,7 +82,7 @@ def test_all_scores_of_one_set(scenes: SceneSet) -> None:
 
 def test_features_of_scenes_and_what_is_told(scenes: SceneSet) -> None:
     few = SceneSet(scenes.scenes[:2], scenes.waves[:2])
-    encoders = SimpleNamespace(semantic=PictureEncoder(), sync=MotionEncoder(), text=WordsEncoder())
+    encoders = SimpleNamespace(semantic=ImageEncoder(), sync=MotionEncoder(), text=TextEmbedder())
     features = scene_features(encoders, few)
     assert features.motion.shape == (2, 100, encoders.sync.dim)
     assert features.named.shape == features.drawn.shape == (2, 4, encoders.semantic.dim)  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError
-from soundvcm.generate.audio import Ask, Sampling
+from soundvcm.generate.options import GenerateOptions, Sampling
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import VelocityNetwork
 from soundvcm.objectives import build, config_of
@@ -293,12 +293,12 @@ def test_the_exported_file_decides_whether_there_is_a_knob(tmp_path: Path) -> No
     waves = [
         knob.generate(prompt="aa", seed=1, seconds=1, cfg_strength=w).wave for w in (None, 1.0, 3.0, 8.0)
     ]
-    assert asked == [3.0, 1.0, 3.0, 8.0] and knob.calls(Ask(cfg_strength=8.0)) == 1
+    assert asked == [3.0, 1.0, 3.0, 8.0] and knob.calls(GenerateOptions(cfg_strength=8.0)) == 1
     assert (waves[0] == waves[2]).all() and abs(waves[1] - waves[3]).max() > 1e-4
     with pytest.raises(OptionError, match="cfg_strength is a number"):
-        knob.check(Ask(cfg_strength=0.0))
+        knob.check(GenerateOptions(cfg_strength=0.0))
     with pytest.raises(OptionError, match="negative_prompt has nothing to act on"):
-        knob.check(Ask(negative_prompt="rain"))
+        knob.check(GenerateOptions(negative_prompt="rain"))
 
     fixed = pipeline_of(saved(False))
     with pytest.raises(OptionError, match="cfg_strength has nothing to act on"):

@@ -11,7 +11,7 @@ from standins import random_pipeline, write_clip
 
 from soundvcm import media
 from soundvcm.generate import render as work
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 
 # docs/serving.md: 1e-4 of the largest sample, and the rounding to 16 bits
 STEPS_OF_16_BITS = 4
@@ -32,8 +32,8 @@ def sound_of(served: Any, job: dict[str, Any], folder: Path, take: int = 0) -> n
 
 
 def alone(folder: Path, **asked: Any) -> np.ndarray:
-    request = Request(audio_only=True, output=folder / "alone.wav", **asked)
-    (path,) = work.run(random_pipeline(), request).outputs
+    request = GenerateOptions(audio_only=True, output=folder / "alone.wav", **asked)
+    (path,) = work.render(random_pipeline(), request).outputs
     return np.round(media.read_sound(path)[0] * 32768)
 
 

@@ -11,7 +11,7 @@ from standins import random_pipeline, write_clip
 
 from soundvcm import media
 from soundvcm.generate import render as work
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 
 
 def fetched(served: Any, address: str, path: Path, **query: str) -> np.ndarray:
@@ -37,8 +37,8 @@ def test_it_is_the_gain_of_the_command_line(serve: Any, clip: Path, tmp_path: Pa
     assert media.read_tags(wav)["seed"] == "7"
     for audio_only, mine in ((True, louder), (False, fetched(served, take["video"], mp4))):
         output = tmp_path / f"line{'.wav' if audio_only else '.mp4'}"
-        request = Request(video=clip, seed=7, gain=gain, audio_only=audio_only, output=output)
-        (path,) = work.run(random_pipeline(), request).outputs
+        request = GenerateOptions(video=clip, seed=7, gain=gain, audio_only=audio_only, output=output)
+        (path,) = work.render(random_pipeline(), request).outputs
         other = media.read_sound(path)[0]
         assert mine.shape == other.shape
         # Rounded to 16 bits once before and once after; AAC besides.

@@ -54,13 +54,15 @@ def test_from_submission_to_files(serve: Any, clip: Path, tmp_path: Path) -> Non
 def test_the_files_are_those_of_the_command_line(serve: Any, clip: Path, tmp_path: Path) -> None:
     """The same seed gives the same samples through every door."""
     from soundvcm.generate import render
-    from soundvcm.generate.options import Request
+    from soundvcm.generate.options import GenerateOptions
 
     served = serve()
     take = served.finish(served.submit(clip, prompt="rain", seed="7"))["takes"][0]
     mine = saved(tmp_path / "page.wav", served.get(take["sound"]))
-    request = Request(video=clip, prompt="rain", seed=7, audio_only=True, output=tmp_path / "line.wav")
-    other = render.run(random_pipeline(), request).outputs[0]
+    request = GenerateOptions(
+        video=clip, prompt="rain", seed=7, audio_only=True, output=tmp_path / "line.wav"
+    )
+    other = render.render(random_pipeline(), request).outputs[0]
     assert (media.read_sound(mine)[0] == media.read_sound(other)[0]).all()
 
 
@@ -68,15 +70,17 @@ def test_second_take_encodes_nothing_again(serve: Any, clip: Path) -> None:
     pipeline = random_pipeline()
     served = serve(pipeline=pipeline)
     first = served.finish(served.submit(clip, seed="1"))
-    assert pipeline.semantic.encoded == 1 and not first["kept_features"]
+    assert pipeline.clip_encoder.semantic.encoded == 1 and not first["kept_features"]
     again = served.submit(clip=first["clip"], prompt="other words", seed="2")
     phases = {facts["phase"] for name, facts in served.events(again) if name == "phase"}
     second = served.get(f"/api/jobs/{again['id']}").json()
-    assert pipeline.semantic.encoded == 1 and second["kept_features"]
+    assert pipeline.clip_encoder.semantic.encoded == 1 and second["kept_features"]
     assert not phases & {"decode", "encode"} and not {"decode", "encode"} & set(second["timings"])
     assert second["network_calls"] == 1
     other = served.finish(served.submit(clip=first["clip"], duration="2"))
-    assert pipeline.semantic.encoded == 2 and not other["kept_features"]  # another range is another sight
+    assert (
+        pipeline.clip_encoder.semantic.encoded == 2 and not other["kept_features"]
+    )  # another range is another sight
 
 
 def test_words_alone(serve: Any, tmp_path: Path) -> None:

@@ -17,22 +17,22 @@ def test_cancelling_frees_sounds_and_deleting_a_clip_its_features(serve: Any, cl
     pipeline, gate = gated
     sounds: list[weakref.ref[Any]] = []
     seen: list[weakref.ref[Any]] = []
-    make, watch = pipeline.make, pipeline.watch
+    take, encode_clip = pipeline.take, pipeline.encode_clip
 
     def noted_make(*given: Any, **named: Any) -> Any:
         if sounds:
             gate.open.clear()
             gate.reached.clear()
-        sound = make(*given, **named)
+        sound = take(*given, **named)
         sounds.append(weakref.ref(sound))
         return sound
 
     def noted_watch(*given: Any, **named: Any) -> Any:
-        watched = watch(*given, **named)
-        seen.append(weakref.ref(watched.semantic))
-        return watched
+        features = encode_clip(*given, **named)
+        seen.append(weakref.ref(features.semantic))
+        return features
 
-    pipeline.make, pipeline.watch = noted_make, noted_watch
+    pipeline.take, pipeline.encode_clip = noted_make, noted_watch
     served = serve(pipeline=pipeline)
     gate.open.set()
     job = served.submit(clip, takes="4")

@@ -16,7 +16,7 @@ from standins import random_pipeline
 
 from soundvcm import media
 from soundvcm.errors import OptionError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Studio
 from soundvcm.web.store import CUT_SHORT, RECORD, JobStore
 
@@ -27,7 +27,7 @@ import os, signal, sys, time
 from pathlib import Path
 from standins import random_pipeline
 from soundvcm.media.write import whole_file as files
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Limits, Studio
 
 rename = files.os.replace
@@ -41,13 +41,13 @@ studio = Studio(random_pipeline(), Path(sys.argv[1]), keep=True)
 name, path = studio.clips.new_path()
 path.write_bytes(Path(sys.argv[2]).read_bytes())
 clip = studio.clips.add(name, path, "My film.mp4")
-first = studio.submit(Request(prompt="rain", seed=3), clip)
+first = studio.submit(GenerateOptions(prompt="rain", seed=3), clip)
 while first.state != "done":
     assert first.state != "failed", first.error
     time.sleep(0.02)
 print(first.id, clip.id, flush=True)
 files.os.replace = deadly
-studio.submit(Request(prompt="wind", seed=8, takes=3), clip)
+studio.submit(GenerateOptions(prompt="wind", seed=8, takes=3), clip)
 time.sleep(120)
 """
 
@@ -176,11 +176,11 @@ def test_a_full_disk_does_not_end_the_worker(
 
     with monkeypatch.context() as patch:
         patch.setattr(studio.store, "put", full)
-        bad = studio.submit(Request(prompt="rain", duration="1"), None)
+        bad = studio.submit(GenerateOptions(prompt="rain", duration="1"), None)
         while bad.state not in ("done", "failed"):
             time.sleep(0.01)
     assert bad.state == "failed" and bad.error is not None and "space" not in bad.error
-    good = studio.submit(Request(prompt="rain", duration="1"), None)
+    good = studio.submit(GenerateOptions(prompt="rain", duration="1"), None)
     while good.state not in ("done", "failed"):
         time.sleep(0.01)
     assert good.state == "done"

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.encoders.small.efficientnet import EfficientNetLite0
-from soundvcm.encoders.small.words import WordsEncoder
+from soundvcm.encoders.small.text import TextEmbedder
 from soundvcm.weights import save
 from tiny.build_encoders import sources
 
@@ -58,7 +58,7 @@ def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def meanings(work: Path, words: WordsEncoder) -> Tensor:
+def meanings(work: Path, words: TextEmbedder) -> Tensor:
     """[1000, dim]: words("a photo of a LABEL"), with half of words(KIND) where a common word names its kind.
 
     A static table does not know that a brambling is a bird; WordNet, on which ImageNet stands, does. On
@@ -115,7 +115,7 @@ def main(work: Path, assets: Path) -> None:
     EfficientNetLite0().load_state_dict(ours)
     labels, _ = sources.imagenet_labels(work)
     tensors = {f"network.{name}": value.half().contiguous() for name, value in ours.items()}
-    tensors["meanings"] = meanings(work, WordsEncoder(assets / "words.safetensors")).half()
+    tensors["meanings"] = meanings(work, TextEmbedder(assets / "words.safetensors")).half()
     tensors["labels"] = torch.frombuffer(bytearray("\n".join(labels).encode()), dtype=torch.uint8)
     save(assets / "pictures.safetensors", packed(tensors), ORIGIN)
 

@@ -27,7 +27,7 @@ from soundvcm.data.clip_sound import SLACK_SECONDS, TRAIN_PEAK, prepared, read_c
 from soundvcm.data.shards import SHARD_CLIPS, Clip, StoreWriter, write_json
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import InputError, StoreError
-from soundvcm.generate.clip_encoder import Watcher
+from soundvcm.generate.clip_encoder import ClipEncoder
 from soundvcm.timeline import Timeline
 
 MOST_SHARDS, LEAST_CLIPS = 256, 16
@@ -196,9 +196,9 @@ def extract_clip(row: Row, extraction: Extraction, parts: Parts) -> tuple[Clip, 
 def _pictures(
     row: Row, extraction: Extraction, parts: Parts
 ) -> tuple[Tensor | None, Tensor | None, Fraction, list[str]]:
-    watcher = Watcher(parts.semantic, parts.sync, parts.timeline, row.seconds, None)
+    clip_encoder = ClipEncoder(parts.semantic, parts.sync, parts.timeline, row.seconds, None)
     decoded = media.read_frames(
-        row.file, watcher.specs, start=row.start, seconds=row.seconds, beyond="shorten"
+        row.file, clip_encoder.specs, start=row.start, seconds=row.seconds, beyond="shorten"
     )
     if not decoded.info.audio_streams:
         raise InputError("no sound track")
@@ -211,8 +211,8 @@ def _pictures(
     moving = decoded.frames["sync"]
     if len(moving) > 1 and bool((moving == moving[:1]).all()):
         remarks.append("its pictures never change")
-    watched = watcher.encode(decoded)
-    return watched.semantic, watched.sync, decoded.info.start_time, remarks + list(watched.warnings)
+    features = clip_encoder.encode_frames(decoded)
+    return features.semantic, features.sync, decoded.info.start_time, remarks + list(features.warnings)
 
 
 def _held(frames: Tensor, count: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Front door of the encoders: pictures, motion and words => tokens; each is loaded when first asked for.
 
-`tiny`: PictureEncoder (semantic), MotionEncoder (sync), WordsEncoder (text); pictures and words share one
+`tiny`: ImageEncoder (semantic), MotionEncoder (sync), TextEmbedder (text); pictures and words share one
 space. The paper's: ClipPictureEncoder (semantic), SynchformerEncoder (sync), ClipTextEncoder (text).
 """
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from soundvcm.encoders.base import TextEncoder, VideoEncoder
     from soundvcm.encoders.cache import FeatureCache
     from soundvcm.encoders.clip import ClipPictureEncoder, ClipTextEncoder, clip_encoders
+    from soundvcm.encoders.small.images import ImageEncoder
     from soundvcm.encoders.small.motion import COLUMNS as MOTION_COLUMNS
     from soundvcm.encoders.small.motion import MotionEncoder, motion_level
-    from soundvcm.encoders.small.pictures import PictureEncoder
-    from soundvcm.encoders.small.words import WordsEncoder
+    from soundvcm.encoders.small.text import TextEmbedder
     from soundvcm.encoders.synchformer import SynchformerEncoder, synchformer_encoder
     from soundvcm.encoders.synchformer_av import Synchformer, load_synchformer
 
@@ -26,12 +26,12 @@ __all__ = [
     "ClipTextEncoder",
     "FeatureCache",
     "MotionEncoder",
-    "PictureEncoder",
+    "ImageEncoder",
     "Synchformer",
     "SynchformerEncoder",
     "TextEncoder",
     "VideoEncoder",
-    "WordsEncoder",
+    "TextEmbedder",
     "clip_encoders",
     "load_synchformer",
     "motion_level",
@@ -43,12 +43,12 @@ _HOMES = {
     "ClipTextEncoder": "clip",
     "FeatureCache": "cache",
     "MotionEncoder": "small.motion",
-    "PictureEncoder": "small.pictures",
+    "ImageEncoder": "small.images",
     "Synchformer": "synchformer_av",
     "SynchformerEncoder": "synchformer",
     "TextEncoder": "base",
     "VideoEncoder": "base",
-    "WordsEncoder": "small.words",
+    "TextEmbedder": "small.text",
     "clip_encoders": "clip",
     "load_synchformer": "synchformer_av",
     "motion_level": "small.motion",

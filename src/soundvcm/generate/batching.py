@@ -1,6 +1,6 @@
 """Several takes as one batch: one network call a step and one decoding for clips of the same length.
 
-    Wanted, Wanted, ... => conditions joined => network => codec => a Sound or an error each
+    BatchItem, BatchItem, ... => conditions joined => network => codec => an Audio or an error each
 
 Seed, prompt and features differ from row to row; noise is drawn row by row from its own seed, so a row is
 what it would be alone, up to the rounding of larger sums (docs/serving.md). Knows the pipeline; no queues.
@@ -16,51 +16,52 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from soundvcm.generate.audio import Ask, Sound, Watched
-from soundvcm.generate.clip_encoder import timed
+from soundvcm.generate.audio import Audio
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
-from soundvcm.generate.progress import Progress, silent_progress
+from soundvcm.generate.progress import Progress, silent_progress, timed
 from soundvcm.records import Conditions
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BatchItem:
     """One take of a batch.
 
     Attributes:
-        watched: what was seen of its clip; no film of several windows.
-        ask: what is wanted.
+        features: of its clip; no clip of several windows.
+        options: what is items.
         seed: of this take.
         progress: told of its phases; what it raises ends this take and no other.
     """
 
-    watched: Watched
-    ask: Ask
+    features: ClipFeatures
+    options: GenerateOptions
     seed: int
     progress: Progress = silent_progress
 
 
-def likeness(pipeline: Pipeline, watched: Watched, ask: Ask) -> Hashable | None:
+def batch_key(pipeline: Pipeline, features: ClipFeatures, options: GenerateOptions) -> Hashable | None:
     """What takes must share to be made as one batch; None for a film, which is made by itself."""
-    if watched.parts:
+    if features.parts:
         return None
-    steps = ask.steps or pipeline.sampling.steps
-    strength = pipeline.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
-    negative = (ask.negative_prompt or "").strip()
-    return watched.timeline.latents, *pipeline.tokens(watched), steps, strength, negative
+    steps = options.num_steps or pipeline.sampling.steps
+    strength = pipeline.sampling.guidance if options.cfg_strength is None else options.cfg_strength
+    negative = (options.negative_prompt or "").strip()
+    return features.timeline.latents, *pipeline.tokens(features), steps, strength, negative
 
 
-def make_together(pipeline: Pipeline, wanted: Sequence[Wanted]) -> list[Sound | Exception]:
+def generate_batch(pipeline: Pipeline, items: Sequence[BatchItem]) -> list[Audio | Exception]:
     """The takes, in order; what went wrong with one stands in its place and touches no other.
 
     Args:
         pipeline: the loaded system.
-        wanted: of equal `likeness`. In its timings a take counts its share of a common phase.
+        items: of equal `batch_key`. In its timings a take counts its share of a common phase.
 
     Raises:
         Exception: what the network or the codec raises for the batch as a whole, as for want of memory.
     """
-    batch = _Batch(pipeline, wanted)
+    batch = _Batch(pipeline, items)
     batch.make()
     return batch.results()
 
@@ -68,15 +69,15 @@ def make_together(pipeline: Pipeline, wanted: Sequence[Wanted]) -> list[Sound | 
 class _Batch:
     """Rows on their way; one that failed, or whose progress raised, is left out of what follows."""
 
-    def __init__(self, pipeline: Pipeline, wanted: Sequence[Wanted]) -> None:
-        self.pipeline, self.wanted = pipeline, wanted
-        self.timings = [dict(one.watched.timings) for one in wanted]
+    def __init__(self, pipeline: Pipeline, items: Sequence[BatchItem]) -> None:
+        self.pipeline, self.items = pipeline, items
+        self.timings = [dict(one.features.timings) for one in items]
         self.errors: dict[int, Exception] = {}
-        self.sounds: dict[int, Sound] = {}
+        self.sounds: dict[int, Audio] = {}
 
-    def results(self) -> list[Sound | Exception]:
+    def results(self) -> list[Audio | Exception]:
         """A sound or an error each."""
-        return [self.errors.get(row) or self.sounds[row] for row in range(len(self.wanted))]
+        return [self.errors.get(row) or self.sounds[row] for row in range(len(self.items))]
 
     @torch.inference_mode()
     def make(self) -> None:
@@ -85,10 +86,10 @@ class _Batch:
         with self._phase("network") as rows:
             if not rows:
                 return
-            first = self.wanted[rows[0]]
+            first = self.items[rows[0]]
             joined = Conditions.cat([conditions[row] for row in rows])
-            seeds = [self.wanted[row].seed for row in rows]
-            latents = self.pipeline.latents(first.watched, joined, first.ask, *seeds)
+            seeds = [self.items[row].seed for row in rows]
+            latents = self.pipeline.latents(first.features, joined, first.options, *seeds)
         kept = dict(zip(rows, latents, strict=True))
         with self._phase("codec") as rows:
             if not rows:
@@ -99,14 +100,14 @@ class _Batch:
                 self._finish(row, wave)
 
     def _open(self) -> list[int]:
-        return [row for row in range(len(self.wanted)) if row not in self.errors]
+        return [row for row in range(len(self.items)) if row not in self.errors]
 
     def _conditions(self, row: int) -> Conditions | None:
-        one = self.wanted[row]
+        one = self.items[row]
         try:
-            self.pipeline.check(one.ask)
+            self.pipeline.check(one.options)
             with timed(self.timings[row], "text", one.progress):
-                return self.pipeline.conditions(one.watched, one.ask.prompt, one.ask.ignore_pictures)
+                return self.pipeline.conditions(one.features, one.options.prompt, one.options.ignore_pictures)
         except Exception as error:
             self.errors[row] = error
             return None
@@ -124,14 +125,16 @@ class _Batch:
     def _tell(self, phase: str, share: float) -> None:
         for row in self._open():
             try:
-                self.wanted[row].progress(phase, share)
+                self.items[row].progress(phase, share)
             except Exception as error:
                 self.errors[row] = error
 
     def _finish(self, row: int, wave: Tensor) -> None:
-        one = self.wanted[row]
+        one = self.items[row]
         try:
-            cut = wave[None, : one.watched.timeline.samples].cpu().float().numpy()
-            self.sounds[row] = self.pipeline.sound_of(cut, one.watched, one.ask, one.seed, self.timings[row])
+            cut = wave[None, : one.features.timeline.samples].cpu().float().numpy()
+            self.sounds[row] = self.pipeline.audio_of(
+                cut, one.features, one.options, one.seed, self.timings[row]
+            )
         except Exception as error:
             self.errors[row] = error

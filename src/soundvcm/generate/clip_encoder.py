@@ -1,16 +1,13 @@
 """The first half of the flow: a clip is decoded and encoded once, in windows if it is long.
 
-    media => encoders => Watched
+    media => encoders => ClipFeatures
 
 Knows media and the encoders' protocols, not the network.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,19 +20,43 @@ from soundvcm import media
 from soundvcm.encoders import FeatureCache, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
-from soundvcm.generate.audio import Watched
-from soundvcm.generate.progress import Progress, silent_progress
+from soundvcm.generate.progress import Progress, silent_progress, timed
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
 
 Video = str | Path | BinaryIO | np.ndarray[Any, Any]
 
 
-class Watcher:
-    """Turns clips into features.
+@dataclass(frozen=True)
+class ClipFeatures:
+    """What the encoders say of one clip; any number of takes can be made from it.
+
+    Attributes:
+        timeline: exact lengths.
+        semantic: [f, p] or None where there is no picture.
+        sync: [g, q] or None where there is no movement to see (no video, a still picture).
+        warnings: what the reader found strange.
+        facts: what the file is.
+        timings: seconds spent decoding and encoding.
+        parts: windows of a clip longer than the system takes at once; empty for the others.
+        cuts: for the join before each further window: seconds into the overlap at which the shot changes.
+    """
+
+    timeline: Timeline
+    semantic: Tensor | None = None
+    sync: Tensor | None = None
+    warnings: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    parts: tuple[ClipFeatures, ...] = ()
+    cuts: tuple[Fraction | None, ...] = ()
+
+
+class ClipEncoder:
+    """Turns clips into features: decoding, image and motion encoders, windows of long ones.
 
     Args:
-        semantic: picture encoder.
+        semantic: image encoder.
         sync: motion encoder.
         timeline: any timeline with the system's rates.
         longest: seconds of one window.
@@ -58,37 +79,37 @@ class Watcher:
         """The pictures its encoders want, by role."""
         return {"semantic": self.semantic.frame_spec, "sync": self.sync.frame_spec}
 
-    def watch(
+    def encode_clip(
         self,
         video: Video | None,
         *,
         start: Seconds = 0,
-        seconds: Seconds | None = None,
+        duration: Seconds | None = None,
         fps: Seconds | None = None,
         progress: Progress = silent_progress,
-    ) -> Watched:
-        """Decode and encode a clip once (or nothing, for sound from words alone).
+    ) -> ClipFeatures:
+        """Decode and encode a clip once (or nothing, for sound from a prompt alone).
 
         Raises:
             InputError: without a video and without a length; MediaError for files that cannot be read.
         """
         if video is None:
-            if seconds is None:
+            if duration is None:
                 raise OptionError("without a video the length must be given: add --duration SECONDS")
-            return self._unseen(exact_seconds(seconds))
+            return self.without_video(exact_seconds(duration))
         timings: dict[str, float] = {}
-        parts: list[Watched] = []
+        parts: list[ClipFeatures] = []
         cuts: list[Fraction | None] = []
         windows = media.windows(
-            video, self.specs, self.longest, self._hop, start=start, seconds=seconds, fps=fps
+            video, self.specs, self.longest, self._hop, start=start, seconds=duration, fps=fps
         )
         while True:
             with timed(timings, "decode", progress):
                 decoded = next(windows, None)
             if decoded is None:
                 break
-            parts.append(self.encode(decoded, timings, progress))
-            total = whole_seconds(decoded, start, seconds)
+            parts.append(self.encode_frames(decoded, timings, progress))
+            total = whole_seconds(decoded, start, duration)
             if total is not None and total > self.longest:
                 done = decoded.start + decoded.seconds - exact_seconds(start)
                 progress("watch", float(min(done / total, Fraction(99, 100))))
@@ -98,7 +119,7 @@ class Watcher:
         progress("watch", 1.0)
         length = (len(parts) - 1) * self._hop + parts[-1].timeline.seconds
         warnings = tuple(dict.fromkeys(line for part in parts for line in part.warnings))
-        return Watched(
+        return ClipFeatures(
             self.timeline.at(length),
             warnings=warnings,
             facts=parts[0].facts,
@@ -111,20 +132,21 @@ class Watcher:
     def _hop(self) -> Fraction:
         return self.longest - long_form.OVERLAP_SECONDS
 
-    def _unseen(self, seconds: Fraction) -> Watched:
+    def without_video(self, seconds: Fraction) -> ClipFeatures:
+        """Features of nothing: lengths only, for sound from a prompt alone."""
         if seconds <= self.longest:
-            return Watched(self.timeline.at(seconds))
+            return ClipFeatures(self.timeline.at(seconds))
         count = -(-(seconds - self.longest) // self._hop) + 1
         lengths = [min(self.longest, seconds - k * self._hop) for k in range(count)]
-        parts = tuple(Watched(self.timeline.at(length)) for length in lengths)
-        return Watched(self.timeline.at(seconds), parts=parts, cuts=(None,) * (count - 1))
+        parts = tuple(ClipFeatures(self.timeline.at(length)) for length in lengths)
+        return ClipFeatures(self.timeline.at(seconds), parts=parts, cuts=(None,) * (count - 1))
 
-    def encode(
+    def encode_frames(
         self,
         decoded: media.DecodedVideo,
         timings: dict[str, float] | None = None,
         progress: Progress = silent_progress,
-    ) -> Watched:
+    ) -> ClipFeatures:
         """Features of pictures that were read; a still picture has no movement (case 11)."""
         timings = {} if timings is None else timings
         with timed(timings, "encode", progress), torch.inference_mode():
@@ -134,7 +156,7 @@ class Watcher:
         if sync is not None and not lines.whole_segments:
             least = float(lines.segment_frames / lines.sync_rate)
             warnings += (f"the clip is shorter than {least:g} s: its last picture is repeated to fill that",)
-        return Watched(lines, semantic, sync, warnings, decoded.info.as_dict())
+        return ClipFeatures(lines, semantic, sync, warnings, decoded.info.as_dict())
 
     def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
         return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)
@@ -147,13 +169,3 @@ def whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds 
         return asked
     there = claimed - exact_seconds(start)
     return there if asked is None else min(asked, there)
-
-
-@contextmanager
-def timed(timings: dict[str, float], phase: str, progress: Progress) -> Iterator[None]:
-    """Report a phase and add its seconds to `timings`."""
-    progress(phase, 0.0)
-    began = time.perf_counter()
-    yield
-    timings[phase] = timings.get(phase, 0.0) + time.perf_counter() - began
-    progress(phase, 1.0)

@@ -1,35 +1,41 @@
-"""What can be asked of soundvcm and its defaults, in one table for command line, Python and page (case 27).
+"""What can be asked of soundvcm: one class, from which every door takes names and defaults of its options.
 
-Knows the asked-for values only; `job` does the work.
+The command line, `Pipeline.generate`, `render`, the page, the HTTP service and the ComfyUI nodes read them
+here (case 27). Loads neither torch nor media.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from soundvcm import media
-from soundvcm.generate.audio import Ask
+from soundvcm.config import nearest
+from soundvcm.errors import OptionError
+
+if TYPE_CHECKING:
+    from soundvcm import media
 
 Existing = Literal["replace", "mix", "keep"]
 
 
 @dataclass(frozen=True)
-class Request:
+class GenerateOptions:
     """What is asked for; the defaults of every door.
 
     Attributes:
-        video: the clip; None for sound from words alone.
-        prompt: what should be heard; "" for the picture alone.
+        video: the clip; None for sound from a prompt alone.
+        prompt: what should be heard; "" to go by the picture alone.
         negative_prompt: what should not be heard, where the system can act on it.
-        duration: seconds; None for the whole clip.
-        start: first second of the clip.
-        num_steps: network calls; None for the system's default.
+        duration: seconds to use; None for the whole clip. Needed without a video.
+        start: first second of the clip to use.
+        num_steps: network calls; None for the system's default (1 for tiny).
         seed: of the first take; -1 picks one.
-        takes: how many, with seeds counting up.
-        cfg_strength: guidance, where the system has that knob.
-        ignore_pictures: use movement and words only, not what the pictures show.
+        takes: how many takes, with seeds counting up; the clip is encoded once.
+        cfg_strength: guidance scale, where the system has that knob.
+        ignore_pictures: use motion and the prompt only, not what the pictures show.
         output: file to write (or folder); None puts it beside the clip.
         audio_only: write a sound file instead of a video.
         existing_audio: what becomes of sound the clip already has.
@@ -59,14 +65,31 @@ class Request:
     stereo: bool = False
     exact_cut: bool = False
 
-    @property
-    def ask(self) -> Ask:
-        """The part that concerns the take itself."""
-        return Ask(self.prompt, self.negative_prompt, self.num_steps, self.cfg_strength, self.ignore_pictures)
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> GenerateOptions:
+        """Options by name; names of the version before are accepted with a warning.
+
+        Raises:
+            OptionError: for an unknown name, with the nearest one.
+        """
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in RENAMED:
+                told = f"{name} is called {RENAMED[name]} now; the old name goes with the next version"
+                warnings.warn(told, DeprecationWarning, stacklevel=3)
+                name = RENAMED[name]
+            if name not in known:
+                raise OptionError(f"no option {name!r}{nearest(name, known)}")
+            exact = name in ("duration", "start") and value is not None
+            values[name] = str(value) if exact else value
+        return cls(**values)
 
     @property
     def levels(self) -> media.Levels:
-        """Only what clips is scaled down, unless a loudness is asked for."""
+        """How loud the written sound is: only what clips is scaled down, unless a loudness is asked for."""
+        from soundvcm import media
+
         if self.loudness is None:
             return media.Levels(gain=self.gain)
         return media.Levels(mode="loudness", target=self.loudness, gain=self.gain)
@@ -82,5 +105,53 @@ class Request:
         cut = "exact" if self.exact_cut else "packets"
         return {"existing": self.existing_audio, "to_rate": self.sample_rate, "cut": cut}
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What was asked of the take, for the file's metadata."""
+        tags = {"prompt": self.prompt.strip()}
+        if self.cfg_strength is not None:
+            tags["cfg_strength"] = f"{self.cfg_strength:g}"
+        if self.negative_prompt:
+            tags["negative_prompt"] = self.negative_prompt
+        if self.ignore_pictures:
+            tags["ignore_pictures"] = "true"
+        return tags
 
-DEFAULTS = Request()
+
+DEFAULTS = GenerateOptions()
+#: options that say how files are written: `render` uses them, a take in memory has none
+FILE_OPTIONS = frozenset(
+    (
+        "output",
+        "takes",
+        "audio_only",
+        "existing_audio",
+        "gain",
+        "loudness",
+        "sample_rate",
+        "stereo",
+        "exact_cut",
+    )
+)
+#: the spelling of Python's keywords before 30 November 2026 => today's
+RENAMED = {"steps": "num_steps", "seconds": "duration"}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a system turns noise into latents.
+
+    Attributes:
+        kind: "mean" follows the average velocity, one call a step; "flow" integrates the instantaneous one.
+        steps: default number of steps.
+        guidance: default guidance scale; None where guidance is trained in and cannot be changed.
+        negative_prompt: whether a negative prompt has something to act on.
+        temperature: the starting noise is multiplied by this; below 1 sounds are nearer to what the network
+            is sure of, and takes differ less.
+    """
+
+    kind: Literal["mean", "flow"] = "mean"
+    steps: int = 1
+    guidance: float | None = None
+    negative_prompt: bool = False
+    temperature: float = 1.0

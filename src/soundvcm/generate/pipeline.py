@@ -1,10 +1,10 @@
 """Video and words in, sound out: the only file that knows the whole flow for use.
 
-    media => encoders => network => sampler => codec => Sound
+    media => encoders => network => sampler => codec => Audio
 
-`watch` encodes a clip once; `make` turns what was seen into a take with one network call a step. Nothing here
+`encode_clip` encodes a clip once; `take` turns its features into a sound with one call a step. Nothing here
 is changed by a call, so several threads may use one pipeline for clips of different lengths. Knows no command
-line, no training and no preset by name.
+line, no training and no system by name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,25 +23,25 @@ from soundvcm.codec import AudioCodec
 from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
-from soundvcm.generate.audio import Ask, Sampling, Sound, Watched, Wave, refuse_non_finite
-from soundvcm.generate.clip_encoder import Video, Watcher, timed
-from soundvcm.generate.progress import Progress, silent_progress
+from soundvcm.generate.audio import Audio, Wave, refuse_non_finite
+from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video
+from soundvcm.generate.options import DEFAULTS, FILE_OPTIONS, GenerateOptions, Sampling
+from soundvcm.generate.progress import Progress, silent_progress, timed
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
 
-JUST_AS_ASKED = Ask()
 STATISTICS = ("latent_mean", "latent_std", "data_covariance")
 
 
-class Pipeline(Watcher):
-    """A loaded system: encoders, network, codec and the lengths that go with them.
+class Pipeline:
+    """A loaded system: clip and text encoders, network, codec and the lengths that go with them.
 
     Args:
         name: what the system is called.
         network: velocity network, in evaluation mode.
         codec: latents to sound.
-        semantic: picture encoder.
+        semantic: image encoder.
         sync: motion encoder.
         text: text encoder.
         timeline: any timeline with the system's rates; the rates of the paper's 16 kHz stack if left out.
@@ -70,7 +71,7 @@ class Pipeline(Watcher):
         lines = timeline or Timeline(exact_seconds(longest))
         if not network.config.segment_tokens:
             lines = replace(lines, segment_frames=1, segment_hop=1, segment_tokens=1)  # a token a picture
-        super().__init__(semantic, sync, lines, longest, cache)
+        self.clip_encoder = ClipEncoder(semantic, sync, lines, longest, cache)
         self.device = device or torch.device("cpu")
         self.name, self.network, self.codec = name, placed(network, self.device, dtype), codec
         self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
@@ -84,115 +85,126 @@ class Pipeline(Watcher):
         self,
         video: Video | None = None,
         *,
-        prompt: str = "",
-        negative_prompt: str | None = None,
-        steps: int | None = None,
-        seed: int = -1,
-        start: Seconds = 0,
-        seconds: Seconds | None = None,
         fps: Seconds | None = None,
-        cfg_strength: float | None = None,
-        ignore_pictures: bool = False,
         progress: Progress = silent_progress,
-    ) -> Sound:
-        """One take for a clip (path, open file or uint8 array [f, h, w, 3]) and/or a prompt.
+        **options: Any,
+    ) -> Audio:
+        """One take, in memory, for a clip (path, open file or uint8 array [f, h, w, 3]) and/or a prompt.
+
+            pipeline.generate("clip.mp4", prompt="rain on a tin roof", num_steps=1, seed=7)
+
+        Long clips and files: `render`, which writes window by window. An array keeps its own `fps`.
 
         Args:
-            video: the clip; None makes sound from the prompt alone, which then needs `seconds`.
-            prompt: what should be heard; "" for the picture alone.
-            negative_prompt: what should not be heard, where the system can act on it.
-            steps: network calls (a step each); None for the system's own default.
-            seed: -1 picks one; the one used is in the result.
-            start: first second of the clip to use.
-            seconds: length; None for the whole clip.
+            video: the clip; None makes sound from the prompt alone, which then needs `duration`.
             fps: pictures a second of an array.
-            cfg_strength: guidance scale, where the system has that knob.
-            ignore_pictures: use only movement and words, not what the pictures show.
             progress: called with (phase, share done); wrap it in `progress.TimeLeft` to be told how many
-                seconds are left. A film is told as "watch", then "film".
+                seconds are left. A long clip is told as "watch", then "film".
+            options: prompt, negative_prompt, duration, start, num_steps, seed, cfg_strength, ignore_pictures,
+                as `GenerateOptions` explains them.
 
         Raises:
             InputError: if something given cannot be used; the message says what and why.
             NonFiniteError: if the network produced NaN or infinity.
         """
-        ask = Ask(prompt, negative_prompt, steps, cfg_strength, ignore_pictures)
-        self.check(ask)
-        watched = self.watch(video, start=start, seconds=seconds, fps=fps, progress=progress)
-        return self.make(watched, ask, seed=seed, progress=progress)
+        asked = GenerateOptions.of(options)
+        if misplaced := sorted(FILE_OPTIONS & options.keys()):
+            raise OptionError(f"{misplaced[0]} is about files: use Audio.save, Audio.mux or soundvcm.render")
+        self.check(asked)
+        features = self.encode_clip(
+            video, start=asked.start, duration=asked.duration, fps=fps, progress=progress
+        )
+        return self.take(features, asked, seed=asked.seed, progress=progress)
 
-    def make(
+    def encode_clip(self, video: Video | None, **options: Any) -> ClipFeatures:
+        """Features of a clip, for any number of takes: `ClipEncoder.encode_clip`."""
+        return self.clip_encoder.encode_clip(video, **options)
+
+    def take(
         self,
-        watched: Watched,
-        ask: Ask = JUST_AS_ASKED,
+        features: ClipFeatures,
+        options: GenerateOptions = DEFAULTS,
         *,
         seed: int = -1,
         progress: Progress = silent_progress,
-    ) -> Sound:
-        """One take from what was seen: N steps are N network calls (twice that with outside guidance)."""
+    ) -> Audio:
+        """One take from features: N steps are N network calls (twice that with outside guidance)."""
         seed = runtime.pick_seed(seed)
-        timings = dict(watched.timings)
-        pieces = list(self.pieces(watched, ask, seed=seed, timings=timings, progress=progress))
-        return self.sound_of(np.concatenate(pieces, axis=1), watched, ask, seed, timings)
+        timings = dict(features.timings)
+        pieces = list(self.stream(features, options, seed=seed, timings=timings, progress=progress))
+        return self.audio_of(np.concatenate(pieces, axis=1), features, options, seed, timings)
 
-    def sound_of(self, wave: Wave, watched: Watched, ask: Ask, seed: int, timings: dict[str, float]) -> Sound:
-        """What was made, with all that is known of it."""
-        warnings = watched.warnings + tuple(self.text.warnings(ask.prompt))
-        calls = self.calls(ask) * max(1, len(watched.parts))
-        seconds, tags = watched.timeline.seconds, self.tags(ask)
-        return Sound(wave, self.sample_rate, seed, seconds, tags, timings, warnings, calls)
-
-    def pieces(
+    def audio_of(
         self,
-        watched: Watched,
-        ask: Ask = JUST_AS_ASKED,
+        wave: Wave,
+        features: ClipFeatures,
+        options: GenerateOptions,
+        seed: int,
+        timings: dict[str, float],
+    ) -> Audio:
+        """What was made, with all that is known of it."""
+        warnings = features.warnings + tuple(self.text.warnings(options.prompt))
+        calls = self.calls(options) * max(1, len(features.parts))
+        seconds, tags = features.timeline.seconds, self.tags(options)
+        return Audio(wave, self.sample_rate, seed, seconds, tags, timings, warnings, calls)
+
+    def stream(
+        self,
+        features: ClipFeatures,
+        options: GenerateOptions = DEFAULTS,
         *,
         seed: int,
         timings: dict[str, float] | None = None,
         progress: Progress = silent_progress,
     ) -> Iterator[Wave]:
-        """The take in pieces [1, samples], in order: all at once for a clip, window by window for a film.
+        """The take in pieces [1, samples], in order: all at once for a clip, window by window for a long one.
 
         Raises:
             NonFiniteError: if the network produced NaN or infinity.
         """
-        self.check(ask)
+        self.check(options)
         timings = {} if timings is None else timings
-        parts = watched.parts or (watched,)
+        parts = features.parts or (features,)
 
         def windows() -> Iterator[Wave]:
             for k, part in enumerate(parts):
                 if len(parts) > 1:
                     progress("film", k / len(parts))
-                yield self._window(part, ask, long_form.window_seed(seed, k), timings, progress)
+                yield self._window(part, options, long_form.window_seed(seed, k), timings, progress)
             if len(parts) > 1:
                 progress("film", 1.0)
 
         rate = self.sample_rate
-        cuts = [None if cut is None else round(cut * rate) for cut in watched.cuts]
+        cuts = [None if cut is None else round(cut * rate) for cut in features.cuts]
         fade = round(long_form.CUT_FADE_SECONDS * rate)
         return long_form.joined(windows(), round(long_form.OVERLAP_SECONDS * rate), cuts, fade)
 
     def _window(
-        self, part: Watched, ask: Ask, seed: int, timings: dict[str, float], progress: Progress
+        self,
+        part: ClipFeatures,
+        options: GenerateOptions,
+        seed: int,
+        timings: dict[str, float],
+        progress: Progress,
     ) -> Wave:
         with torch.inference_mode():
             with timed(timings, "text", progress):
-                conditions = self.conditions(part, ask.prompt, ask.ignore_pictures)
+                conditions = self.conditions(part, options.prompt, options.ignore_pictures)
             with timed(timings, "network", progress):
-                latents = self.latents(part, conditions, ask, seed)
+                latents = self.latents(part, conditions, options, seed)
             with timed(timings, "codec", progress):
                 wave = self.codec.decode(latents.float())[:, : part.timeline.samples]
         samples: Wave = wave.cpu().numpy().astype(np.float32)
         refuse_non_finite(samples)
         return samples
 
-    def conditions(self, watched: Watched, prompt: str, ignore_pictures: bool = False) -> Conditions:
+    def conditions(self, features: ClipFeatures, prompt: str, ignore_pictures: bool = False) -> Conditions:
         """A batch of one: features where there are any, flags where there are none; blank text is no text."""
-        semantic, sync = watched.semantic, watched.sync
-        shown, moved = self.tokens(watched)
+        semantic, sync = features.semantic, features.sync
+        shown, moved = self.tokens(features)
         nothing = {
-            "semantic": torch.zeros(shown, self.semantic.dim),
-            "sync": torch.zeros(moved, self.sync.dim),
+            "semantic": torch.zeros(shown, self.clip_encoder.semantic.dim),
+            "sync": torch.zeros(moved, self.clip_encoder.sync.dim),
         }
         conditions = Conditions(
             semantic=(nothing["semantic"] if semantic is None else semantic)[None],
@@ -204,14 +216,14 @@ class Pipeline(Watcher):
         )
         return conditions.to(self.device, self.dtype)
 
-    def tokens(self, watched: Watched) -> tuple[int, int]:
+    def tokens(self, features: ClipFeatures) -> tuple[int, int]:
         """Tokens (semantic, sync) that the network is given of a clip."""
-        lines = watched.timeline
+        lines = features.timeline
         # As many tokens of "nothing" as the encoder would have given: attention counts them.
-        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
+        shown = -(-lines.semantic_frames // getattr(self.clip_encoder.semantic, "pictures_per_token", 1))
         return (
-            shown if watched.semantic is None else len(watched.semantic),
-            lines.sync_tokens if watched.sync is None else len(watched.sync),
+            shown if features.semantic is None else len(features.semantic),
+            lines.sync_tokens if features.sync is None else len(features.sync),
         )
 
     def _words(self, prompt: str) -> Tensor:
@@ -219,14 +231,16 @@ class Pipeline(Watcher):
         words = prompt.strip()
         return self.text.encode([words]) if words else torch.zeros(1, self.text.tokens, self.text.dim)
 
-    def latents(self, watched: Watched, conditions: Conditions, ask: Ask, *seeds: int) -> Tensor:
+    def latents(
+        self, features: ClipFeatures, conditions: Conditions, options: GenerateOptions, *seeds: int
+    ) -> Tensor:
         """[b n c], a row for each row of the conditions and its seed; the rest of what is asked is common."""
-        count, steps = watched.timeline.latents, ask.steps or self.sampling.steps
+        count, steps = features.timeline.latents, options.num_steps or self.sampling.steps
         # Sampling is float32 whatever the network computes in: each step adds a small difference.
         noise = runtime.seeded_noise(list(seeds), (count, self.codec.dim)).to(self.device)
         noise = noise * self.sampling.temperature
         times = sampler.uniform_times(steps)
-        wanted, strength = self.network.encode(conditions, count), self._strength(ask)
+        wanted, strength = self.network.encode(conditions, count), self._strength(options)
         if self.sampling.kind == "mean":
             given = self.network.given(wanted, count)
             told = (
@@ -237,48 +251,48 @@ class Pipeline(Watcher):
             scale = 1.0 if strength is None else strength
             absent = wanted
             if scale > 1:
-                absent = self.network.encode(self._absent(conditions, ask.negative_prompt), count)
+                absent = self.network.encode(self._absent(conditions, options.negative_prompt), count)
             latents = sampler.integrate(sampler.guided(self.network, wanted, absent, scale), noise, times)
         return self.network.unstandardise(latents)
 
     def _absent(self, conditions: Conditions, negative_prompt: str | None) -> Conditions:
-        """The unconditional side of guidance: nothing, or the words that are not wanted (reference A3)."""
+        """The unconditional side of guidance: nothing, or the words that are not wanted ."""
         nothing = conditions.empty()
         if not (negative_prompt or "").strip():
             return nothing
         text = self._words(str(negative_prompt)).to(conditions.text).expand(nothing.batch, -1, -1)
         return replace(nothing, text=text, has_text=torch.ones_like(nothing.has_text))
 
-    def _strength(self, ask: Ask) -> float | None:
-        return self.sampling.guidance if ask.cfg_strength is None else ask.cfg_strength
+    def _strength(self, options: GenerateOptions) -> float | None:
+        return self.sampling.guidance if options.cfg_strength is None else options.cfg_strength
 
-    def calls(self, ask: Ask) -> int:
+    def calls(self, options: GenerateOptions) -> int:
         """Network passes one window costs: steps, times two where guidance is applied from outside."""
-        steps = ask.steps or self.sampling.steps
-        strength = self._strength(ask)
+        steps = options.num_steps or self.sampling.steps
+        strength = self._strength(options)
         outside = self.sampling.kind == "flow" and strength is not None and strength > 1
         return steps * (2 if outside else 1)
 
-    def tags(self, ask: Ask) -> dict[str, str]:
+    def tags(self, options: GenerateOptions) -> dict[str, str]:
         """What is written into the file: how to make the take again."""
-        steps = ask.steps or self.sampling.steps
-        return {"software": "soundvcm", "model": self.name, "steps": str(steps), **ask.as_tags()}
+        steps = options.num_steps or self.sampling.steps
+        return {"software": "soundvcm", "model": self.name, "steps": str(steps), **options.tags}
 
-    def check(self, ask: Ask) -> None:
+    def check(self, options: GenerateOptions) -> None:
         """Refuse knobs that have nothing to act on, in words (case 27).
 
         Raises:
             OptionError: naming the option and what to do.
         """
-        if ask.steps is not None and not 1 <= ask.steps <= 1000:
-            raise OptionError(f"num_steps must be 1 .. 1000, not {ask.steps}")
+        if options.num_steps is not None and not 1 <= options.num_steps <= 1000:
+            raise OptionError(f"num_steps must be 1 .. 1000, not {options.num_steps}")
         trained_in = f"has nothing to act on: guidance is trained into {self.name}"
-        if ask.cfg_strength is not None and self.sampling.guidance is None:
+        if options.cfg_strength is not None and self.sampling.guidance is None:
             raise OptionError(f"cfg_strength {trained_in}; leave it out")
-        strength, least = self._strength(ask), 0.0 if self.sampling.kind == "flow" else 0.01
+        strength, least = self._strength(options), 0.0 if self.sampling.kind == "flow" else 0.01
         if strength is not None and not (isfinite(strength) and strength >= least):
             raise OptionError(f"cfg_strength is a number from {least:g} upwards, not {strength:g}")
-        negative = (ask.negative_prompt or "").strip()
+        negative = (options.negative_prompt or "").strip()
         if negative and not self.sampling.negative_prompt:
             raise OptionError(f"negative_prompt {trained_in}; say in --prompt what should be heard")
         if negative and strength is not None and strength <= 1:

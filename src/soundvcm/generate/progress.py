@@ -7,7 +7,8 @@ the share done; the short phases inside a window go on being told. Knows a clock
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 Progress = Callable[[str, float], None]
 Show = Callable[[str, float, float | None], None]
@@ -51,3 +52,13 @@ class TimeLeft:
             return 0.0
         done, spent = share - self._from, self.clock() - self._began
         return spent * (1 - share) / done if done > 0 and spent > 0 else None
+
+
+@contextmanager
+def timed(timings: dict[str, float], phase: str, progress: Progress) -> Iterator[None]:
+    """Report a phase and add its seconds to `timings`."""
+    progress(phase, 0.0)
+    began = time.perf_counter()
+    yield
+    timings[phase] = timings.get(phase, 0.0) + time.perf_counter() - began
+    progress(phase, 1.0)

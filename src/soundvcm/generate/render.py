@@ -1,8 +1,8 @@
-"""One piece of work from request to written files: what the command line, batch runs and the web page share.
+"""From options to written files: the one function that the command line, batch runs, page and Python share.
 
-    Request => watch once, make each take, write => Outcome
+    GenerateOptions => encode the clip once, make each take, write => GenerateResult
 
-Long films go to disk piece by piece. Knows the pipeline and media; prints nothing.
+Long clips go to disk window by window, so that memory does not grow with their length. Prints nothing.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 
 from soundvcm import media, runtime
 from soundvcm.errors import OptionError
-from soundvcm.generate.audio import Sound, Watched, Wave
-from soundvcm.generate.clip_encoder import timed
-from soundvcm.generate.options import Request
+from soundvcm.generate.audio import Audio, Wave
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
-from soundvcm.generate.progress import LONG_PHASES, Progress, silent_progress
+from soundvcm.generate.progress import LONG_PHASES, Progress, silent_progress, timed
 
-Make = Callable[..., Sound]
+TakeFunction = Callable[..., Audio]
 
 
 @dataclass
-class Outcome:
-    """What came of a request.
+class GenerateResult:
+    """What came of the options.
 
     Attributes:
         outputs: files written, a take each.
@@ -37,7 +37,7 @@ class Outcome:
         timings: seconds by phase.
         calls: network calls.
         warnings: sentences for the user.
-        sounds: the takes themselves; of a film that was streamed, its first piece.
+        sounds: the takes themselves; of a long clip that was streamed, its first piece.
     """
 
     outputs: list[Path] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Outcome:
     calls: int = 0
     peak_dbfs: float = 0.0
     warnings: list[str] = field(default_factory=list)
-    sounds: list[Sound] = field(default_factory=list)
+    sounds: list[Audio] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For machines: everything but the samples."""
@@ -64,78 +64,80 @@ class Outcome:
         }
 
 
-def run(
+def render(
     pipeline: Pipeline,
-    request: Request,
+    options: GenerateOptions,
     progress: Progress = silent_progress,
-    watched: Watched | None = None,
+    features: ClipFeatures | None = None,
     check: Callable[[], None] = lambda: None,
-    make: Make | None = None,
-) -> Outcome:
-    """Do the work; every file is complete or absent.
+    take: TakeFunction | None = None,
+) -> GenerateResult:
+    """Make and write the takes; every file is complete or absent.
+
+        soundvcm.render(soundvcm.load("tiny"), GenerateOptions(video=Path("film.mp4"), prompt="rain"))
 
     Args:
         pipeline: the loaded system.
-        request: what is asked for.
+        options: what is asked for.
         progress: called with (phase, share done).
-        watched: features from an earlier run on the same clip and range.
+        features: features from an earlier run on the same clip and range.
         check: called between phases; raises to cancel.
-        make: gives a take in place of `pipeline.make`: one that was made in a batch with others.
+        take: makes a take in place of `pipeline.take`: one that was made in a batch with others.
 
     Raises:
-        InputError: for requests that make no sense and files that cannot be read or written.
+        InputError: for options that make no sense and files that cannot be read or written.
         NonFiniteError: if the network produced NaN or infinity.
     """
-    check_request(pipeline, request)
-    outputs = plan_outputs(pipeline, request)
-    if request.video is None:
-        return _work(pipeline, request, outputs, progress, watched, check, make or pipeline.make)
-    with media.as_file(request.video) as video:
-        here = replace(request, video=video)
-        return _work(pipeline, here, outputs, progress, watched, check, make or pipeline.make)
+    check_options(pipeline, options)
+    outputs = plan_outputs(pipeline, options)
+    if options.video is None:
+        return _work(pipeline, options, outputs, progress, features, check, take or pipeline.take)
+    with media.as_file(options.video) as video:
+        here = replace(options, video=video)
+        return _work(pipeline, here, outputs, progress, features, check, take or pipeline.take)
 
 
 def _work(
     pipeline: Pipeline,
-    request: Request,
+    options: GenerateOptions,
     outputs: list[Path],
     progress: Progress,
-    watched: Watched | None,
+    features: ClipFeatures | None,
     check: Callable[[], None],
-    make: Make,
-) -> Outcome:
-    first = runtime.pick_seed(request.seed)
-    outcome = Outcome()
-    if watched is None:
-        watched = pipeline.watch(
-            request.video, start=request.start, seconds=request.duration, progress=progress
+    take: TakeFunction,
+) -> GenerateResult:
+    first = runtime.pick_seed(options.seed)
+    result = GenerateResult()
+    if features is None:
+        features = pipeline.encode_clip(
+            options.video, start=options.start, duration=options.duration, progress=progress
         )
-    for take, output in enumerate(outputs):
+    for number, output in enumerate(outputs):
         check()
-        told = of_takes(progress, take, len(outputs))
-        if streams(request, watched):
+        told = progress_of_take(progress, number, len(outputs))
+        if streams(options, features):
             timings: dict[str, float] = {}
-            sound, written, messages, peak = write_film(
-                pipeline, request, watched, output, first + take, timings, told, check
+            sound, written, messages, peak = write_long(
+                pipeline, options, features, output, first + number, timings, told, check
             )
             seconds = 0.0
         else:
-            sound = make(watched, request.ask, seed=first + take, progress=told)
+            sound = take(features, options, seed=first + number, progress=told)
             check()
             began = time.perf_counter()
             progress("write", 0.0)
-            written, messages = write(request, sound, output)
+            written, messages = write(options, sound, output)
             peak = sound.peak
             progress("write", 1.0)
             seconds = time.perf_counter() - began
-        outcome.peak_dbfs = media.decibels(peak)
-        _note(outcome, watched, sound, written, messages, seconds, take)
-    outcome.calls = pipeline.calls(request.ask) * max(1, len(watched.parts)) * request.takes
-    return outcome
+        result.peak_dbfs = media.decibels(peak)
+        _note(result, features, sound, written, messages, seconds, number)
+    result.calls = pipeline.calls(options) * max(1, len(features.parts)) * options.takes
+    return result
 
 
-def of_takes(progress: Progress, take: int, takes: int) -> Progress:
-    """Progress of one of several takes: the long phase of a film counts all of them."""
+def progress_of_take(progress: Progress, take: int, takes: int) -> Progress:
+    """Progress of one of several takes: the long phase of a long clip counts all of them."""
 
     def told(phase: str, share: float) -> None:
         progress(phase, (take + share) / takes if phase in LONG_PHASES else share)
@@ -143,33 +145,33 @@ def of_takes(progress: Progress, take: int, takes: int) -> Progress:
     return told
 
 
-def streams(request: Request, watched: Watched) -> bool:
-    """Films go to disk piece by piece; a wanted loudness needs the whole sound first."""
-    return bool(watched.parts) and request.loudness is None
+def streams(options: GenerateOptions, features: ClipFeatures) -> bool:
+    """Long clips go to disk piece by piece; a wanted loudness needs the whole sound first."""
+    return bool(features.parts) and options.loudness is None
 
 
-def write_film(
+def write_long(
     pipeline: Pipeline,
-    request: Request,
-    watched: Watched,
+    options: GenerateOptions,
+    features: ClipFeatures,
     output: Path,
     seed: int,
     timings: dict[str, float],
     progress: Progress,
     check: Callable[[], None],
-) -> tuple[Sound, Path, list[str], float]:
-    """Make and write a long film piece by piece, so that memory does not grow with its length.
+) -> tuple[Audio, Path, list[str], float]:
+    """Make and write a long clip piece by piece, so that memory does not grow with its length.
 
     Returns:
         Its first piece (for who listens to it), the file, what the user should know, and the largest sample.
     """
-    factor = np.float32(10 ** (request.gain / 20))
-    tags = {**pipeline.tags(request.ask), "seed": str(seed)}
-    writer = film_writer(request, output, pipeline.sample_rate, tags)
+    factor = np.float32(10 ** (options.gain / 20))
+    tags = {**pipeline.tags(options), "seed": str(seed)}
+    writer = streaming_writer(options, output, pipeline.sample_rate, tags)
     head: list[Wave] = []
     peak = 0.0
     with writer:
-        for piece in pipeline.pieces(watched, request.ask, seed=seed, timings=timings, progress=progress):
+        for piece in pipeline.stream(features, options, seed=seed, timings=timings, progress=progress):
             check()
             head = head or [piece]
             peak = max(peak, float(np.abs(piece).max()))
@@ -177,97 +179,97 @@ def write_film(
                 writer.append(piece * factor)
         with timed(timings, "write", silent_progress):
             report = writer.finish()
-    timings = {**watched.timings, **timings}
-    warnings = watched.warnings + tuple(pipeline.text.warnings(request.prompt))
-    rate, length = pipeline.sample_rate, watched.timeline.seconds
-    sound = Sound(head[0], rate, seed, length, pipeline.tags(request.ask), timings, warnings)
+    timings = {**features.timings, **timings}
+    warnings = features.warnings + tuple(pipeline.text.warnings(options.prompt))
+    rate, length = pipeline.sample_rate, features.timeline.seconds
+    sound = Audio(head[0], rate, seed, length, pipeline.tags(options), timings, warnings)
     quiet = media.quiet_message(peak)
     return sound, report.path, [*([quiet] if quiet else []), *report.messages], peak
 
 
-def film_writer(
-    request: Request, output: Path, rate: int, tags: dict[str, str]
+def streaming_writer(
+    options: GenerateOptions, output: Path, rate: int, tags: dict[str, str]
 ) -> media.MuxWriter | media.SoundWriter:
-    """What takes the pieces of a film: a video with its pictures, or a sound file."""
-    channels = request.channels or 1
-    if request.video is None or request.audio_only:
-        never = request.video
-        return media.SoundWriter(output, rate, channels, to_rate=request.sample_rate, tags=tags, never=never)
-    settings = media.MuxSettings(tags=tags, **request.muxing)
-    span: dict[str, Any] = {"start": request.start, "seconds": request.duration}
-    return media.MuxWriter(request.video, output, rate, channels, settings=settings, **span)
+    """What takes the pieces of a long clip: a video with its pictures, or a sound file."""
+    channels = options.channels or 1
+    if options.video is None or options.audio_only:
+        never = options.video
+        return media.SoundWriter(output, rate, channels, to_rate=options.sample_rate, tags=tags, never=never)
+    settings = media.MuxSettings(tags=tags, **options.muxing)
+    span: dict[str, Any] = {"start": options.start, "seconds": options.duration}
+    return media.MuxWriter(options.video, output, rate, channels, settings=settings, **span)
 
 
-def check_request(pipeline: Pipeline, request: Request) -> None:
+def check_options(pipeline: Pipeline, options: GenerateOptions) -> None:
     """Refuse what cannot be done before any work is done.
 
     Raises:
         OptionError: naming the option.
     """
-    pipeline.check(request.ask)
-    if not 1 <= request.takes <= 100:
-        raise OptionError(f"takes must be 1 .. 100, not {request.takes}")
-    if request.video is None and not request.prompt.strip():
+    pipeline.check(options)
+    if not 1 <= options.takes <= 100:
+        raise OptionError(f"takes must be 1 .. 100, not {options.takes}")
+    if options.video is None and not options.prompt.strip():
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
-    if request.video is None and request.duration is None:
+    if options.video is None and options.duration is None:
         raise OptionError("without a video the length must be given: add --duration SECONDS")
-    if request.video is not None and media.is_pipe(request.video) and request.output is None:
-        raise OptionError(f"{media.pipe_name(request.video)}: say where to write: add --output FILE")
-    if request.seed > runtime.MAX_SEED - request.takes:
-        raise OptionError(f"seed {request.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
+    if options.video is not None and media.is_pipe(options.video) and options.output is None:
+        raise OptionError(f"{media.pipe_name(options.video)}: say where to write: add --output FILE")
+    if options.seed > runtime.MAX_SEED - options.takes:
+        raise OptionError(f"seed {options.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
 
 
-def plan_outputs(pipeline: Pipeline, request: Request) -> list[Path]:
+def plan_outputs(pipeline: Pipeline, options: GenerateOptions) -> list[Path]:
     """The files the takes will be written to; checked before the work (case 17).
 
     Raises:
         MediaError: if an output is the input itself.
     """
-    suffix = ".wav" if request.audio_only or request.video is None else None
+    suffix = ".wav" if options.audio_only or options.video is None else None
     return media.output_paths(
-        None if request.video is None else media.pipe_name(request.video),
-        request.output,
-        prompt=request.prompt,
-        seed=request.seed,
+        None if options.video is None else media.pipe_name(options.video),
+        options.output,
+        prompt=options.prompt,
+        seed=options.seed,
         suffix=suffix,
-        takes=request.takes,
+        takes=options.takes,
     )
 
 
-def write(request: Request, sound: Sound, output: Path) -> tuple[Path, list[str]]:
+def write(options: GenerateOptions, sound: Audio, output: Path) -> tuple[Path, list[str]]:
     """Write one take as sound or video; returns the file (its suffix may have had to change) and remarks.
 
     Raises:
         MediaError: if it cannot be written; nothing is left behind.
     """
-    levels, channels = request.levels, request.channels
-    if request.audio_only or request.video is None:
-        rate, never = request.sample_rate, request.video
+    levels, channels = options.levels, options.channels
+    if options.audio_only or options.video is None:
+        rate, never = options.sample_rate, options.video
         saved = sound.save(output, levels=levels, to_rate=rate, channels=channels, never=never)
         return saved.path, list(saved.messages)
-    span = {"start": request.start, "seconds": request.duration}
-    muxed = sound.mux(request.video, output, levels=levels, channels=channels, **span, **request.muxing)
+    span = {"start": options.start, "seconds": options.duration}
+    muxed = sound.mux(options.video, output, levels=levels, channels=channels, **span, **options.muxing)
     return muxed.path, list(muxed.messages)
 
 
 def _note(
-    outcome: Outcome,
-    watched: Watched,
-    sound: Sound,
+    result: GenerateResult,
+    features: ClipFeatures,
+    sound: Audio,
     output: Path,
     messages: list[str],
     seconds: float,
     take: int,
 ) -> None:
-    outcome.outputs.append(output)
-    outcome.seeds.append(sound.seed)
-    outcome.sounds.append(sound)
-    outcome.seconds, outcome.length = float(watched.timeline.seconds), str(watched.timeline.seconds)
+    result.outputs.append(output)
+    result.seeds.append(sound.seed)
+    result.sounds.append(sound)
+    result.seconds, result.length = float(features.timeline.seconds), str(features.timeline.seconds)
     watching = ("decode", "encode")
     for name, value in sound.timings.items():
         if take == 0 or name not in watching:
-            outcome.timings[name] = outcome.timings.get(name, 0.0) + value
-    outcome.timings["write"] = outcome.timings.get("write", 0.0) + seconds
+            result.timings[name] = result.timings.get(name, 0.0) + value
+    result.timings["write"] = result.timings.get("write", 0.0) + seconds
     for line in (*sound.warnings, *messages):
-        if line not in outcome.warnings:
-            outcome.warnings.append(line)
+        if line not in result.warnings:
+            result.warnings.append(line)

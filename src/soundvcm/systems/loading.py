@@ -7,6 +7,7 @@ The embedded model is put together here, the paper's systems in `mmaudio`; the t
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from soundvcm.codec import NeuralCodec
-    from soundvcm.generate.audio import Sampling
+    from soundvcm.generate.options import Sampling
     from soundvcm.generate.pipeline import Pipeline
     from soundvcm.network import VelocityNetwork
     from soundvcm.timeline import Timeline
@@ -72,7 +73,8 @@ def load(
     device: str = "auto",
     dtype: str = "float32",
     compile: bool = False,
-    near_pictures: float = 0.0,
+    frame_reuse_threshold: float = 0.0,
+    **renamed: float,
 ) -> Pipeline:
     """Load a system by name, or a network by the path of its file.
 
@@ -84,20 +86,27 @@ def load(
             GPUs). Codecs are always float32.
         compile: translate the network's blocks with torch.compile at their first call; the sound changes by
             rounding only. Encoders and codec stay as they are.
-        near_pictures: the paper's systems need not encode a picture again that differs from the last encoded
-            one by no more than this (mean absolute difference, of 255); 0 spares exact repeats only.
+        frame_reuse_threshold: the paper's systems need not encode a picture again that differs from the last
+            encoded one by no more than this (mean absolute difference, of 255); 0 spares exact repeats only.
+        renamed: near_pictures, as frame_reuse_threshold was called until 30 November 2026.
 
     Raises:
-        OptionError: for an unknown name, with the nearest one; for near_pictures where it says nothing.
+        OptionError: for an unknown name, with the nearest one; for a threshold where it has no effect.
         WeightsError: if a weights file is missing, damaged or of another network.
         MissingExtraError: if the tokenizer of the paper's systems is not installed.
         DeviceError: if the device, the format or what compiling needs is not here.
     """
+    for old, value in renamed.items():
+        if old != "near_pictures":
+            raise OptionError(f"load has no option {old!r}")
+        told = "near_pictures is called frame_reuse_threshold now; the old name goes with the next version"
+        warnings.warn(told, DeprecationWarning, stacklevel=2)
+        frame_reuse_threshold = value
     require(name)
     from soundvcm import runtime
 
     where = runtime.resolve_device(device)
-    pipeline = _assembled(name, where, runtime.resolve_dtype(dtype, where), near_pictures)
+    pipeline = _assembled(name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold)
     if compile:
         runtime.compile_forward([*pipeline.network.joint, *pipeline.network.fused], where)
     return pipeline
@@ -131,18 +140,19 @@ def _embedded(
 ) -> Pipeline:
     if near:
         raise OptionError(
-            f"near_pictures has nothing to act on with {name}: it encodes one picture a second; leave it out"
+            f"frame_reuse_threshold has nothing to act on with {name}, which encodes one picture a second:"
+            " leave it out"
         )
-    from soundvcm.encoders import FeatureCache, MotionEncoder, PictureEncoder, WordsEncoder
+    from soundvcm.encoders import FeatureCache, ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.generate.pipeline import Pipeline
 
     return Pipeline(
         name,
         network,
         saved_codec("tiny_codec").to(device),
-        PictureEncoder(),
+        ImageEncoder(),
         MotionEncoder(),
-        WordsEncoder(),
+        TextEmbedder(),
         sampling=sampling,
         device=device,
         dtype=dtype,
@@ -157,7 +167,7 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
     Raises:
         WeightsError: if the file is missing, damaged or of another kind.
     """
-    from soundvcm.generate.audio import Sampling
+    from soundvcm.generate.options import Sampling
     from soundvcm.network import VelocityNetwork
 
     tensors, facts = weights.load(name_or_path)
@@ -173,7 +183,7 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
 
 
 def _sampling(name: str | Path, text: str) -> Sampling:
-    from soundvcm.generate.audio import Sampling
+    from soundvcm.generate.options import Sampling
 
     try:
         return Sampling(**json.loads(text))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import soundvcm
 from soundvcm import weights
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.generate.audio import Sampling
+from soundvcm.generate.options import Sampling
 from soundvcm.network import SIZES, NetworkConfig, recognise
 from soundvcm.systems.catalog import MODES, misfit, parts_of, stack_of
 from soundvcm.timeline import Timeline

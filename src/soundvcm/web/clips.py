@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
-from soundvcm.generate.audio import Watched
+from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.web.clip import StoredClip, safe_stem
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.preview import preview_clip
@@ -31,7 +31,7 @@ class Clips:
     def __init__(self, store: JobStore, limits: Limits) -> None:
         self.store, self.folder, self.limits = store, store.clips, limits
         self._clips: dict[str, StoredClip] = {clip.id: clip for clip in store.read_clips()}
-        self._features: OrderedDict[tuple[str, Range], Watched] = OrderedDict()
+        self._features: OrderedDict[tuple[str, Range], ClipFeatures] = OrderedDict()
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, StoredClip]:
@@ -82,7 +82,7 @@ class Clips:
             clip.busy += by
             clip.used = time.monotonic()
 
-    def features(self, clip: StoredClip, span: Range) -> Watched | None:
+    def features(self, clip: StoredClip, span: Range) -> ClipFeatures | None:
         """What was seen of a range of the clip earlier, None if it is not kept."""
         with self._lock:
             found = self._features.get((clip.id, span))
@@ -90,11 +90,11 @@ class Clips:
                 self._features.move_to_end((clip.id, span))
             return found
 
-    def keep(self, clip: StoredClip, span: Range, watched: Watched) -> None:
+    def keep(self, clip: StoredClip, span: Range, features: ClipFeatures) -> None:
         """Keep what was seen; the one unused for longest makes room."""
         with self._lock:
             if clip.id in self._clips:
-                self._features[(clip.id, span)] = watched
+                self._features[(clip.id, span)] = features
             while len(self._features) > self.limits.kept_features:
                 self._features.popitem(last=False)
 

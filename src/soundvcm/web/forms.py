@@ -1,4 +1,4 @@
-"""The fields of a submitted form => a Request; the same names and defaults as the command line's.
+"""The fields of a submitted form => a GenerateOptions; the same names and defaults as the command line's.
 
 Knows the table of defaults, limits and sentences; nothing of HTTP frameworks.
 """
@@ -10,13 +10,13 @@ from dataclasses import asdict
 from typing import Any
 
 from soundvcm.errors import InputError
-from soundvcm.generate.options import DEFAULTS, Request
+from soundvcm.generate.options import DEFAULTS, GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import Limits, RefusedError
 
-#: fields of a Request that are the server's business
+#: fields of a GenerateOptions that are the server's business
 SERVERS_OWN = ("video", "output", "audio_only")
 MOST_LETTERS = 2000
 NOTHING = "Nothing to make a sound for: choose a video, or write what should be heard and give the seconds."
@@ -42,7 +42,7 @@ def defaults() -> dict[str, Any]:
     return {name: value for name, value in asdict(DEFAULTS).items() if name not in SERVERS_OWN}
 
 
-def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> Request:
+def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> GenerateOptions:
     """The request a form asks for, refused in a sentence where it cannot be done.
 
     Args:
@@ -67,7 +67,7 @@ def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) 
     for name in ("duration", "start"):
         if fields[name] is not None:
             _check_seconds(name, fields[name], limits)
-    return Request(**fields)
+    return GenerateOptions(**fields)
 
 
 def _tidy(value: Any) -> Any:
@@ -102,6 +102,6 @@ def abilities(pipeline: Pipeline) -> dict[str, Any]:
         "guidance": sampling.guidance,
         "cfg_strength": sampling.guidance is not None,
         "negative_prompt": sampling.negative_prompt,
-        "window_seconds": float(pipeline.longest),
+        "window_seconds": float(pipeline.clip_encoder.longest),
         "device": str(pipeline.device),
     }

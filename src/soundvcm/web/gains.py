@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from soundvcm import media
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.limits import RefusedError
 
@@ -81,7 +81,9 @@ class Gains:
             raise RefusedError(409, CLIP_GONE, "gain")
 
 
-def join(request: Request, clip: Path, sound: Path, target: Path, levels: media.Levels) -> media.MuxReport:
+def join(
+    request: GenerateOptions, clip: Path, sound: Path, target: Path, levels: media.Levels
+) -> media.MuxReport:
     """The clip with a sound that is written already.
 
     Raises:

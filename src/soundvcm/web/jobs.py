@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm.errors import SoundVCMError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import RefusedError
 
@@ -77,7 +77,7 @@ class Job:
     """
 
     id: str
-    request: Request
+    request: GenerateOptions
     clip: StoredClip | None
     folder: Path
     state: State = "waiting"

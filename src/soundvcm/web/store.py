@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from soundvcm.errors import OptionError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.jobs import ENDED, Job, Take
 from soundvcm.web.preview import ClipPreview
@@ -129,7 +129,7 @@ def _row(take: Take) -> dict[str, Any] | None:
 
 
 def _job(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) -> Job:
-    request = Request(**facts["request"])
+    request = GenerateOptions(**facts["request"])
     clip = clips.get(facts["clip"] or "")
     job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
     for name in _PLAIN:

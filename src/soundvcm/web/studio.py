@@ -1,6 +1,6 @@
 """The studio: a bounded queue, one worker thread for one pipeline, and the sweeping up.
 
-    Request => wait => made, together with waiting ones of the same length => files
+    GenerateOptions => wait => made, together with waiting ones of the same length => files
 
 Knows jobs, clips and limits; nothing of HTTP. Safe to use from several threads.
 """
@@ -20,7 +20,7 @@ from typing import Any
 from soundvcm import runtime
 from soundvcm.errors import SoundVCMError
 from soundvcm.generate import render as work
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
@@ -73,7 +73,7 @@ class Studio:
 
     # -- for doors
 
-    def submit(self, request: Request, clip: StoredClip | None) -> Job:
+    def submit(self, request: GenerateOptions, clip: StoredClip | None) -> Job:
         """Check a request and let it wait for its turn.
 
         Raises:
@@ -81,7 +81,7 @@ class Studio:
             OptionError: for a request that makes no sense.
         """
         request = replace(request, video=None if clip is None else clip.path)
-        work.check_request(self.pipeline, request)
+        work.check_options(self.pipeline, request)
         self.limits.check_takes(request.takes)
         _ = request.levels  # refuses levels out of range before anything waits
         request = replace(request, seed=runtime.pick_seed(request.seed))

@@ -19,9 +19,10 @@ from pathlib import Path
 from soundvcm import media
 from soundvcm.errors import SoundVCMError
 from soundvcm.generate import render as work
-from soundvcm.generate.audio import Sound, Watched
-from soundvcm.generate.batching import Wanted, likeness, make_together
-from soundvcm.generate.options import Request
+from soundvcm.generate.audio import Audio
+from soundvcm.generate.batching import BatchItem, batch_key, generate_batch
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clips import Clips
@@ -30,7 +31,7 @@ from soundvcm.web.jobs import Job, Take
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.store import JobStore
 
-Going = list[tuple[Job, Watched]]
+Going = list[tuple[Job, ClipFeatures]]
 
 
 class Worker:
@@ -56,9 +57,13 @@ class Worker:
             if clip is not None and clip.preview.seconds is not None:
                 there = clip.preview.seconds - exact_seconds(request.start)
                 seconds = there if seconds is None else min(seconds, there)
-            if seconds is None or not 0 < seconds <= self.pipeline.longest:  # a film is made in windows
+            if (
+                seconds is None or not 0 < seconds <= self.pipeline.clip_encoder.longest
+            ):  # a film is made in windows
                 return None
-            return likeness(self.pipeline, Watched(self.pipeline.timeline.at(seconds)), request.ask)
+            return batch_key(
+                self.pipeline, ClipFeatures(self.pipeline.clip_encoder.timeline.at(seconds)), request
+            )
         except SoundVCMError:  # it will be said when its turn comes
             return None
 
@@ -84,50 +89,50 @@ class Worker:
                 return
             made = self._together(going, number)
             left: Going = []
-            for job, watched in going:
+            for job, features in going:
                 try:
-                    self._take(job, watched, number, made.pop(job.id, None))
+                    self._take(job, features, number, made.pop(job.id, None))
                 except Exception as error:
                     yield job, error
                     continue
                 if number < job.request.takes:
-                    left.append((job, watched))
+                    left.append((job, features))
                 else:
                     yield job, None
             going = left
 
-    def _together(self, going: Going, number: int) -> dict[str, Sound | Exception]:
+    def _together(self, going: Going, number: int) -> dict[str, Audio | Exception]:
         """The takes of this number that are made in batches, or what went wrong, by job."""
         groups: dict[Hashable, Going] = defaultdict(list)
-        for job, watched in going:
-            if (kind := likeness(self.pipeline, watched, job.request.ask)) is not None:
-                groups[kind].append((job, watched))
-        made: dict[str, Sound | Exception] = {}
+        for job, features in going:
+            if (kind := batch_key(self.pipeline, features, job.request)) is not None:
+                groups[kind].append((job, features))
+        made: dict[str, Audio | Exception] = {}
         for group in groups.values():
             if len(group) == 1:
                 continue
             wanted = [
-                Wanted(watched, job.request.ask, _seed(job, number), job.progress) for job, watched in group
+                BatchItem(features, job.request, _seed(job, number), job.progress) for job, features in group
             ]
             try:
-                results = make_together(self.pipeline, wanted)
+                results = generate_batch(self.pipeline, wanted)
             except Exception as error:  # each is tried by itself: only the one at fault will fail
                 logging.getLogger(__name__).warning("a batch of %d: %s", len(group), error)
                 continue
             made |= {job.id: result for (job, _), result in zip(group, results, strict=True)}
-            self.metrics.count("batched_takes", sum(isinstance(result, Sound) for result in results))
+            self.metrics.count("batched_takes", sum(isinstance(result, Audio) for result in results))
         return made
 
-    def _take(self, job: Job, watched: Watched, number: int, ready: Sound | Exception | None) -> None:
+    def _take(self, job: Job, features: ClipFeatures, number: int, ready: Audio | Exception | None) -> None:
         """One take: its sound, unless it is ready, its files and its record."""
         if isinstance(ready, Exception):
             raise ready
         seed, path = _seed(job, number), job.folder / f"take{number}.wav"
         one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
-        make: work.Make | None = None if ready is None else lambda *_, **__: ready
-        outcome = work.run(self.pipeline, one, job.progress, watched, job.check, make)
+        make: work.TakeFunction | None = None if ready is None else lambda *_, **__: ready
+        outcome = work.render(self.pipeline, one, job.progress, features, job.check, make)
         job.check()
-        video = self._muxed(job, watched, one, outcome, number)
+        video = self._muxed(job, features, one, outcome, number)
         job.seconds, job.length = outcome.seconds, outcome.length
         job.calls += outcome.calls
         for phase, value in outcome.timings.items():
@@ -141,7 +146,7 @@ class Worker:
         self.metrics.count("network_calls", outcome.calls)
         self.metrics.count("sound_seconds", outcome.seconds)
 
-    def _watched(self, job: Job) -> Watched:
+    def _watched(self, job: Job) -> ClipFeatures:
         """What the pipeline saw, from an earlier job where it is kept."""
         request, clip = job.request, job.clip
         span = (request.start, request.duration)
@@ -149,19 +154,24 @@ class Worker:
         if kept is not None:
             job.kept_features = True
             return kept
-        watched = self.pipeline.watch(
-            request.video, start=request.start, seconds=request.duration, progress=job.progress
+        features = self.pipeline.encode_clip(
+            request.video, start=request.start, duration=request.duration, progress=job.progress
         )
-        for phase, value in watched.timings.items():
+        for phase, value in features.timings.items():
             job.timings[phase] = value
             self.metrics.count("phase_seconds", value, phase=phase)
-        watched = replace(watched, timings={})  # later takes did not spend it
+        features = replace(features, timings={})  # later takes did not spend it
         if clip is not None:
-            self.clips.keep(clip, span, watched)
-        return watched
+            self.clips.keep(clip, span, features)
+        return features
 
     def _muxed(
-        self, job: Job, watched: Watched, one: Request, outcome: work.Outcome, number: int
+        self,
+        job: Job,
+        features: ClipFeatures,
+        one: GenerateOptions,
+        outcome: work.GenerateResult,
+        number: int,
     ) -> Path | None:
         """The clip with the take's sound beside the sound file: one network call gives both."""
         if job.clip is None:
@@ -171,7 +181,7 @@ class Worker:
         target = job.folder / f"take{number}.mp4"
         asked = replace(one, audio_only=False, sample_rate=None)
         if work.streams(
-            one, watched
+            one, features
         ):  # of a film only the first piece is in memory; all of it is in the file
             report = join(asked, job.clip.path, outcome.outputs[0], target, media.Levels())
             path, messages = report.path, report.messages

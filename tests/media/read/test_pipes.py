@@ -16,7 +16,7 @@ from standins import random_pipeline
 
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.generate import render
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.media import as_file, is_pipe, mux, pipe_name, probe
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -65,8 +65,8 @@ def test_a_file_stays_itself_and_a_pipe_is_copied_for_a_while(tmp_path: Path) ->
 def test_a_whole_run_from_a_pipe(clips: Clips, tmp_path: Path) -> None:
     source = clips("fast.mp4")
     fed(tmp_path / "in.mp4", source.read_bytes())
-    request = Request(video=tmp_path / "in.mp4", output=tmp_path / "out.mp4", seed=1)
-    outcome = render.run(random_pipeline(), request)
+    request = GenerateOptions(video=tmp_path / "in.mp4", output=tmp_path / "out.mp4", seed=1)
+    outcome = render.render(random_pipeline(), request)
     assert outcome.outputs == [tmp_path / "out.mp4"] and outcome.length == "4"
     assert packet_md5(tmp_path / "out.mp4") == packet_md5(source)
     assert probe(tmp_path / "out.mp4")["seconds"] == "4"
@@ -95,7 +95,7 @@ main(["generate", *sys.argv[2:]])
 
 def test_where_to_write_must_be_said() -> None:
     with pytest.raises(OptionError, match="stdin: say where to write: add --output FILE"):
-        render.run(random_pipeline(), Request(video=Path("-")))
+        render.render(random_pipeline(), GenerateOptions(video=Path("-")))
 
 
 def test_muxing_something_that_is_read_once_is_refused_at_once(clips: Clips, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from soundvcm import clusters
 from soundvcm.cli.batch.items import Item
 from soundvcm.cli.batch.report import Record, Report
-from soundvcm.cli.batch.work import Orders
+from soundvcm.cli.batch.work import BatchSettings
 from soundvcm.errors import ClusterError, SoundVCMError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import silent_progress
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Task = tuple[Item, Record | None]
 
 
 def records(
-    orders: Orders, items: list[Item], report: Report, address: str, workers: int
+    orders: BatchSettings, items: list[Item], report: Report, address: str, workers: int
 ) -> Iterator[tuple[Item, Record]]:
     """The items with their lines of the report, in the order in which they end; each once.
 
@@ -42,7 +42,7 @@ def records(
         yield item, orders.lost(item, answer.error) if answer.result is None else answer.result
 
 
-def begin(orders: Orders) -> Callable[[Task], Record]:
+def begin(orders: BatchSettings) -> Callable[[Task], Record]:
     """In a process of the cluster: the work on one clip; the model is loaded when the first clip needs it."""
     loaded: list[Pipeline] = []
 
@@ -58,7 +58,7 @@ def begin(orders: Orders) -> Callable[[Task], Record]:
     return work
 
 
-def _load(orders: Orders, request: Request) -> Pipeline:
+def _load(orders: BatchSettings, request: GenerateOptions) -> Pipeline:
     try:
         return orders.load(request)
     except SoundVCMError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from soundvcm import media
 from soundvcm.cli.batch.table import TABLE_SUFFIXES, read_table
 from soundvcm.errors import InputError, OptionError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 
 REPORT = "report.jsonl"
 _OWN = re.compile(r"(?P<stem>.+)\.sound(-take\d+|-\d+)*")
@@ -55,7 +55,7 @@ class Plan:
     ignored: int = 0
 
 
-def plan(inputs: tuple[Path, ...], request: Request) -> Plan:
+def plan(inputs: tuple[Path, ...], request: GenerateOptions) -> Plan:
     """Collect the clips and decide where every result goes; nothing is written.
 
     Raises:
@@ -150,7 +150,7 @@ def _common(places: list[Path]) -> Path:
         raise OptionError("the clips lie on different drives: run each drive by itself") from None
 
 
-def _place(items: list[Item], root: Path, folder: Path, request: Request) -> None:
+def _place(items: list[Item], root: Path, folder: Path, request: GenerateOptions) -> None:
     """Give every item its output; ".sound" marks results that lie among clips."""
     real, top = Path(os.path.realpath(folder)), Path(os.path.realpath(root))
     mark = ".sound" if real == top or real in top.parents else ""

@@ -18,7 +18,7 @@ from typing import Any, Self
 from soundvcm import __version__, media
 from soundvcm.cli.batch.items import REPORT
 from soundvcm.errors import InputError, MediaError
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 
 Record = dict[str, Any]
 _CHUNK = 1 << 20
@@ -129,7 +129,7 @@ def still_whole(record: Record | None, fingerprint: str, folder: Path) -> bool:
     )
 
 
-def fingerprint(source: Path, request: Request, options: dict[str, str]) -> str:
+def fingerprint(source: Path, request: GenerateOptions, options: dict[str, str]) -> str:
     """What a result depends on: the clip's content, what was asked, the model and our version.
 
     The device and compiling are left out: they change the sound by rounding only.
@@ -147,7 +147,7 @@ def fingerprint(source: Path, request: Request, options: dict[str, str]) -> str:
     return hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def refuse_strangers(request: Request) -> None:
+def refuse_strangers(request: GenerateOptions) -> None:
     """A file that lies where a result goes must be one of ours.
 
     Raises:

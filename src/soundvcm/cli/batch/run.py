@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 from soundvcm import runtime
 from soundvcm.cli.batch.items import Item, Plan, plan
 from soundvcm.cli.batch.report import Record, Report
-from soundvcm.cli.batch.work import Orders, Ready
+from soundvcm.cli.batch.work import BatchSettings, LoadedItem
 from soundvcm.cli.terminal import Phases, emit_json, in_words, say
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.timeline import exact_seconds
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Tally:
 
 def run_batch(
     inputs: tuple[Path, ...],
-    request: Request,
+    request: GenerateOptions,
     options: dict[str, str],
     *,
     skip_existing: bool = True,
@@ -80,7 +80,7 @@ def run_batch(
     check_for_all(request)
     work = plan(inputs, request)
     batch = Batch(
-        Orders(request, options, work.folder, overwrite, skip_existing),
+        BatchSettings(request, options, work.folder, overwrite, skip_existing),
         cluster=cluster,
         show=False if as_json else None,
     )
@@ -93,7 +93,7 @@ def run_batch(
     return tally.exit_code
 
 
-def check_for_all(request: Request) -> None:
+def check_for_all(request: GenerateOptions) -> None:
     """Refuse at once what would fail for each clip in turn.
 
     Raises:
@@ -127,7 +127,7 @@ class Batch:
     """
 
     def __init__(
-        self, orders: Orders, *, cluster: tuple[str, int] | None = None, show: bool | None = None
+        self, orders: BatchSettings, *, cluster: tuple[str, int] | None = None, show: bool | None = None
     ) -> None:
         self.orders, self.cluster = orders, cluster
         self.phases, self.tally = Phases(show), Tally()
@@ -164,7 +164,7 @@ class Batch:
                     place = self._place(number, len(items), item, time.perf_counter() - began)
                     self.phases(place, number / len(items))
 
-    def _ahead(self, items: list[Item], report: Report) -> Iterator[Ready]:
+    def _ahead(self, items: list[Item], report: Report) -> Iterator[LoadedItem]:
         """Items in order, the next one being prepared while the caller works on the one before."""
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
             try:
@@ -178,7 +178,7 @@ class Batch:
                 self._leaving.set()
                 thread.shutdown(wait=True, cancel_futures=True)
 
-    def _prepare(self, item: Item, report: Report) -> Ready:
+    def _prepare(self, item: Item, report: Report) -> LoadedItem:
         """In the thread: is it done already? If not, read and encode it."""
         ready = self.orders.begin(item, report.latest(self.orders.target(item.output)))
         if ready.open:
@@ -190,7 +190,7 @@ class Batch:
         if self._leaving.is_set():
             raise Cancelled("the run ended")
 
-    def pipeline(self, request: Request) -> Pipeline:
+    def pipeline(self, request: GenerateOptions) -> Pipeline:
         """The model, loaded when the first clip needs it.
 
         Raises:

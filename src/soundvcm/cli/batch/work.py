@@ -18,8 +18,8 @@ from soundvcm.cli.batch.report import Record, fingerprint, name_in, refuse_stran
 from soundvcm.cli.commands.generate import load_pipeline
 from soundvcm.errors import MediaError, SoundVCMError
 from soundvcm.generate import render
-from soundvcm.generate.audio import Watched
-from soundvcm.generate.options import Request
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Ready:
+class LoadedItem:
     """A clip on its way.
 
     Attributes:
@@ -35,15 +35,15 @@ class Ready:
         request: what is asked of it.
         mark: fingerprint of content and settings; "" if the clip could not be read.
         done: line of the report that says it is done.
-        watched: its features; None if it is done or cannot be done.
+        features: its features; None if it is done or cannot be done.
         reason: why it cannot be done.
     """
 
     item: Item
-    request: Request
+    request: GenerateOptions
     mark: str = ""
     done: Record | None = None
-    watched: Watched | None = None
+    features: ClipFeatures | None = None
     reason: str = ""
 
     @property
@@ -55,15 +55,15 @@ class Ready:
         """Read and encode the clip; what goes wrong is its reason."""
         request = self.request
         try:
-            self.watched = pipeline.watch(
-                request.video, start=request.start, seconds=request.duration, progress=progress
+            self.features = pipeline.encode_clip(
+                request.video, start=request.start, duration=request.duration, progress=progress
             )
         except Exception as error:  # a clip that breaks us must not take the others with it
             self.reason = reason(error)
 
 
 @dataclass(frozen=True)
-class Orders:
+class BatchSettings:
     """What holds for every clip of a batch; travels to other machines.
 
     Attributes:
@@ -74,7 +74,7 @@ class Orders:
         skip_existing: leave out what is done.
     """
 
-    request: Request
+    request: GenerateOptions
     options: dict[str, str]
     folder: Path
     overwrite: bool = False
@@ -84,7 +84,7 @@ class Orders:
         """Name of a result in the report."""
         return name_in(self.folder, output)
 
-    def load(self, request: Request) -> Pipeline:
+    def load(self, request: GenerateOptions) -> Pipeline:
         """The model, and whether it can do what is asked of the first clip.
 
         Raises:
@@ -92,15 +92,15 @@ class Orders:
             WeightsError, DeviceError: if it cannot be loaded.
         """
         pipeline = load_pipeline(self.options)
-        render.check_request(pipeline, replace(request, seed=self.request.seed))
+        render.check_options(pipeline, replace(request, seed=self.request.seed))
         return pipeline
 
-    def begin(self, item: Item, earlier: Record | None) -> Ready:
+    def begin(self, item: Item, earlier: Record | None) -> LoadedItem:
         """What is to be done, without the model; `earlier` is the report's last line about this result."""
         prompt = self.request.prompt if item.prompt is None else item.prompt
         seed = self.request.seed if item.seed is None else item.seed
         request = replace(self.request, video=item.source, output=item.output, prompt=prompt, seed=seed)
-        ready = Ready(item, request, reason=item.fault)
+        ready = LoadedItem(item, request, reason=item.fault)
         if item.fault:
             return ready
         try:
@@ -117,16 +117,16 @@ class Orders:
             ready.reason = reason(error)
         return ready
 
-    def make(self, pipeline: Pipeline | None, ready: Ready, progress: Progress) -> Record:
+    def make(self, pipeline: Pipeline | None, ready: LoadedItem, progress: Progress) -> Record:
         """The line of the report about a clip, after its work."""
         record = self.named(ready.item)
         if ready.done is not None:
             return {**ready.done, **record, "status": "skipped", "took": 0.0}
         began = time.perf_counter()
         outcome, why = None, ready.reason
-        if ready.watched is not None and pipeline is not None:
+        if ready.features is not None and pipeline is not None:
             try:
-                outcome = render.run(pipeline, ready.request, progress, ready.watched)
+                outcome = render.render(pipeline, ready.request, progress, ready.features)
             except Exception as error:
                 why = reason(error)
         result: dict[str, Any] = {"status": "failed", "seconds": None, "seed": None, "output": None}

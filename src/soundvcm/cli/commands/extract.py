@@ -191,7 +191,7 @@ def parts_of(model: str, device: str) -> Parts:
 
         lines = replace(timeline, segment_frames=1, segment_hop=1, segment_tokens=1)
         codec = loading.saved_codec("tiny_codec").to(where)
-        return Parts(codec, PictureEncoder(), MotionEncoder(), WordsEncoder(), codec_name(None), lines, where)
+        return Parts(codec, ImageEncoder(), MotionEncoder(), TextEmbedder(), codec_name(None), lines, where)
     from torch import float32
 
     from soundvcm.codec import paper_codec

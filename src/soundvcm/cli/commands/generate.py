@@ -17,9 +17,9 @@ from soundvcm.errors import OptionError
 from soundvcm.systems.catalog import require
 
 if TYPE_CHECKING:
-    from soundvcm.generate.options import Request
+    from soundvcm.generate.options import GenerateOptions
     from soundvcm.generate.pipeline import Pipeline
-    from soundvcm.generate.render import Outcome
+    from soundvcm.generate.render import GenerateResult
 
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional]
 
@@ -41,7 +41,7 @@ def generate(
     device: str = "auto",
     dtype: str = "float32",
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    near_pictures: float = 0.0,
+    frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     audio_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     cfg_strength: float | None = None,
     ignore_pictures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -76,8 +76,8 @@ def generate(
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
         compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
-        near_pictures: (the paper's systems) do not encode pictures again that changed by no more than this
-            on average, of 255; 2 is little. Exact repeats are never encoded twice.
+        frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
+            more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         audio_only: write a sound file (wav, flac, ...) instead of a video.
         cfg_strength: guidance scale (only where the model has that knob).
         ignore_pictures: go by movement and words, not by what the pictures show.
@@ -121,20 +121,20 @@ def is_collection(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl")
 
 
-def request_from(given: dict[str, Any]) -> Request:
+def request_from(given: dict[str, Any]) -> GenerateOptions:
     """The request with the fields that the command and the request share."""
-    from soundvcm.generate.options import Request
+    from soundvcm.generate.options import GenerateOptions
 
-    names = {field.name for field in fields(Request)}
+    names = {field.name for field in fields(GenerateOptions)}
     values = {name: value for name, value in given.items() if name in names}
     if isinstance(values.get("video"), tuple):
         values["video"] = None
-    return Request(**values)
+    return GenerateOptions(**values)
 
 
 def load_options(given: dict[str, Any]) -> dict[str, Any]:
     """What `systems.loading.load` is told."""
-    names = ("device", "dtype", "compile", "near_pictures")
+    names = ("device", "dtype", "compile", "frame_reuse_threshold")
     return {"name": given["model"], **{name: given[name] for name in names}}
 
 
@@ -152,7 +152,7 @@ def load_pipeline(options: dict[str, Any]) -> Pipeline:
     return pipeline
 
 
-def one_clip(request: Request, options: dict[str, Any], *, as_json: bool) -> int:
+def one_clip(request: GenerateOptions, options: dict[str, Any], *, as_json: bool) -> int:
     """Do one request and say what came of it."""
     if request.video is None and not request.prompt.strip():
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
@@ -164,7 +164,7 @@ def one_clip(request: Request, options: dict[str, Any], *, as_json: bool) -> int
     pipeline = load_pipeline(options)
     loaded = time.perf_counter() - began
     try:
-        outcome = render.run(pipeline, request, phases)
+        outcome = render.render(pipeline, request, phases)
     finally:
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}
@@ -183,7 +183,7 @@ def one_clip(request: Request, options: dict[str, Any], *, as_json: bool) -> int
     return 0
 
 
-def classified_as(outcome: Outcome) -> list[str]:
+def classified_as(outcome: GenerateResult) -> list[str]:
     """The three highest classes that YAMNet, which took no part in making it, gives the first take."""
     from soundvcm.evaluation import classify
 
@@ -191,7 +191,7 @@ def classified_as(outcome: Outcome) -> list[str]:
     return classify(sound.wave, sound.sample_rate)
 
 
-def summarise(outcome: Outcome, labels: list[str], total: float) -> None:
+def summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
     """One line: files, length, kind of sound, seconds by phase, seed."""
     phases = ", ".join(f"{name} {value:.2f}" for name, value in outcome.timings.items())
     seeds = " ".join(str(seed) for seed in outcome.seeds)

@@ -28,7 +28,7 @@ def serve(
     device: str = "auto",
     dtype: str = "float32",
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    near_pictures: float = 0.0,
+    frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -52,8 +52,8 @@ def serve(
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
         compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
-        near_pictures: (the paper's systems) do not encode pictures again that changed by no more than this
-            on average, of 255; 2 is little. Exact repeats are never encoded twice.
+        frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
+            more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more.

@@ -1,8 +1,8 @@
 """Motion as a measurement: small pictures at 25/s => 48 numbers a picture; nothing here is learned.
 
 What a foley artist watches: how much moves and where, which way, when it starts, stops, turns; light; cuts.
-Camera shake and light are taken out first (`shake`), repeated pictures of slower sources are bridged
-(`holds`). Knows no files and no weights. The columns are named in `COLUMNS`.
+Camera shake and light are taken out first (`global_motion`), repeated frames of slower sources are spread
+(`frame_repeats`). Knows no files and no weights. The columns are named in `COLUMNS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.encoders.frames import check_frames, luma, shrink
-from soundvcm.encoders.small import holds, shake
+from soundvcm.encoders.small import frame_repeats, global_motion
 from soundvcm.records import FrameSpec
 
 SIDE = 64
@@ -68,17 +68,17 @@ def motion_level(features: Tensor) -> Tensor:
 def _features(frames: Tensor) -> Tensor:
     large = luma(frames)
     small = shrink(large, 2)
-    change = shake.separate(small)
+    change = global_motion.separate(small)
     cut = _cuts(change)
     moved = _bridge_cuts(change.moved, cut)
     fine = _bridge_cuts(shrink((large[1:] - large[:-1]).abs(), 2), cut)
-    bridge = holds.plan(frames, small)
+    repeats = frame_repeats.repeat_spreader(frames, small)
     moved, fine, light, shift = (
-        bridge.spread(x) for x in (moved, fine, _bridge_cuts(change.light, cut), change.shift)
+        repeats.spread(x) for x in (moved, fine, _bridge_cuts(change.light, cut), change.shift)
     )
-    velocity = bridge.spread(_bridge_cuts(_velocity(change), cut))
+    velocity = repeats.spread(_bridge_cuts(_velocity(change), cut))
     columns = [
-        *_where(moved), *_amount(moved, fine), *_rhythm(moved, bridge.spacing, cut), *_centre(moved),
+        *_where(moved), *_amount(moved, fine), *_rhythm(moved, repeats.spacing, cut), *_centre(moved),
         *_direction(velocity, cut),
         *_light(small, light), *_camera(shift, cut),
     ]  # fmt: skip
@@ -175,13 +175,13 @@ def _camera(shift: Tensor, cut: Tensor) -> list[Tensor]:
     return [x, y, shift.norm(dim=1).sqrt() * 4, flag]
 
 
-def _velocity(change: shake.Change) -> Tensor:
+def _velocity(change: global_motion.Change) -> Tensor:
     """[g-1, 2] velocity (shares of the picture a frame, x right, y down) of what moves, camera taken out.
 
     Lucas-Kanade flow on 16 x 16 points over 5 x 5 windows, averaged with the size of the change as weight.
     """
     before, after, moved = (shrink(part, 2) for part in (change.before, change.after, change.moved))
-    gx, gy = shake.gradients((before + after) / 2)
+    gx, gy = global_motion.gradients((before + after) / 2)
     products = torch.stack([gx * gx, gx * gy, gy * gy, gx * moved, gy * moved], 1)
     xx, xy, yy, xt, yt = F.avg_pool2d(products, 5, stride=1, padding=2).unbind(1)
     ridge = 2e-4
@@ -193,7 +193,7 @@ def _velocity(change: shake.Change) -> Tensor:
     return (flow * weight).flatten(2).sum(2) / (weight.flatten(2).sum(2) + 0.2) * steady[:, None]
 
 
-def _cuts(change: shake.Change) -> Tensor:
+def _cuts(change: global_motion.Change) -> Tensor:
     """[g-1] bool: a new shot starts. The picture stops resembling the one before, all over, and only once.
 
     Compared after the camera's shift was taken out and on 8 x 8 points, so that a shaken picture stays alike.

@@ -19,7 +19,7 @@ LONGEST_HOLD = 6  # pictures: sources down to 25 / 6 = 4.2 pictures a second
 
 
 @dataclass(frozen=True)
-class Bridge:
+class RepeatSpreader:
     """For each picture, the change to show there and its share.
 
     Attributes:
@@ -38,7 +38,7 @@ class Bridge:
         return differences[self.source] * share
 
 
-def plan(frames: Tensor, small: Tensor) -> Bridge:
+def repeat_spreader(frames: Tensor, small: Tensor) -> RepeatSpreader:
     """How to spread the differences of frames [g, h, w, 3], g >= 2; `small` [g, ...] is their luma, shrunk.
 
     A change seen at picture k after a run of repeats took place during the pictures before, at most as
@@ -56,7 +56,7 @@ def plan(frames: Tensor, small: Tensor) -> Bridge:
     width = gap[source].clamp_max(ceil(spacing))
     reached = (following < count) & (source - at < width)
     share = reached.float() / spacing
-    return Bridge(torch.cat([source[:1], source]), torch.cat([share[:1], share]), spacing)
+    return RepeatSpreader(torch.cat([source[:1], source]), torch.cat([share[:1], share]), spacing)
 
 
 def _changes(frames: Tensor, small: Tensor) -> Tensor:

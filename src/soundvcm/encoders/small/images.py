@@ -31,7 +31,7 @@ def _whole(value: Tensor, scale: Tensor | None) -> Tensor:
     return value.float() if scale is None else value * scale.view(-1, *[1] * (value.dim() - 1))
 
 
-class PictureEncoder:
+class ImageEncoder:
     """The semantic encoder of `tiny`: frames uint8 [f, 224, 224, 3] at 8/s => float32 [ceil(f / 8), dim]."""
 
     name = "pictures-2"
@@ -72,7 +72,7 @@ class PictureEncoder:
         self.network = network.eval().requires_grad_(False)
         self.dim = int(self.meanings.shape[1])
 
-    def to(self, device: torch.device | str) -> PictureEncoder:
+    def to(self, device: torch.device | str) -> ImageEncoder:
         """Move the network to a device; tokens come back on the CPU."""
         self.network = self.network.to(device)
         return self

@@ -21,7 +21,7 @@ LIMIT = 77
 ENGLISH_ONLY = "the text encoder knows English only; this text may have no effect"
 
 
-class WordsEncoder:
+class TextEmbedder:
     """The text encoder of `tiny`: texts => float32 [b, 1, dim] of length 1; a blank text gives zeros."""
 
     name = "words-1"

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from soundvcm.encoders import PictureEncoder, VideoEncoder, WordsEncoder
+from soundvcm.encoders import ImageEncoder, TextEmbedder, VideoEncoder
 from soundvcm.encoders.small.efficientnet import EfficientNetLite0
 from soundvcm.errors import InputError, WeightsError
 from soundvcm.weights import load, save
 
 
 @pytest.fixture(scope="module")
-def pictures() -> PictureEncoder:
-    return PictureEncoder()
+def pictures() -> ImageEncoder:
+    return ImageEncoder()
 
 
 def ramp() -> Tensor:
@@ -36,11 +36,11 @@ def frames(count: int) -> Tensor:
     return torch.stack([base.roll(7 * k, 1) for k in range(count)])
 
 
-def test_it_is_a_video_encoder(pictures: PictureEncoder) -> None:
+def test_it_is_a_video_encoder(pictures: ImageEncoder) -> None:
     assert isinstance(pictures, VideoEncoder)
     spec = pictures.frame_spec
     assert (spec.rate, spec.height, spec.width, spec.fit) == (Fraction(8), 224, 224, "stretch")
-    assert pictures.dim == WordsEncoder().dim == 192
+    assert pictures.dim == TextEmbedder().dim == 192
     assert len(set(pictures.labels)) > 990
 
 
@@ -52,7 +52,7 @@ def test_the_shape_is_lite0() -> None:
 
 
 @torch.inference_mode()
-def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
+def test_logits_are_those_of_the_original(pictures: ImageEncoder) -> None:
     """Values of PyPI efficientnet_lite_pytorch in float32; as shipped, float16 and int8, 4 %
     (all float16: 0.5 %, float32: 1e-6).
     """
@@ -68,19 +68,19 @@ def test_logits_are_those_of_the_original(pictures: PictureEncoder) -> None:
     assert torch.allclose(found.amax(1), torch.tensor([8.1717, 6.6724]), rtol=0.05)
 
 
-def test_one_token_in_eight_pictures(pictures: PictureEncoder) -> None:
+def test_one_token_in_eight_pictures(pictures: ImageEncoder) -> None:
     for count, tokens in ((1, 1), (8, 1), (9, 2)):
         found = pictures.encode(frames(count))
         assert found.shape == (tokens, 192) and found.dtype == torch.float32
         assert torch.allclose(found.norm(dim=1), torch.ones(tokens), atol=1e-5)
 
 
-def test_the_same_picture_the_same_token(pictures: PictureEncoder) -> None:
+def test_the_same_picture_the_same_token(pictures: ImageEncoder) -> None:
     found = pictures.encode(torch.cat([frames(9), frames(9)[:1].expand(7, -1, -1, -1), frames(1)]))
     assert torch.allclose(found[2], found[0], atol=1e-6) and not torch.allclose(found[1], found[0])
 
 
-def test_repeats_are_encoded_once(pictures: PictureEncoder) -> None:
+def test_repeats_are_encoded_once(pictures: ImageEncoder) -> None:
     still = frames(1).expand(64, -1, -1, -1)
     with mock.patch.object(pictures, "network", wraps=pictures.network) as network:
         network.parameters = pictures.network.parameters
@@ -89,7 +89,7 @@ def test_repeats_are_encoded_once(pictures: PictureEncoder) -> None:
     assert [call.args[0].shape[0] for call in network.call_args_list] == [1]
 
 
-def test_tokens_are_words_of_what_is_seen(pictures: PictureEncoder) -> None:
+def test_tokens_are_words_of_what_is_seen(pictures: ImageEncoder) -> None:
     """A token is the average of its labels' meanings, by probability, over the ten likeliest."""
     seen = frames(1)
     token = pictures.encode(seen)[0]
@@ -110,14 +110,14 @@ def test_tokens_are_words_of_what_is_seen(pictures: PictureEncoder) -> None:
     ],
 )
 def test_labels_lie_near_the_sounds_they_make(
-    pictures: PictureEncoder, label: str, prompt: str, other: str
+    pictures: ImageEncoder, label: str, prompt: str, other: str
 ) -> None:
     row = next(k for k, name in enumerate(pictures.labels) if name.lower() == label)
-    near, far = WordsEncoder().encode([prompt, other])[:, 0] @ pictures.meanings[row]
+    near, far = TextEmbedder().encode([prompt, other])[:, 0] @ pictures.meanings[row]
     assert near > far + 0.2
 
 
-def test_wrong_input_and_wrong_files(pictures: PictureEncoder, tmp_path: Path) -> None:
+def test_wrong_input_and_wrong_files(pictures: ImageEncoder, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="uint8"):
         pictures.encode(frames(1).float())
     with pytest.raises(InputError, match="h=224"):
@@ -125,12 +125,12 @@ def test_wrong_input_and_wrong_files(pictures: PictureEncoder, tmp_path: Path) -
     other = tmp_path / "other.safetensors"
     save(other, {"table": torch.zeros(2, 3)}, {"licence": "MIT"})
     with pytest.raises(WeightsError, match="not a picture encoder"):
-        PictureEncoder(other)
+        ImageEncoder(other)
     with pytest.raises(WeightsError, match="cannot be read"):
-        PictureEncoder(tmp_path / "none.safetensors")
+        ImageEncoder(tmp_path / "none.safetensors")
 
 
-def test_int8_rows_are_read_with_their_scales(tmp_path: Path, pictures: PictureEncoder) -> None:
+def test_int8_rows_are_read_with_their_scales(tmp_path: Path, pictures: ImageEncoder) -> None:
     """The shipped classifier is int8; a file of the same numbers in float16 gives the same network."""
     tensors, facts = load("pictures")
     assert tensors["network.labels.weight"].dtype == torch.int8
@@ -139,6 +139,6 @@ def test_int8_rows_are_read_with_their_scales(tmp_path: Path, pictures: PictureE
         rows = tensors[name].view(-1, *[1] * (tensors[name[:-6]].dim() - 1))
         whole[name[:-6]] = tensors[name[:-6]] * rows
     save(tmp_path / "plain.safetensors", whole, facts)
-    plain = PictureEncoder(tmp_path / "plain.safetensors")
+    plain = ImageEncoder(tmp_path / "plain.safetensors")
     assert torch.equal(plain.network.labels.weight, pictures.network.labels.weight)
     assert torch.equal(plain.encode(frames(9)), pictures.encode(frames(9)))
