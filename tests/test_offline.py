@@ -21,7 +21,7 @@ from soundvcm import weights
 from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
 from soundvcm.errors import WeightsError
-from soundvcm.systems.catalog import loading
+from soundvcm.systems import loading
 from soundvcm.weights import folder
 
 ENVIRONMENTS = {

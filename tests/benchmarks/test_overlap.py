@@ -23,7 +23,7 @@ def bench() -> ModuleType:
 def test_waiting_overlaps(bench: ModuleType, tmp_path: Path) -> None:
     """Reading and network that each only wait: overlapped, six clips take little more than half the time."""
     pipeline = random_pipeline()
-    watch, make = pipeline.watch, pipeline.make
+    encode_clip, take = pipeline.encode_clip, pipeline.take
 
     def slow(inner: Any) -> Any:
         def call(*given: Any, **named: Any) -> Any:
@@ -32,7 +32,7 @@ def test_waiting_overlaps(bench: ModuleType, tmp_path: Path) -> None:
 
         return call
 
-    pipeline.watch, pipeline.make = slow(watch), slow(make)  # type: ignore[method-assign]
+    pipeline.encode_clip, pipeline.take = slow(encode_clip), slow(take)  # type: ignore[method-assign]
     (tmp_path / "in").mkdir()
     for name in "abcdef":
         write_clip(tmp_path / "in" / f"{name}.mp4", 12)

@@ -17,7 +17,7 @@ from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
 from soundvcm.errors import DeviceError
 from soundvcm.generate.options import GenerateOptions
-from soundvcm.systems.catalog import loading
+from soundvcm.systems import loading
 
 SOURCE = Path(soundvcm.__file__).parent
 

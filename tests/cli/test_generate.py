@@ -16,7 +16,7 @@ from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
 from soundvcm.generate.options import DEFAULTS, GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
-from soundvcm.systems.catalog import loading
+from soundvcm.systems import loading
 
 
 @pytest.fixture(autouse=True)

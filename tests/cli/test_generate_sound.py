@@ -15,7 +15,7 @@ from standins import random_pipeline, write_clip
 from soundvcm import media
 from soundvcm.cli import main as cli
 from soundvcm.cli.commands import generate as command
-from soundvcm.systems.catalog import loading
+from soundvcm.systems import loading
 
 
 class Hiss:
