@@ -167,7 +167,5 @@ def test_features_of_another_length_are_another_kind() -> None:
     plain = pipeline.encode_clip(None, duration=2)
     import torch
 
-    longer = ClipFeatures(
-        lines, torch.zeros(99, pipeline.clip_encoder.semantic.dim), torch.zeros(lines.sync_tokens, 4)
-    )
+    longer = ClipFeatures(lines, torch.zeros(99, pipeline.semantic.dim), torch.zeros(lines.sync_tokens, 4))
     assert batch_key(pipeline, plain, GenerateOptions()) != batch_key(pipeline, longer, GenerateOptions())

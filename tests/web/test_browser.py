@@ -58,7 +58,7 @@ def test_upload_generate_play_seek_second_take(visit: Any, clip: Path, tmp_path:
     page.fill("#seed", "8")
     page.click("#run")
     opened.takes(2)
-    assert opened.served.studio.pipeline.clip_encoder.semantic.encoded == 1
+    assert opened.served.studio.pipeline.semantic.encoded == 1
     assert "seed 8" in page.locator(".take h2").first.text_content()
     page.locator(".take .play").nth(1).click()
     opened.until("document.querySelectorAll('.take')[1].classList.contains('playing')")

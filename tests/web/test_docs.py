@@ -47,7 +47,7 @@ def test_python(serve: Any, clip: Path, tmp_path: Path) -> None:
     told = run([sys.executable, "-c", example("python")], served, tmp_path, clip)
     assert told.count("'phase': 'decode'") == 4  # begun and done, window by window
     assert len(list(tmp_path.glob("take-*.wav"))) == 4
-    assert served.studio.pipeline.clip_encoder.semantic.encoded == 1
+    assert served.studio.pipeline.semantic.encoded == 1
 
 
 def test_the_limits_told_are_the_limits() -> None:

@@ -77,6 +77,16 @@ class Pipeline:
         self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
 
     @property
+    def semantic(self) -> VideoEncoder:
+        """Images => what they show."""
+        return self.clip_encoder.semantic
+
+    @property
+    def sync(self) -> VideoEncoder:
+        """Images => how they move."""
+        return self.clip_encoder.sync
+
+    @property
     def sample_rate(self) -> int:
         """Samples a second of the sound it makes."""
         return self.codec.sample_rate
@@ -203,8 +213,8 @@ class Pipeline:
         semantic, sync = features.semantic, features.sync
         shown, moved = self.tokens(features)
         nothing = {
-            "semantic": torch.zeros(shown, self.clip_encoder.semantic.dim),
-            "sync": torch.zeros(moved, self.clip_encoder.sync.dim),
+            "semantic": torch.zeros(shown, self.semantic.dim),
+            "sync": torch.zeros(moved, self.sync.dim),
         }
         conditions = Conditions(
             semantic=(nothing["semantic"] if semantic is None else semantic)[None],
@@ -220,7 +230,7 @@ class Pipeline:
         """Tokens (semantic, sync) that the network is given of a clip."""
         lines = features.timeline
         # As many tokens of "nothing" as the encoder would have given: attention counts them.
-        shown = -(-lines.semantic_frames // getattr(self.clip_encoder.semantic, "pictures_per_token", 1))
+        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
         return (
             shown if features.semantic is None else len(features.semantic),
             lines.sync_tokens if features.sync is None else len(features.sync),

@@ -187,7 +187,7 @@ def parts_of(model: str, device: str) -> Parts:
     where, timeline = runtime.resolve_device(device), loading.timeline_of(model)
     stack = _stack(model)
     if stack == "embedded":
-        from soundvcm.encoders import MotionEncoder, PictureEncoder, WordsEncoder
+        from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 
         lines = replace(timeline, segment_frames=1, segment_hop=1, segment_tokens=1)
         codec = loading.saved_codec("tiny_codec").to(where)
