@@ -77,7 +77,7 @@ def watch(path: Path, pipeline: Pipeline, seconds: int, windows: int, seed: int,
         piece = min(Fraction(seconds), length - start)
         if piece < 2 and k:
             break
-        sound = pipeline.generate(path, start=start, seconds=piece, seed=seed, steps=steps)
+        sound = pipeline.generate(path, start=start, duration=piece, seed=seed, num_steps=steps)
         labels = classify(sound.wave, sound.sample_rate)
         loudness = energy(sound.wave.mean(axis=0), sound.sample_rate, MOVEMENT_RATE)
         clip.windows.append(Window(path.name, float(start), movement(path, piece, start), loudness, labels))

@@ -93,7 +93,7 @@ def test_the_embedded_model_hears_something(name: str, tmp_path: Path) -> None:
         weights.locate("tiny_network")
     except WeightsError as error:
         pytest.skip(str(error))
-    sound = soundvcm.load("tiny").generate(real(name), seconds=min(8, FOOTAGE[name].seconds), seed=1)
+    sound = soundvcm.load("tiny").generate(real(name), duration=min(8, FOOTAGE[name].seconds), seed=1)
     wave = sound.wave[0]
     assert np.isfinite(wave).all() and np.sqrt(np.mean(wave**2)) > 1e-4
     assert len(wave) == round(min(8, FOOTAGE[name].seconds) * 16_000)

@@ -75,7 +75,7 @@ def scene_rows(
     for scene in scenes.scenes:
         prompt = scene.captions[0] if told == "text" else ""
         frames = np.ascontiguousarray(scene.sampled(25, 112))
-        sound = pipeline.generate(frames, fps=25, prompt=prompt, steps=steps, seed=seed)
+        sound = pipeline.generate(frames, fps=25, prompt=prompt, num_steps=steps, seed=seed)
         wave = sound.wave.mean(axis=0)
         events = [float(t) for t in event_times(scene)] if scene.style == "event" else []
         match = match_onsets(events, detect_onsets(wave, sound.sample_rate)) if events else None
@@ -94,7 +94,7 @@ def clip_rows(pipeline: Pipeline, folder: Path, steps: int, seconds: float, seed
         length = min(Fraction(media.probe(path)["seconds"]), Fraction(seconds))
         spec = {"strip": FrameSpec(Fraction(25), HEIGHT, WIDTH)}
         frames = media.read_frames(path, spec, seconds=length).frames["strip"].numpy()
-        sound = pipeline.generate(path, seconds=length, steps=steps, seed=seed)
+        sound = pipeline.generate(path, duration=length, num_steps=steps, seed=seed)
         change = np.abs(np.diff(frames.astype(np.float32).mean(axis=3), axis=0)).mean(axis=(1, 2))
         labels = ", ".join(classify(sound.wave, sound.sample_rate)[:3])
         yield Row(

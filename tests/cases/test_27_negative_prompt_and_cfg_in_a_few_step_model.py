@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def counted(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_steps_are_calls(clip: Path, monkeypatch: pytest.MonkeyPatch, asked: int | None, right: int) -> None:
     pipeline = random_pipeline()
     calls = counted(pipeline, monkeypatch)
-    assert pipeline.generate(clip, steps=asked, seed=1).calls == sum(calls) == right
+    assert pipeline.generate(clip, num_steps=asked, seed=1).calls == sum(calls) == right
 
 
 @pytest.mark.parametrize("words", [("--cfg_strength", "4.5"), ("--negative_prompt", NEGATIVE)])
@@ -105,11 +105,11 @@ def test_one_table_of_defaults_for_every_door() -> None:
     for field in fields(GenerateOptions):
         if field.name != "video":
             assert line[field.name] == getattr(DEFAULTS, field.name), field.name
-    python = inspect.signature(Pipeline.generate).parameters
-    for ours, theirs in {"prompt": "prompt", "seed": "seed", "num_steps": "steps",
-                         "cfg_strength": "cfg_strength", "negative_prompt": "negative_prompt",
-                         "ignore_pictures": "ignore_pictures"}.items():  # fmt: skip
-        assert python[theirs].default == getattr(DEFAULTS, ours), ours
+    taken = []
+    pipeline = random_pipeline()
+    pipeline.take = lambda features, options, **named: taken.append(options)  # type: ignore[method-assign, assignment, return-value]
+    pipeline.generate(duration=1)
+    assert replace(taken[0], duration=None) == DEFAULTS
 
 
 def test_the_page_takes_its_defaults_from_the_table_and_says_what_a_negative_prompt_cannot() -> None:

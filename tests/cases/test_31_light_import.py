@@ -65,7 +65,7 @@ def test_a_first_sound_imports_no_compiler() -> None:
     """torch's graph compiler and the algebra it brings cost a second of every cold start."""
     code = """
 import soundvcm
-soundvcm.load("tiny", device="cpu").generate(prompt="a dog barks", seconds=1, seed=1)
+soundvcm.load("tiny", device="cpu").generate(prompt="a dog barks", duration=1, seed=1)
 print("LOADED", [name for name in ("torch._dynamo", "sympy", "scipy") if name in sys.modules])
 """
     assert bare(code).rstrip().endswith("LOADED []")

@@ -67,7 +67,7 @@ def test_own_clips_from_the_shipped_network(tmp_path: Path, capsys: pytest.Captu
     before, after = saved_network("tiny_network")[0].state_dict(), saved_network(target)[0].state_dict()
     assert torch.equal(before["latent_mean"], after["latent_mean"])  # standardised as the weights expect
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    sound = load(str(target), device="cpu").generate(CLIPS / "hammer.mp4", seed=1, seconds=2)
+    sound = load(str(target), device="cpu").generate(CLIPS / "hammer.mp4", seed=1, duration=2)
     assert sound.wave.shape == (1, 32_000)
 
 

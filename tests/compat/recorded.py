@@ -25,7 +25,7 @@ SEEDS = range(10)
 ASKED: tuple[dict[str, Any], ...] = (
     {"video": CLIPS / "bounce.mp4", "prompt": "a ball bounces on wood"},
     {"video": CLIPS / "hammer.mp4"},
-    {"prompt": "a dog barks", "seconds": 3},
+    {"prompt": "a dog barks", "duration": 3},
 )
 
 

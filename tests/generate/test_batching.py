@@ -154,9 +154,9 @@ def test_what_must_be_alike() -> None:
         return batch_key(pipeline, pipeline.encode_clip(None, duration=seconds), GenerateOptions(**asked))
 
     same = kind(prompt="rain")
-    assert same is not None and same == kind(prompt="sea") == kind(steps=2) == kind(cfg_strength=3.0)
+    assert same is not None and same == kind(prompt="sea") == kind(num_steps=2) == kind(cfg_strength=3.0)
     assert same == kind(Fraction(2000001, 1000000))  # the same latents; the samples are cut row by row
-    for other in (kind(3), kind(steps=1), kind(cfg_strength=2.0), kind(negative_prompt="wind")):
+    for other in (kind(3), kind(num_steps=1), kind(cfg_strength=2.0), kind(negative_prompt="wind")):
         assert other is not None and other != same
     assert kind(30) is None  # a film
 

@@ -32,7 +32,7 @@ def test_a_clip_gives_exactly_its_length(clip: Path) -> None:
 
 def test_words_alone_need_a_length() -> None:
     pipeline = random_pipeline()
-    assert pipeline.generate(prompt="rain", seconds="0.5", seed=1).wave.shape == (1, 8000)
+    assert pipeline.generate(prompt="rain", duration="0.5", seed=1).wave.shape == (1, 8000)
     with pytest.raises(OptionError, match="add --duration"):
         pipeline.generate(prompt="rain")
 
@@ -42,7 +42,7 @@ def test_arrays_need_a_rate() -> None:
     frames = np.zeros((80, 12, 16, 3), np.uint8)
     pipeline = random_pipeline()
     assert pipeline.generate(frames, fps=16, seed=1).seconds == 5
-    assert pipeline.generate(frames, seconds=5, seed=1).seconds == 5
+    assert pipeline.generate(frames, duration=5, seed=1).seconds == 5
     with pytest.raises(ValueError, match="fps"):
         pipeline.generate(frames)
 
@@ -84,7 +84,7 @@ def test_knobs_without_effect_are_refused(clip: Path) -> None:
     with pytest.raises(OptionError, match="negative_prompt has nothing to act on"):
         pipeline.generate(clip, negative_prompt="speech, music")
     with pytest.raises(OptionError, match="num_steps must be"):
-        pipeline.generate(clip, steps=0)
+        pipeline.generate(clip, num_steps=0)
 
 
 def test_guidance_is_a_knob_where_the_network_hears_it(clip: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_film_is_made_in_windows(tmp_path: Path) -> None:
 
 def test_long_words_alone_are_a_film_too() -> None:
     pipeline = random_pipeline(longest=2)
-    assert pipeline.generate(prompt="rain", seconds=5, seed=2).wave.shape == (1, 80_000)
+    assert pipeline.generate(prompt="rain", duration=5, seed=2).wave.shape == (1, 80_000)
 
 
 def test_a_still_picture_has_no_movement(tmp_path: Path) -> None:

@@ -103,10 +103,10 @@ def test_ranges_arrays_and_stills_know_their_whole(tmp_path: Path) -> None:
         return found
 
     clip = write_clip(tmp_path / "a.mp4", 250)
-    assert shares(clip, start=4, seconds=4) == pytest.approx([2 / 4, 3 / 4, 0.99, 1.0])
-    assert shares(clip, start=6, seconds=40)[:2] == pytest.approx([2 / 4, 3 / 4])  # only 4 s are there
+    assert shares(clip, start=4, duration=4) == pytest.approx([2 / 4, 3 / 4, 0.99, 1.0])
+    assert shares(clip, start=6, duration=40)[:2] == pytest.approx([2 / 4, 3 / 4])  # only 4 s are there
     assert shares(frames, fps=15) == pytest.approx([2 / 4, 3 / 4, 0.99, 1.0])
-    assert shares(clip, seconds=Fraction(3, 2)) == []
+    assert shares(clip, duration=Fraction(3, 2)) == []
 
 
 def test_the_terminal_shows_share_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:

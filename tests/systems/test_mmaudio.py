@@ -81,7 +81,7 @@ def test_lengths_are_exact(
     assert sound.sample_rate == rate and sound.wave.shape == (1, SAMPLES[rate])
     assert sound.settings["model"] == f"mmaudio_small_{mode}"
     assert 0 < float(np.abs(sound.wave).max()) <= 1
-    alone = pipeline.generate(prompt="rain", seconds="0.68", steps=2, seed=7)
+    alone = pipeline.generate(prompt="rain", duration="0.68", num_steps=2, seed=7)
     assert alone.wave.shape == sound.wave.shape and not np.array_equal(alone.wave, sound.wave)
     assert loading.timeline_of(f"mmaudio_small_{mode}").latent_hop == features.timeline.latent_hop
 
@@ -183,7 +183,7 @@ def test_features_are_kept_between_runs(words: Words, clip: Path) -> None:
     second = loading.load("mmaudio_small_16k", device="cpu")
     for encoder in (second.semantic, second.sync):
         encoder.encode = lambda frames: pytest.fail("encoded again")  # type: ignore[method-assign]
-    assert torch.equal(second.encode_clip(clip).sync, first.watch(clip).sync)
+    assert torch.equal(second.encode_clip(clip).sync, first.encode_clip(clip).sync)
 
 
 def test_a_second_take_costs_one_network_pass(
@@ -200,7 +200,7 @@ def test_a_second_take_costs_one_network_pass(
     sound = later.generate(clip, prompt="a dog barks", seed=4)
     assert passes == [1] and encodings == [1] and sound.calls == 1
     assert words.encoded == ["rain", "a dog barks"]
-    later.generate(clip, prompt="a dog barks", seed=4, steps=4)
+    later.generate(clip, prompt="a dog barks", seed=4, num_steps=4)
     assert passes == [1] * 5 and encodings == [1, 1]
 
 
@@ -348,7 +348,7 @@ def test_the_real_encoder_classes_fit_together(clip: Path) -> None:
         ClipTextEncoder(text.eval()),
         sampling=mmaudio.REFERENCE_SAMPLING,
     )
-    sound = pipeline.generate(clip, prompt="rain on a tin roof", steps=2, seed=3)
+    sound = pipeline.generate(clip, prompt="rain on a tin roof", num_steps=2, seed=3)
     assert sound.wave.shape == (1, 10_880) and 0 < float(np.abs(sound.wave).max()) <= 1
     asks = (
         GenerateOptions(prompt="rain on a tin roof", num_steps=1),

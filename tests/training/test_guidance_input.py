@@ -255,7 +255,7 @@ def test_a_trained_run_exports_its_knob(store: FeatureStore, tmp_path: Path) -> 
     assert float(network.guidance.outer.weight.abs().max()) > 0  # it began silent
     knob = pipeline_of(tmp_path / "w.safetensors")
     default, same, other = (
-        knob.generate(prompt="aa", seed=1, seconds=1, cfg_strength=w) for w in (None, 2.0, 6.0)
+        knob.generate(prompt="aa", seed=1, duration=1, cfg_strength=w) for w in (None, 2.0, 6.0)
     )
     assert (default.wave == same.wave).all() and not (default.wave == other.wave).all()
     assert default.calls == other.calls == 1 and other.settings["cfg_strength"] == "6"
@@ -291,7 +291,7 @@ def test_the_exported_file_decides_whether_there_is_a_knob(tmp_path: Path) -> No
     knob = pipeline_of(saved(True))
     knob.network.__class__ = Spy
     waves = [
-        knob.generate(prompt="aa", seed=1, seconds=1, cfg_strength=w).wave for w in (None, 1.0, 3.0, 8.0)
+        knob.generate(prompt="aa", seed=1, duration=1, cfg_strength=w).wave for w in (None, 1.0, 3.0, 8.0)
     ]
     assert asked == [3.0, 1.0, 3.0, 8.0] and knob.calls(GenerateOptions(cfg_strength=8.0)) == 1
     assert (waves[0] == waves[2]).all() and abs(waves[1] - waves[3]).max() > 1e-4
@@ -302,8 +302,8 @@ def test_the_exported_file_decides_whether_there_is_a_knob(tmp_path: Path) -> No
 
     fixed = pipeline_of(saved(False))
     with pytest.raises(OptionError, match="cfg_strength has nothing to act on"):
-        fixed.generate(prompt="aa", seed=1, seconds=1, cfg_strength=2.0)
-    assert fixed.generate(prompt="aa", seed=1, seconds=1).calls == 1
+        fixed.generate(prompt="aa", seed=1, duration=1, cfg_strength=2.0)
+    assert fixed.generate(prompt="aa", seed=1, duration=1).calls == 1
 
 
 def test_network_and_objective_have_to_agree(store: FeatureStore, tmp_path: Path) -> None:
