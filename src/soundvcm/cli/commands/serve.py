@@ -69,7 +69,7 @@ def serve(
         keep_minutes: clips and results unused for so long are removed.
         max_stored_mib: what clips and results may take on the disk.
     """
-    options = load_options(locals())
+    options = load_options(model, device, dtype, compile, frame_reuse_threshold)
     for module, package in PACKAGES.items():
         if find_spec(module) is None:
             raise MissingExtraError(package, "serve")
