@@ -14,7 +14,7 @@ import uvicorn
 from chromium import CHROMIUM, Opened
 from standins import random_pipeline, write_clip
 
-from soundvcm.web import Limits, Studio, create_app
+from soundvcm.web import Inspector, Limits, Studio, create_app
 
 
 class Served:
@@ -59,8 +59,16 @@ class Served:
             time.sleep(0.01)
 
 
+@pytest.fixture(scope="session")
+def inspector() -> Iterator[Inspector]:
+    """One for all studios: its processes take a second to start."""
+    found = Inspector()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+def serve(tmp_path: Path, inspector: Inspector) -> Iterator[Callable[..., Served]]:
     """serve(limits fields ..., token=, local_paths=, pipeline=, folder=, keep=) => Served."""
     with ExitStack() as stack:
 
@@ -70,13 +78,16 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
             pipeline: Any = None,
             folder: Path | None = None,
             keep: bool = False,
+            hosts: tuple[str, ...] = (),
             **limits: Any,
         ) -> Served:
             folder = folder or tmp_path / f"studio{len(list(tmp_path.glob('studio*')))}"
-            studio = Studio(pipeline or random_pipeline(), folder, Limits(**limits), local_paths, keep)
+            studio = Studio(
+                pipeline or random_pipeline(), folder, Limits(**limits), local_paths, keep, inspector
+            )
             stack.callback(studio.close)
             config = uvicorn.Config(
-                create_app(studio, token), "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1
+                create_app(studio, token, hosts), "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1
             )
             server, socket = uvicorn.Server(config), config.bind_socket()
             thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)

@@ -165,7 +165,16 @@ def test_png_and_movement_by_hand() -> None:
 
 def test_health_and_models(serve: Any) -> None:
     served = serve(seconds=42)
-    assert served.get("/api/health").json() == {"status": "ok", "version": __version__, "model": "standin"}
+    health = served.get("/api/health").json()
+    assert health.pop("disk_free") > 0
+    assert health == {
+        "status": "ok",
+        "worker": "idle",
+        "waiting": 0,
+        "running": 0,
+        "version": __version__,
+        "model": "standin",
+    }
     models = served.get("/api/models").json()
     assert models["loaded"]["name"] == "standin" and models["loaded"]["steps"] == 1
     assert models["loaded"]["cfg_strength"] is False and models["loaded"]["negative_prompt"] is False
@@ -229,4 +238,4 @@ def test_openapi_describes_every_address(serve: Any) -> None:
     for path, methods in described["paths"].items():
         for method, facts in methods.items():
             assert facts.get("description"), f"{method} {path}"
-    assert "Refusal" in described["components"]["schemas"]
+    assert "Problem" in described["components"]["schemas"]

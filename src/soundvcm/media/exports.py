@@ -13,6 +13,7 @@ from soundvcm.media.audio.loudness import true_peak as true_peak
 from soundvcm.media.audio.wave import resample as resample
 from soundvcm.media.read.decoded_video import DecodedVideo as DecodedVideo
 from soundvcm.media.read.decoded_video import read_frames as read_frames
+from soundvcm.media.read.frame_range import claimed_info as claimed_info
 from soundvcm.media.read.frame_range import inspect as inspect
 from soundvcm.media.read.probe import probe as probe
 from soundvcm.media.read.shot_cuts import shot_cuts as shot_cuts

@@ -9,20 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from soundvcm.web.inspecting import Inspector
     from soundvcm.web.limits import MIB, Limits, check_address
     from soundvcm.web.listening import listen
     from soundvcm.web.server import create_app
     from soundvcm.web.studio import Studio
+    from soundvcm.web.temporary import temporary_folder
 
-__all__ = ["MIB", "Limits", "Studio", "check_address", "create_app", "listen"]
+__all__ = [
+    "MIB",
+    "Inspector",
+    "Limits",
+    "Studio",
+    "check_address",
+    "create_app",
+    "listen",
+    "temporary_folder",
+]
 
 _HOMES = {
     "MIB": "limits",
+    "Inspector": "inspecting",
     "Limits": "limits",
     "check_address": "limits",
     "Studio": "studio",
     "create_app": "server",
     "listen": "listening",
+    "temporary_folder": "temporary",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from soundvcm import __version__
 from soundvcm.systems.catalog import PRESETS
@@ -37,23 +37,26 @@ def studio_of(request: Request) -> Studio:
 
 
 @router.get("/", include_in_schema=False)
-def page() -> FileResponse:
-    """The page."""
-    return FileResponse(STATIC / "index.html", media_type="text/html")
+async def page() -> Response:
+    """The page; answered without a thread of the pool, as health is, so that work cannot hold it up."""
+    return Response((STATIC / "index.html").read_bytes(), media_type="text/html")
 
 
 @router.get("/static/{name}", include_in_schema=False)
-def part_of_page(name: str) -> FileResponse:
+async def part_of_page(name: str) -> Response:
     """A file of the page."""
     if name not in PAGE:
         raise RefusedError(404, "the page has no such part")
-    return FileResponse(STATIC / name, media_type=PAGE[name])
+    return Response((STATIC / name).read_bytes(), media_type=PAGE[name])
 
 
 @router.get("/api/health", response_model=schema.Health, tags=["about"])
-def health(request: Request) -> dict[str, str]:
-    """Whether the studio works; answers without a token."""
-    return {"status": "ok", "version": __version__, "model": studio_of(request).pipeline.name}
+async def health(request: Request, response: Response) -> dict[str, Any]:
+    """Disk, queue and worker; answers without a token, and with 503 if no job could be made."""
+    studio = studio_of(request)
+    found = studio.health()
+    response.status_code = 503 if found["status"] == "stopped" else 200
+    return {**found, "version": __version__, "model": studio.pipeline.name}
 
 
 @router.get("/api/models", response_model=schema.Models, tags=["about"])

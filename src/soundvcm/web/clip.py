@@ -27,6 +27,7 @@ class StoredClip:
         preview: strip, movement, facts.
         owned: whether the file is the studio's to remove.
         used: when it was last used (monotonic clock).
+        touched: what its record says of that.
         busy: jobs that wait for it or run on it.
     """
 
@@ -36,6 +37,7 @@ class StoredClip:
     preview: ClipPreview
     owned: bool
     used: float = field(default_factory=time.monotonic)
+    touched: float = 0.0
     busy: int = 0
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,16 +6,19 @@ Knows media and what a pipeline saw; nothing of jobs or HTTP.
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
+from typing import BinaryIO
 
 from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.web.clip import StoredClip, safe_stem
+from soundvcm.web.inspecting import Inspector, Look
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.preview import preview_clip
-from soundvcm.web.store import JobStore
+from soundvcm.web.store import DISK_FULL, JobStore, private
 
 Range = tuple[str, str | None]
 
@@ -26,10 +29,11 @@ class Clips:
     Args:
         store: where uploads and their records lie; those of an earlier studio are held again.
         limits: of the studio.
+        inspector: looks at files.
     """
 
-    def __init__(self, store: JobStore, limits: Limits) -> None:
-        self.store, self.folder, self.limits = store, store.clips, limits
+    def __init__(self, store: JobStore, limits: Limits, inspector: Inspector) -> None:
+        self.store, self.folder, self.limits, self.inspector = store, store.clips, limits, inspector
         self._clips: dict[str, StoredClip] = {clip.id: clip for clip in store.read_clips()}
         self._features: OrderedDict[tuple[str, Range], ClipFeatures] = OrderedDict()
         self._lock = threading.Lock()
@@ -44,21 +48,46 @@ class Clips:
         name = secrets.token_hex(12)
         return name, self.folder / name
 
-    def add(self, name: str, path: Path, stem: str, owned: bool = True) -> StoredClip:
+    def keep_upload(self, content: BinaryIO) -> tuple[str, Path]:
+        """Store an upload under a new id; nothing is left of one that cannot be stored whole.
+
+        Raises:
+            RefusedError: 507 if the disk is full.
+        """
+        name, target = self.new_path()
+        try:
+            self.store.make_folders()
+            with target.open("wb") as file:
+                private(target)
+                shutil.copyfileobj(content, file, 1 << 20)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise RefusedError(507, DISK_FULL, "video") from None
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return name, target
+
+    def add(
+        self, name: str, path: Path, stem: str, owned: bool = True, look: Look | None = None
+    ) -> StoredClip:
         """Look at a stored file and hold it; an owned one that is refused is removed.
 
         Raises:
-            RefusedError: if it is no clip or too long.
+            RefusedError: if it is no clip, too long or too much to look at; 507 if the disk is full.
         """
         try:
-            preview = preview_clip(path, self.limits)
-        except Exception:
+            preview = self.inspector.inspect(path, self.limits, look)
+            clip = StoredClip(name, path, safe_stem(stem), preview, owned)
+            if owned:
+                self.store.put_clip(clip)
+        except BaseException as error:
             if owned:
                 path.unlink(missing_ok=True)
+                path.with_suffix(".json").unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise RefusedError(507, DISK_FULL, "video") from None
             raise
-        clip = StoredClip(name, path, safe_stem(stem), preview, owned)
-        if owned:
-            self.store.put_clip(clip)
         with self._lock:
             self._clips[name] = clip
         return clip
@@ -110,12 +139,15 @@ class Clips:
                 raise RefusedError(409, "a job still needs this clip: cancel it first", "video")
             self._forget(clip)
 
-    def sweep(self, now: float) -> None:
-        """Remove what nobody used for too long."""
+    def sweep(self, now: float, needed: Collection[str] = ()) -> None:
+        """Remove what nobody used for too long, except the clips of kept takes, which are `needed`."""
         with self._lock:
             for clip in list(self._clips.values()):
-                if not clip.busy and now - clip.used > self.limits.keep_seconds:
+                old = now - clip.used > self.limits.keep_seconds
+                if old and not clip.busy and clip.id not in needed:
                     self._forget(clip)
+                elif clip.owned:
+                    self.store.touch(clip)
 
     def _forget(self, clip: StoredClip) -> None:
         self._clips.pop(clip.id, None)

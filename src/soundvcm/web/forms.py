@@ -6,7 +6,8 @@ Knows the table of defaults, limits and sentences; nothing of HTTP frameworks.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from soundvcm.errors import InputError
@@ -19,6 +20,7 @@ from soundvcm.web.limits import Limits, RefusedError
 #: fields of a GenerateOptions that are the server's business
 SERVERS_OWN = ("video", "output", "audio_only")
 MOST_LETTERS = 2000
+PENDING = Path("upload")  # stands for a clip that is still on its way
 NOTHING = "Nothing to make a sound for: choose a video, or write what should be heard and give the seconds."
 _NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{0,12})?|-?\.[0-9]{1,12}|[0-9]{1,9}/[0-9]{1,9}")
 #: word in a sentence => the control it belongs beside
@@ -42,7 +44,39 @@ def defaults() -> dict[str, Any]:
     return {name: value for name, value in asdict(DEFAULTS).items() if name not in SERVERS_OWN}
 
 
-def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> GenerateOptions:
+def check_fields(fields: dict[str, Any], clip: StoredClip | None, sent: bool, limits: Limits) -> None:
+    """Refuse what can be refused before an upload is kept.
+
+    Args:
+        fields: by the names of `defaults()`.
+        clip: a clip that is held already.
+        sent: whether a file comes with the form.
+        limits: of the studio.
+
+    Raises:
+        RefusedError: 413 or 422, with the field.
+    """
+    draft = draft_of(fields)
+    for name, text in (("prompt", draft.prompt), ("negative_prompt", draft.negative_prompt)):
+        if len(text or "") > MOST_LETTERS:
+            raise RefusedError(422, f"the prompt is longer than {MOST_LETTERS} letters", name)
+    shown = clip is not None or sent
+    if not shown and not draft.prompt.strip():
+        raise RefusedError(422, NOTHING, "video")
+    if not shown and draft.duration is None:
+        raise RefusedError(422, "Without a video the length must be given: enter the seconds.", "duration")
+    for name, value in (("duration", draft.duration), ("start", draft.start)):
+        if value is not None:
+            _check_seconds(name, value, limits)
+
+
+def draft_of(fields: dict[str, Any]) -> Request:
+    """The request as far as it is known without its clip; blank controls mean "not given"."""
+    fields = {name: _tidy(value) for name, value in fields.items()}
+    return Request(**{**fields, "prompt": fields["prompt"] or ""}, video=PENDING)
+
+
+def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> Request:
     """The request a form asks for, refused in a sentence where it cannot be done.
 
     Args:
@@ -53,21 +87,11 @@ def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) 
     Raises:
         RefusedError: 413 or 422, with the field.
     """
-    fields = {name: _tidy(value) for name, value in fields.items()}
-    fields["prompt"] = fields["prompt"] or ""
-    for name in ("prompt", "negative_prompt"):
-        if len(fields[name] or "") > MOST_LETTERS:
-            raise RefusedError(422, f"the prompt is longer than {MOST_LETTERS} letters", name)
-    if clip is None and not fields["prompt"].strip():
-        raise RefusedError(422, NOTHING, "video")
-    if clip is None and fields["duration"] is None:
-        raise RefusedError(422, "Without a video the length must be given: enter the seconds.", "duration")
-    if clip is not None and clip.preview.seconds is None and fields["duration"] is None:
+    check_fields(fields, clip, False, limits)
+    draft = draft_of(fields)
+    if clip is not None and clip.preview.seconds is None and draft.duration is None:
         raise RefusedError(422, "A still picture has no length of its own: enter the seconds.", "duration")
-    for name in ("duration", "start"):
-        if fields[name] is not None:
-            _check_seconds(name, fields[name], limits)
-    return GenerateOptions(**fields)
+    return replace(draft, video=None if clip is None else clip.path)
 
 
 def _tidy(value: Any) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,8 @@ class Take:
         sound: WAV file.
         video: the clip with this sound; None where there was no clip.
         gain: dB that are added to both when they are fetched; set by who listened to it.
+        kept: neither age nor "delete the others" removes it.
+        deleted: when it was deleted (monotonic clock), while it can be brought back.
     """
 
     number: int
@@ -46,6 +48,8 @@ class Take:
     sound: Path
     video: Path | None
     gain: float = 0.0
+    kept: bool = False
+    deleted: float = 0.0
 
     def file(self, kind: str) -> Path:
         """The file of a kind, "sound" or "video".
@@ -70,9 +74,13 @@ class Job:
         folder: where its results are written.
         events: what happened so far, in order: (name, facts).
         takes: finished ones.
+        trash: deleted ones that can be brought back.
         error: why it failed, a sentence.
         kept_features: whether the clip had already been encoded.
         stem: harmless beginning for the names of downloads; that of the clip if left out.
+        created: when it was submitted, seconds since 1970.
+        used: when it was last used (monotonic clock); `touched` is what its record says of that.
+        unsaved: its record could not be written (a full disk); tried again later.
         allowed: seconds it may run; counted from `begin`.
     """
 
@@ -83,6 +91,7 @@ class Job:
     state: State = "waiting"
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     takes: list[Take] = field(default_factory=list)
+    trash: list[Take] = field(default_factory=list)
     seconds: float = 0.0
     length: str = "0"
     timings: dict[str, float] = field(default_factory=dict)
@@ -91,8 +100,10 @@ class Job:
     error: str | None = None
     kept_features: bool = False
     stem: str = ""
-    created: float = field(default_factory=time.monotonic)
+    created: float = field(default_factory=time.time)
     used: float = field(default_factory=time.monotonic)
+    touched: float = 0.0
+    unsaved: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     allowed: float = inf
     deadline: float = inf
@@ -162,7 +173,9 @@ class Job:
             "state": self.state,
             "position": position,
             "clip": None if self.clip is None else self.clip.id,
+            "created": round(self.created, 3),
             "prompt": self.request.prompt,
+            "asked": self.asked(),
             "seed": self.request.seed,
             "seconds": self.seconds,
             "length": self.length,
@@ -174,6 +187,13 @@ class Job:
             "takes": [self.take_dict(take) for take in self.takes],
         }
 
+    def asked(self) -> dict[str, Any]:
+        """The fields that would ask for the same again, as the form has them."""
+        fields = asdict(self.request)
+        return {
+            name: value for name, value in fields.items() if name not in ("video", "output", "audio_only")
+        }
+
     def take_dict(self, take: Take) -> dict[str, Any]:
         """A take for clients: its addresses below the server's root, no paths."""
         base = f"/api/jobs/{self.id}/takes/{take.number}"
@@ -181,6 +201,7 @@ class Job:
             "take": take.number,
             "seed": take.seed,
             "gain": take.gain,
+            "kept": take.kept,
             "sound": f"{base}/sound",
             "video": None if take.video is None else f"{base}/video",
         }

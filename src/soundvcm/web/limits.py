@@ -40,6 +40,11 @@ class Limits:
         stored_bytes: of all clips and results together.
         batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
         kept_features: clips and ranges whose features stay in memory.
+        pixels: of one picture of a clip.
+        total_pixels: of all pictures of a clip, as far as its container says.
+        inspect_seconds: time a look at an upload may take.
+        sender_seconds: grace for a sender who is slower than 16 KiB a second.
+        undo_seconds: how long a deleted take can be brought back.
 
     Raises:
         OptionError: for a limit that would take nothing on.
@@ -54,6 +59,11 @@ class Limits:
     stored_bytes: int = 8192 * MIB
     batch: int = 4
     kept_features: int = 32
+    pixels: float = 100e6
+    total_pixels: float = 2e11
+    inspect_seconds: float = 120.0
+    sender_seconds: float = 30.0
+    undo_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -89,6 +99,30 @@ class Limits:
         if count > self.upload_bytes:
             raise RefusedError(
                 413, f"the upload is larger than the {in_mib(self.upload_bytes)} this studio takes", "video"
+            )
+
+    def check_pixels(self, width: int, height: int, pictures: float) -> None:
+        """Refuse clips that are too much to decode.
+
+        Args:
+            width: of a picture.
+            height: of a picture.
+            pictures: how many the container claims; 1 if it does not say.
+
+        Raises:
+            RefusedError: 413.
+        """
+        if width * height > self.pixels:
+            raise RefusedError(
+                413,
+                f"{width} x {height} are too many pixels: this studio takes {self.pixels / 1e6:g} million",
+                "video",
+            )
+        if width * height * pictures > self.total_pixels:
+            raise RefusedError(
+                413,
+                f"{pictures:.0f} pictures of {width} x {height} are too much to look at: make it smaller",
+                "video",
             )
 
     def check_stored(self, count: int) -> None:

@@ -61,6 +61,12 @@ def preview_clip(path: Path, limits: Limits) -> ClipPreview:
     }
     most = Fraction(str(limits.seconds)) + 1
     try:
+        claimed = media.claimed_info(path)
+        limits.check_pixels(
+            claimed.width,
+            claimed.height,
+            float((claimed.claimed_seconds or 0) * (claimed.frame_rate or 1)) or 1,
+        )
         decoded = media.read_frames(path, specs, seconds=most, beyond="shorten")
     except MediaError as error:
         reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")

@@ -10,11 +10,15 @@ from typing import Any
 from pydantic import BaseModel
 
 
-class Refusal(BaseModel):
-    """Why a request was not taken: a sentence, and the field it is about."""
+class Problem(BaseModel):
+    """Why a request was not taken (RFC 9457): a sentence, and the field it is about; `error` repeats it."""
 
-    error: str
+    type: str
+    title: str
+    status: int
+    detail: str
     field: str | None = None
+    error: str
 
 
 class ClipFacts(BaseModel):
@@ -36,11 +40,14 @@ class ClipFacts(BaseModel):
 
 
 class TakeFacts(BaseModel):
-    """A finished take: its seed, the gain (dB) its files are served with, and their addresses."""
+    """A finished take: its seed, the gain (dB) its files are served with, whether it is
+    kept, and their addresses.
+    """
 
     take: int
     seed: int
     gain: float
+    kept: bool
     sound: str
     video: str | None
 
@@ -52,7 +59,9 @@ class JobFacts(BaseModel):
     state: str
     position: int | None
     clip: str | None
+    created: float
     prompt: str
+    asked: dict[str, Any]
     seed: int
     seconds: float
     length: str
@@ -65,9 +74,13 @@ class JobFacts(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the studio works."""
+    """Whether jobs can be made: "ok", "disk full" or "stopped"; the worker is idle, busy or stopped."""
 
     status: str
+    worker: str
+    waiting: int
+    running: int
+    disk_free: int
     version: str
     model: str
 

@@ -6,46 +6,51 @@ Everything under /api is described at /api/openapi.json. Knows FastAPI and the s
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, File, Form, Header, Query, Request, UploadFile
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.exceptions import HTTPException
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from soundvcm import __version__
-from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.generate.options import DEFAULTS, Existing
-from soundvcm.web import about, forms, schema
+from soundvcm.web import about, forms, problems, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clip import StoredClip
-from soundvcm.web.guard import Guard, answer
+from soundvcm.web.guard import Guard
+from soundvcm.web.inspecting import Look
 from soundvcm.web.jobs import ENDED, Job, media_type
 from soundvcm.web.limits import RefusedError
-from soundvcm.web.studio import FAULT, Studio
+from soundvcm.web.studio import Studio
 
+ABOUT = (
+    "Soundtracks for silent clips, a network call each. Refusals are problem details (RFC 9457) that name"
+    " the field they are about."
+)
 POLL_SECONDS, HEARTBEAT_SECONDS = 0.05, 15.0
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": schema.Refusal} for status in (401, 403, 404, 409, 413, 415, 422, 429)
+    status: {"model": schema.Problem, "content": {problems.MEDIA_TYPE: {}}}
+    for status in (401, 403, 404, 408, 409, 413, 415, 422, 429, 507)
 }
 router = APIRouter(responses=REFUSALS)
 
 
-def create_app(studio: Studio, token: str | None = None) -> FastAPI:
+def create_app(studio: Studio, token: str | None = None, hosts: Sequence[str] = ()) -> FastAPI:
     """The application around a studio.
 
     Args:
         studio: whose jobs are served; the caller closes it.
         token: what clients must know; needed when other machines can reach the address.
+        hosts: names under which a reverse proxy shows it.
     """
     app = FastAPI(
         title="SoundVCM studio",
         version=__version__,
-        description="Soundtracks for silent clips, a network call each. Refusals are {error, field}.",
+        description=ABOUT,
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page would load scripts from a CDN
         redoc_url=None,
@@ -53,75 +58,67 @@ def create_app(studio: Studio, token: str | None = None) -> FastAPI:
     app.state.studio = studio
     app.include_router(about.router)
     app.include_router(router)
-    app.add_exception_handler(SoundVCMError, _refused)
-    app.add_exception_handler(RequestValidationError, _misread)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _fault)
-    app.add_middleware(Guard, limits=studio.limits, token=token)
+    problems.install(app)
+    app.add_middleware(
+        Guard, limits=studio.limits, admission=studio.admission, token=token, hosts=tuple(hosts)
+    )
     return app
-
-
-def _refused(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, RefusedError):
-        return answer(error)
-    if isinstance(error, InputError):
-        return answer(RefusedError(422, str(error), forms.field_of(str(error))))
-    return JSONResponse({"error": str(error), "field": None}, 500)
-
-
-def _misread(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    name = str(first["loc"][-1])
-    return answer(RefusedError(422, f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", name))
-
-
-def _http(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": str(error.detail), "field": None}, error.status_code, error.headers)
-
-
-def _fault(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": FAULT, "field": None}, 500)
 
 
 # -- clips
 
 
-def take_in(studio: Studio, upload: UploadFile | None, path: str | None) -> StoredClip | None:
-    """Store an upload, or look at a local file where that is allowed.
+async def take_in(request: Request, upload: UploadFile | None, path: str | None) -> StoredClip | None:
+    """Store an upload, or name a local file where that is allowed, and look at it.
+
+    The look runs in processes of its own and ends when the client leaves; until then no thread of the server
+    waits for it.
 
     Raises:
-        RefusedError: 403, 413, 415, 429.
+        RefusedError: 403, 413, 415, 507.
     """
+    studio = studio_of(request)
+    look = Look()
     if path and path.strip():
         if not studio.local_paths:
             raise RefusedError(403, "local paths are not taken here: upload the file", "path")
         local = Path(path.strip())
         if not local.is_file():
             raise RefusedError(422, f"{path}: no such file", "path")
-        return studio.clips.add(studio.clips.new_path()[0], local, local.name, owned=False)
-    if upload is None:
+        given = (studio.clips.new_path()[0], local, local.name, False, look)
+        size = 0
+    elif upload is not None:
+        name, target = await run_in_threadpool(studio.clips.keep_upload, upload.file)
+        given, size = (name, target, upload.filename or "clip", True, look), upload.size or 0
+    else:
         return None
-    studio.limits.check_stored(studio.stored_bytes() + (upload.size or 0))
-    name, target = studio.clips.new_path()
-    with target.open("wb") as file:
-        shutil.copyfileobj(upload.file, file, 1 << 20)
-    size = target.stat().st_size
-    clip = studio.clips.add(name, target, upload.filename or "clip")
-    studio.metrics.count("uploads")
-    studio.metrics.count("upload_bytes", size)
+    looking = asyncio.wrap_future(studio.looks.submit(studio.clips.add, *given))
+    try:
+        while not (await asyncio.wait([looking], timeout=POLL_SECONDS))[0]:
+            if await request.is_disconnected():
+                look.end("client")
+        clip = await looking
+    except asyncio.CancelledError:
+        look.end("client")
+        if given[3]:
+            given[1].unlink(missing_ok=True)
+        if looking.cancelled():
+            raise RefusedError(503, "the studio is closing: try again later", "video") from None
+        raise
+    if given[3]:
+        studio.metrics.count("uploads")
+        studio.metrics.count("upload_bytes", size)
     return clip
 
 
 @router.post("/api/clips", status_code=201, response_model=schema.ClipFacts, tags=["clips"])
-def add_clip(
+async def add_clip(
     request: Request,
     video: Annotated[UploadFile | None, File(description="video, GIF or picture")] = None,
     path: Annotated[str | None, Form(description="local file, where the studio allows it")] = None,
 ) -> dict[str, Any]:
     """Store a clip and look at it: length, film strip, curve of movement. Jobs may then name its id."""
-    clip = take_in(studio_of(request), video, path)
+    clip = await take_in(request, video, path)
     if clip is None:
         raise RefusedError(422, "Choose a video file.", "video")
     return clip.as_dict()
@@ -149,7 +146,7 @@ def remove_clip(request: Request, clip: str) -> None:
 
 
 @router.post("/api/jobs", status_code=202, response_model=schema.JobFacts, tags=["jobs"])
-def submit(
+async def submit(
     request: Request,
     video: Annotated[UploadFile | None, File(description="video, GIF or picture")] = None,
     clip: Annotated[str | None, Form(description="id of a clip instead of an upload")] = None,
@@ -171,14 +168,53 @@ def submit(
     sample_rate: Annotated[int | None, Form(ge=8000, le=192_000)] = DEFAULTS.sample_rate,
     stereo: Annotated[bool, Form()] = DEFAULTS.stereo,
     exact_cut: Annotated[bool, Form()] = DEFAULTS.exact_cut,
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:
-    """Ask for takes: send a clip (or the id of one), a prompt with a duration, or both. Answers at once."""
+    """Ask for takes: send a clip (or the id of one), a prompt with a duration, or both. Answers at once.
+
+    Sent again with the same Idempotency-Key, it answers with the job of the first time.
+    """
     given = dict(locals())
     studio = studio_of(request)
     fields = {name: given[name] for name in forms.defaults()}
     fields["start"] = fields["start"].strip() or DEFAULTS.start
-    found = studio.clips.get(clip) if clip and clip.strip() else take_in(studio, video, path)
-    return studio.state_of(studio.submit(forms.request_of(fields, found, studio.limits), found))
+    held = studio.clips.get(clip) if clip and clip.strip() else None
+    sent = video is not None or bool(path and path.strip())
+    forms.check_fields(fields, held, sent, studio.limits)
+    studio.check(
+        forms.request_of(fields, held, studio.limits) if held or not sent else forms.draft_of(fields)
+    )
+    key, made = idempotency_key, None
+    if key is not None:
+        content = [fields, clip, path, video and [video.filename, video.size]]
+        told = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+        earlier = studio.repeats.begin(key, told)
+        if earlier is not None:
+            return studio.state_of(studio.job(earlier))
+    found = held
+    try:
+        found = held or await take_in(request, video, path)
+        made = studio.submit(
+            forms.request_of(fields, found, studio.limits), found, request.scope["soundvcm"][0]
+        )
+    finally:
+        if key is not None:
+            studio.repeats.end(key, None if made is None else made.id)
+        if made is None and found is not None and held is None:  # a refusal leaves nothing
+            studio.clips.remove(found.id)
+    return studio.state_of(made)
+
+
+@router.get("/api/jobs", response_model=list[schema.JobFacts], tags=["jobs"])
+def list_jobs(
+    request: Request,
+    state: Annotated[str | None, Query(description="only jobs in this state")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[dict[str, Any]]:
+    """All jobs, the newest first."""
+    studio = studio_of(request)
+    jobs = [job for job in studio.all_jobs() if state is None or job.state == state]
+    return [studio.state_of(job) for job in jobs[:limit]]
 
 
 @router.get("/api/jobs/{job}", response_model=schema.JobFacts, tags=["jobs"])
@@ -195,6 +231,8 @@ def events(
     """Server-sent events: position, state, phase (as the pipeline reports it), take; ends with the job."""
     studio = studio_of(request)
     found = studio.job(job)
+    if request.scope["soundvcm"][1]:  # HEAD
+        return StreamingResponse(iter(()), media_type="text/event-stream")
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
     return StreamingResponse(told(studio, found, seen), media_type="text/event-stream")
 
@@ -261,17 +299,36 @@ def result(
 
 
 @router.put("/api/jobs/{job}/takes/{take}", response_model=schema.TakeFacts, tags=["jobs"])
-def set_gain(
-    request: Request, job: str, take: int, gain: Annotated[float, Form(description="dB")]
+def change_take(
+    request: Request,
+    job: str,
+    take: int,
+    gain: Annotated[float | None, Form(description="dB")] = None,
+    kept: Annotated[bool | None, Form(description="whether age removes it")] = None,
 ) -> dict[str, Any]:
-    """Set the gain a take is served with, as `gain` of a job would do it; kept with the take."""
+    """Set the gain a take is served with, as `gain` of a job would do it, and whether it is kept."""
+    if gain is None and kept is None:
+        raise RefusedError(422, "say what to change: gain in dB, or kept", "gain")
     studio = studio_of(request)
     found = studio.job(job)
-    return found.take_dict(studio.set_gain(found, take, gain))
+    return found.take_dict(studio.change_take(found, take, gain, kept))
 
 
 @router.delete("/api/jobs/{job}/takes/{take}", status_code=204, tags=["jobs"])
-def remove_take(request: Request, job: str, take: int) -> None:
+def remove_take(
+    request: Request,
+    job: str,
+    take: int,
+    undo: Annotated[bool, Query(description="it can be brought back for some minutes")] = False,
+) -> None:
     """Remove one take."""
     studio = studio_of(request)
-    studio.remove_take(studio.job(job), take)
+    studio.remove_take(studio.job(job), take, undo)
+
+
+@router.post("/api/jobs/{job}/takes/{take}/restore", response_model=schema.TakeFacts, tags=["jobs"])
+def restore_take(request: Request, job: str, take: int) -> dict[str, Any]:
+    """Bring a take back that was deleted with `undo`."""
+    studio = studio_of(request)
+    found = studio.job(job)
+    return found.take_dict(studio.restore_take(found, take))

@@ -7,12 +7,14 @@ Knows jobs, clips and limits; nothing of HTTP. Safe to use from several threads.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import secrets
-import shutil
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,19 @@ from soundvcm.errors import SoundVCMError
 from soundvcm.generate import render as work
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
+from soundvcm.web.admission import Admission, Place, Repeats
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
 from soundvcm.web.gains import Gains
+from soundvcm.web.inspecting import Inspector
 from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.metrics import Metrics
-from soundvcm.web.store import JobStore
+from soundvcm.web.problems import FAULT
+from soundvcm.web.store import DISK_FULL, JobStore, remove_job_files
 from soundvcm.web.worker import Worker
 
 SWEEP_SECONDS = 5.0
-FAULT = "something went wrong inside the studio; its log says more"
 
 
 class Studio:
@@ -44,6 +48,7 @@ class Studio:
         limits: what is taken on.
         local_paths: whether clients may name files of this machine.
         keep: leave clips and finished takes in the folder at the end, for the next studio there.
+        inspector: looks at uploads; one of its own if left out.
 
     Raises:
         OptionError: if another studio has the folder.
@@ -56,12 +61,19 @@ class Studio:
         limits: Limits | None = None,
         local_paths: bool = False,
         keep: bool = False,
+        inspector: Inspector | None = None,
     ) -> None:
         self.store, self.keep = JobStore(folder), keep
         self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
         self.limits = limits or Limits()
-        self.clips = Clips(self.store, self.limits)
+        self.inspector, self._own_inspector = inspector or Inspector(), inspector is None
+        self.clips = Clips(self.store, self.limits, self.inspector)
+        self.looks = ThreadPoolExecutor(self.inspector.children, thread_name_prefix="soundvcm-looks")
+        self.repeats = Repeats()
         self.metrics, self.gains = Metrics(), Gains()
+        self.admission = Admission(
+            self.limits, self.store, lambda: len(self._waiting), self._empty_trash, self.metrics
+        )
         self._worker = Worker(pipeline, self.clips, self.metrics, self.store)
         self._jobs: dict[str, Job] = {job.id: job for job in self.store.read_jobs(self.clips.all())}
         self._waiting: deque[Job] = deque()
@@ -73,30 +85,52 @@ class Studio:
 
     # -- for doors
 
-    def submit(self, request: GenerateOptions, clip: StoredClip | None) -> Job:
-        """Check a request and let it wait for its turn.
+    def check(self, request: Request) -> None:
+        """Refuse what makes no sense before anything is kept or waits.
 
         Raises:
-            RefusedError: 429 if too many wait.
+            RefusedError: 422 for too many takes.
+            OptionError: naming the option.
+        """
+        work.check_request(self.pipeline, request)
+        self.limits.check_takes(request.takes)
+        _ = request.levels  # refuses levels out of range
+
+    def submit(self, request: Request, clip: StoredClip | None, place: Place | None = None) -> Job:
+        """Check a request and let it wait for its turn.
+
+        Args:
+            request: what is asked.
+            clip: what it is for.
+            place: held for it in the queue since its body began to arrive.
+
+        Raises:
+            RefusedError: 429 if too many wait, 507 if the disk is full.
             OptionError: for a request that makes no sense.
         """
         request = replace(request, video=None if clip is None else clip.path)
-        work.check_options(self.pipeline, request)
-        self.limits.check_takes(request.takes)
-        _ = request.levels  # refuses levels out of range before anything waits
+        self.check(request)
+        if place is None:
+            self.store.check_room()
         request = replace(request, seed=runtime.pick_seed(request.seed))
         name = secrets.token_hex(12)
+        others = self.admission.others(place)
         with self._turn:
-            if len(self._waiting) >= self.limits.waiting:
-                self.metrics.count("refused_jobs")
-                raise RefusedError(429, f"{len(self._waiting)} jobs are waiting already: try again later")
-            job = Job(name, request, clip, self.folder / "jobs" / name)
+            self.admission.check_queue(len(self._waiting) + others)
+            job = Job(name, request, clip, self.store.jobs / name)
             if clip is not None:
                 self.clips.hold(clip, 1)
             self._jobs[name] = job
             self._waiting.append(job)
             self._turn.notify_all()
+        if place is not None:
+            place.leave()
         return job
+
+    def all_jobs(self) -> list[Job]:
+        """Every job, the newest first."""
+        with self._turn:
+            return sorted(self._jobs.values(), key=lambda job: -job.created)
 
     def job(self, name: str) -> Job:
         """The job of an id.
@@ -135,45 +169,62 @@ class Studio:
             self._jobs.pop(job.id, None)
             running = job in self._running
         if not running:  # the worker removes what it is writing
-            shutil.rmtree(job.folder, ignore_errors=True)
+            remove_job_files(job.folder)
 
-    def remove_take(self, job: Job, number: int) -> None:
-        """Remove one take and its files.
+    def remove_take(self, job: Job, number: int, undo: bool = False) -> None:
+        """Remove one take and its files; with `undo`, it can be brought back for a while.
 
         Raises:
             RefusedError: 404, 409.
         """
         take = job.take(number)
         job.takes.remove(take)
-        if job.state in ENDED:
-            self.store.put(job)
-        self.gains.forget(take)
-        for path in (take.sound, take.video):
-            if path is not None:
-                path.unlink(missing_ok=True)
+        if undo:
+            take.deleted = time.monotonic()
+            job.trash.append(take)
+        else:
+            self._drop(take)  # first: it makes the room that the record may need
+        self._save(job)
 
-    def set_gain(self, job: Job, number: int, gain: float) -> Take:
-        """Remember a gain (dB) with a take; its files are served with it from now on.
+    def restore_take(self, job: Job, number: int) -> Take:
+        """Bring a deleted take back.
+
+        Raises:
+            RefusedError: 404 if it is gone.
+        """
+        take = next((one for one in job.trash if one.number == number), None)
+        if take is None:
+            raise RefusedError(404, f"take {number} cannot be brought back any more")
+        job.trash.remove(take)
+        job.takes = sorted([*job.takes, take], key=lambda one: one.number)
+        job.used = time.monotonic()
+        self._save(job)
+        return take
+
+    def change_take(self, job: Job, number: int, gain: float | None = None, kept: bool | None = None) -> Take:
+        """Remember with a take a gain (dB) its files are served with, and whether it is kept.
 
         Raises:
             RefusedError: 404, 409.
             OptionError: if the gain is out of range.
         """
         take = job.take(number)
-        self.gains.set(take, gain)
-        if job.state in ENDED:
-            self.store.put(job)
+        if gain is not None:
+            self.gains.set(take, gain)
+        if kept is not None:
+            take.kept = kept
+        self._save(job)
         return take
 
-    def stored_bytes(self) -> int:
-        """What clips and results take on the disk."""
-        total = 0
-        for path in self.folder.rglob("*"):
-            try:
-                total += path.stat().st_size if path.is_file() else 0
-            except FileNotFoundError:
-                pass  # removed meanwhile
-        return total
+    def health(self) -> dict[str, Any]:
+        """Whether jobs can be taken: disk, queue, worker. Reads no folder."""
+        with self._turn:
+            waiting, running = len(self._waiting), len(self._running)
+        free = self.store.free_bytes()
+        alive = self._thread.is_alive()
+        status = "stopped" if not alive else "disk full" if free == 0 else "ok"
+        worker = "stopped" if not alive else "busy" if running else "idle"
+        return {"status": status, "worker": worker, "waiting": waiting, "running": running, "disk_free": free}
 
     def gauges(self) -> dict[str, float]:
         """Numbers of this moment, for the metrics."""
@@ -183,21 +234,56 @@ class Studio:
             "jobs_waiting": waiting,
             "jobs_running": running,
             "clips": len(self.clips),
-            "stored_bytes": self.stored_bytes(),
+            "stored_bytes": self.store.stored_bytes(),
         }
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove clips and ended jobs that nobody used for too long."""
+        """Remove clips and ended jobs that nobody used for too long, except kept takes and their clips."""
         now = time.monotonic() if now is None else now
         with self._turn:
-            old = [
-                job
-                for job in self._jobs.values()
-                if job.state in ENDED and now - job.used > self.limits.keep_seconds
-            ]
-        for job in old:
-            self.remove(job)
-        self.clips.sweep(now)
+            jobs = [job for job in self._jobs.values() if job.state in ENDED]
+        self._empty_trash(now - self.limits.undo_seconds)
+        for job in jobs:
+            if job.unsaved:
+                self._save(job)
+            self.store.touch(job)
+            if now - job.used <= self.limits.keep_seconds:
+                continue
+            if not any(take.kept for take in job.takes):
+                self.remove(job)
+                continue
+            for take in [one for one in job.takes if not one.kept]:
+                job.takes.remove(take)
+                self._drop(take)
+                self._save(job)
+        kept = {job.clip.id for job in jobs if job.clip and any(take.kept for take in job.takes)}
+        self.clips.sweep(now, kept)
+
+    def _empty_trash(self, before: float | None = None) -> None:
+        """Remove the files of deleted takes: all, or those deleted before a moment."""
+        with self._turn:
+            jobs = [job for job in self._jobs.values() if job.trash]
+        for job in jobs:
+            for take in [one for one in job.trash if before is None or one.deleted < before]:
+                job.trash.remove(take)
+                self._drop(take)
+
+    def _drop(self, take: Take) -> None:
+        self.gains.forget(take)
+        for path in (take.sound, take.video):
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+    def _save(self, job: Job) -> None:
+        """Write the record of an ended job; on a full disk it is tried again at every sweep."""
+        if job.state not in ENDED:
+            return  # the worker will
+        try:
+            self.store.put(job)
+            job.unsaved = False
+        except OSError:
+            job.unsaved = True
+            logging.getLogger(__name__).warning("job %s: its record cannot be written now", job.id)
 
     def close(self) -> None:
         """Stop the running job after its phase, end the worker; remove every file, unless they are kept."""
@@ -208,9 +294,16 @@ class Studio:
         for job in jobs:
             self.cancel(job)
         self._thread.join(timeout=60)
+        self.looks.shutdown(wait=False, cancel_futures=True)
+        if self._own_inspector:
+            self.inspector.close()
+        for job in self._jobs.values():
+            self.store.touch(job, 0.0)
+        for clip in self.clips.all().values():
+            self.store.touch(clip, 0.0)
         self.store.release()
         if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.store.remove_all()
 
     # -- the worker
 
@@ -222,10 +315,16 @@ class Studio:
                 if self._closing:
                     return
                 self._running = self._next()
-            self._run([*self._running])
-            with self._turn:
-                self._running = []
-            self.sweep()
+            try:
+                self._run([*self._running])
+                self.sweep()
+            except Exception:  # the worker must outlive whatever happens to its files
+                logging.getLogger(__name__).exception("the studio's worker")
+            finally:
+                with self._turn:
+                    lost, self._running = self._running, []
+            for job in lost:
+                self._end(job, "failed", FAULT)
 
     def _next(self) -> list[Job]:
         """The job whose turn it is, and waiting ones that can be made in one batch with it."""
@@ -248,7 +347,7 @@ class Studio:
                 self._running.remove(job)
                 forgotten = job.id not in self._jobs
             if forgotten:
-                shutil.rmtree(job.folder, ignore_errors=True)
+                remove_job_files(job.folder)
 
     def _settle(self, job: Job, error: Exception | None) -> None:
         """End a job as what became of it says."""
@@ -258,12 +357,16 @@ class Studio:
             self._end(job, "cancelled")
         elif isinstance(error, SoundVCMError):
             self._end(job, "failed", self._harmless(str(error), job))
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            self._end(job, "failed", DISK_FULL)
         else:  # a fault of ours must not end the worker
             logging.getLogger(__name__).error("job %s", job.id, exc_info=error)
             self._end(job, "failed", FAULT)
 
     def _harmless(self, message: str, job: Job) -> str:
         """A sentence for clients: names no path of this machine."""
+        if os.strerror(errno.ENOSPC) in message:
+            return DISK_FULL
         if job.clip is not None:
             for path in (str(job.clip.path), job.clip.path.name):
                 message = message.replace(path, job.clip.stem)
@@ -273,12 +376,13 @@ class Studio:
         job.error = error
         if job.clip is not None:
             self.clips.hold(job.clip, -1)
-        if not job.takes:  # takes that were finished before stay; half of one never counts
-            shutil.rmtree(job.folder, ignore_errors=True)
+        if not job.takes and not job.trash:  # takes that were finished before stay; half of one never counts
+            remove_job_files(job.folder)
         else:
             try:
                 self.store.put(replace(job, state=state, error=error))
             except OSError:  # a full disk must not end the worker
+                job.unsaved = True
                 logging.getLogger(__name__).exception("job %s", job.id)
         job.become(state)
         self.metrics.count("jobs", state=state)

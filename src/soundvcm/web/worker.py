@@ -80,7 +80,8 @@ class Worker:
         for job in jobs:
             try:
                 job.check()
-                job.folder.mkdir(parents=True)
+                self.store.make_folders()
+                job.folder.mkdir(mode=0o700)
                 going.append((job, self._watched(job)))
             except Exception as error:
                 yield job, error

@@ -6,17 +6,18 @@ Knows options and the address to print; the work is in `web`.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import tyro
 
 from soundvcm.cli.commands.generate import load_options, load_pipeline
 from soundvcm.cli.terminal import say
-from soundvcm.errors import MissingExtraError
+from soundvcm.errors import InputError, MissingExtraError
 from soundvcm.systems.catalog import require
 
 PACKAGES = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
@@ -32,6 +33,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
+    token_file: Path | None = None,
+    trusted_host: list[str] = [],  # noqa: B006 - tyro shows it as the default
     folder: Path | None = None,
     allow_local_paths: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     max_upload_mib: int = 512,
@@ -56,7 +59,11 @@ def serve(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
-        token: what clients must know; 8 characters or more.
+        token: what clients must know; 8 characters or more. Other users of this machine can see it in the
+            list of processes: --token-file, or the variable SOUNDVCM_TOKEN, hide it.
+        token_file: a file whose first line is the token.
+        trusted_host: name under which a reverse proxy shows the studio, such as studio.example; may be
+            given several times.
         folder: where clips and finished takes are kept for the next start; left out, a temporary folder that
             goes with the studio.
         allow_local_paths: clients may name files of this machine instead of uploading.
@@ -75,6 +82,7 @@ def serve(
             raise MissingExtraError(package, "serve")
     from soundvcm.web import MIB, Limits, check_address
 
+    token = find_token(token, token_file)
     check_address(host, token)
     limits = Limits(
         upload_bytes=max_upload_mib * MIB,
@@ -87,18 +95,19 @@ def serve(
         stored_bytes=max_stored_mib * MIB,
     )
     require(model)
-    from soundvcm.web import Studio, create_app, listen
+    from soundvcm.web import Studio, create_app, listen, temporary_folder
 
     pipeline = load_pipeline(options)
     signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
-    entrance = "" if token is None else f"/?token={token}"
+    entrance = "" if token is None else f"/?token={quote(token, safe='')}"
     with contextlib.ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundvcm-studio-")))
-        studio = Studio(pipeline, place / "files", limits, allow_local_paths, keep=folder is not None)
+        place = stack.enter_context(temporary_folder()) if folder is None else folder / "files"
+        studio = Studio(pipeline, place, limits, allow_local_paths, keep=folder is not None)
+        studio.inspector.warm()
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 listen(
-                    create_app(studio, token),
+                    create_app(studio, token, trusted_host),
                     host,
                     port,
                     lambda address: say(f"studio with {pipeline.name}: {address}{entrance} (Ctrl-C ends it)"),
@@ -106,6 +115,25 @@ def serve(
         finally:
             studio.close()
     return 0
+
+
+def find_token(token: str | None, file: Path | None) -> str | None:
+    """The token from the option, the file or the environment (SOUNDVCM_TOKEN), in this order.
+
+    Raises:
+        InputError: if the file cannot be read or is empty.
+    """
+    if token is not None:
+        return token
+    if file is None:
+        return os.environ.get("SOUNDVCM_TOKEN") or None
+    try:
+        found = file.read_text(encoding="utf-8").split("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: the token cannot be read from it ({error})") from None
+    if not found:
+        raise InputError(f"{file}: its first line is empty: write the token there")
+    return found
 
 
 def _interrupt(*_: Any) -> None:

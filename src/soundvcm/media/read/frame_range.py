@@ -114,6 +114,16 @@ class FrameRange:
         return whole
 
 
+def claimed_info(source: Any) -> VideoInfo:
+    """What the container says of itself; nothing is decoded.
+
+    Raises:
+        MediaError: if the source cannot be read.
+    """
+    with FrameReader(source) as reader:
+        return reader.info
+
+
 def inspect(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> VideoInfo:
     """Read the beginning of a source of pictures: its codec, when it begins, its tracks.
 

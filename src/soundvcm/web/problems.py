@@ -1,0 +1,72 @@
+"""Refusals as problem details (RFC 9457): a sentence, and the control of the page it belongs beside.
+
+Knows sentences and statuses; nothing of jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from soundvcm.errors import InputError, SoundVCMError
+from soundvcm.web import forms
+from soundvcm.web.limits import RefusedError
+
+MEDIA_TYPE = "application/problem+json"
+FAULT = "something went wrong inside the studio; its log says more"
+RETRY_SECONDS = 5
+
+
+def problem(
+    status: int, detail: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An answer that says what is wrong; `error` repeats `detail` for clients of earlier versions."""
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:
+        title = "Error"
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    more = dict(headers or {}) | ({"retry-after": str(RETRY_SECONDS)} if status == 429 else {})
+    return JSONResponse({**body, "field": field, "error": detail}, status, more, MEDIA_TYPE)
+
+
+def answer(error: RefusedError) -> JSONResponse:
+    """The refusal as problem details."""
+    return problem(error.status, str(error), error.field)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an application be answered this way."""
+    app.add_exception_handler(SoundVCMError, _refused)
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, RefusedError):
+        return answer(error)
+    if isinstance(error, InputError):
+        return problem(422, str(error), forms.field_of(str(error)))
+    return problem(500, str(error))
+
+
+def _misread(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    return problem(422, f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}", name)
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _fault(_: Request, error: Exception) -> JSONResponse:
+    return problem(500, FAULT)
