@@ -35,7 +35,9 @@ main(["serve", *sys.argv[1:]])
 def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: signal.Signals) -> None:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+        ),
         "TMPDIR": str(tmp_path),
         "PYTHONUNBUFFERED": "1",
         "HTTPS_PROXY": "http://127.0.0.1:9",

@@ -55,7 +55,8 @@ def test_when_it_was_last_used_survives_a_restart(serve: Any, clip: Path, tmp_pa
     served = serve(folder=folder, keep=True)
     done = served.finish(served.submit(clip))
     studio = served.studio
-    studio.job(done["id"]).used = studio.clips.get(done["clip"]).used = time.monotonic() - 1000
+    for one in (studio.job(done["id"]), studio.clips.get(done["clip"])):
+        one.used, one.touched = time.monotonic() - 1000, 0.0  # as if its record had not been touched since
     studio.close()
     later = serve(folder=folder, keep=True, keep_seconds=1500)
     assert 999 < time.monotonic() - later.studio.job(done["id"]).used < 1100
