@@ -14,7 +14,8 @@ from standins import random_pipeline
 
 from soundvcm.generate.options import Request
 from soundvcm.web import Studio
-from soundvcm.web.store import DISK_FULL, RECORD
+from soundvcm.web.record import RECORD
+from soundvcm.web.store import DISK_FULL
 from soundvcm.web.temporary import PREFIX, remove_abandoned
 
 
@@ -24,7 +25,7 @@ def full(*_: Any, **__: Any) -> Any:
 
 def test_a_failed_upload_leaves_nothing(serve: Any, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = serve()
-    for place in ("soundvcm.web.clips.shutil.copyfileobj", "soundvcm.web.store.json.dump"):
+    for place in ("soundvcm.web.clips.shutil.copyfileobj", "soundvcm.web.record.json.dump"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
             answer = served.client.post("/api/clips", files={"video": ("f.mp4", clip.read_bytes())})
@@ -53,7 +54,7 @@ def test_deleting_frees_first_and_the_record_heals(
     first, second = (take["sound"].removesuffix("/sound") for take in done["takes"])
     folder = served.studio.job(done["id"]).folder
     with monkeypatch.context() as patch:
-        patch.setattr("soundvcm.web.store._write", full)
+        patch.setattr("soundvcm.web.store.write_record", full)
         assert served.delete(first).status_code == 204
         assert not (folder / "take1.wav").exists()
         kept = served.client.put(second, data={"kept": "true", "gain": "-3"})

@@ -18,7 +18,8 @@ from soundvcm import media
 from soundvcm.errors import OptionError
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Studio
-from soundvcm.web.store import CUT_SHORT, RECORD, JobStore
+from soundvcm.web.record import CUT_SHORT, RECORD
+from soundvcm.web.store import JobStore
 
 # A studio that makes one job of one take, then one of three, and is killed when the sound of the second of
 # them is written but has no name yet.

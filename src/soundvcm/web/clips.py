@@ -18,7 +18,8 @@ from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.web.clip import StoredClip, safe_stem
 from soundvcm.web.inspecting import Inspector, Look
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.store import DISK_FULL, JobStore, private
+from soundvcm.web.record import private
+from soundvcm.web.store import DISK_FULL, JobStore
 
 Range = tuple[str, str | None]
 

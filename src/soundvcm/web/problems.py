@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,12 +15,18 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from soundvcm.errors import InputError, SoundVCMError
-from soundvcm.web import forms
+from soundvcm.web import forms, schema
 from soundvcm.web.limits import RefusedError
 
 MEDIA_TYPE = "application/problem+json"
 FAULT = "something went wrong inside the studio; its log says more"
 RETRY_SECONDS = 5
+
+#: for the description of the service
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schema.Problem, "content": {MEDIA_TYPE: {}}}
+    for status in (401, 403, 404, 408, 409, 413, 415, 422, 429, 507)
+}
 
 
 def problem(

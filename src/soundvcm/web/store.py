@@ -9,31 +9,32 @@ bear a name of ours is neither read, counted nor removed. Knows files; nothing o
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
 
 from soundvcm.errors import OptionError
-from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
-from soundvcm.web.inspecting import preview_as_json, preview_from
-from soundvcm.web.jobs import ENDED, Job, Take
+from soundvcm.web.jobs import Job
 from soundvcm.web.limits import RefusedError
+from soundvcm.web.record import (
+    RECORD,
+    age,
+    clip_from,
+    clip_record,
+    job_from,
+    job_record,
+    read_record,
+    write_record,
+)
 
-Found = TypeVar("Found")
-RECORD = "record.json"
 LOCK = ".lock"
-CUT_SHORT = "the studio was stopped before this job was finished"
 DISK_FULL = "the disk of this studio is full: delete takes, or try again later"
 DISK_MARGIN = 32 << 20  # free bytes that are left to others
 TOUCH_SECONDS = 20.0
-_PLAIN = ("state", "seconds", "length", "timings", "calls", "warnings", "error", "kept_features", "created")
 _ID = re.compile(r"[0-9a-f]{24}")
 _OF_CLIPS = re.compile(r"[0-9a-f]{24}(\.json|\.part)?")
 _OF_A_JOB = re.compile(r"(record|card)\.(json|part)|\.?take[0-9]+\..+")
@@ -124,19 +125,12 @@ class JobStore:
 
         A job that was forgotten meanwhile has no folder any more and gets no record.
         """
-        facts = {name: getattr(job, name) for name in _PLAIN}
-        facts["request"] = {**asdict(job.request), "video": None, "output": None}
-        facts["clip"] = None if job.clip is None else job.clip.id
-        facts["stem"] = job.stem
-        facts["takes"] = [row for row in map(_row, job.takes) if row is not None]
         if job.folder.is_dir():
-            _write(job.folder / RECORD, facts)
+            write_record(job.folder / RECORD, job_record(job))
 
     def put_clip(self, clip: StoredClip) -> None:
         """Write the record of an uploaded clip beside it."""
-        size = clip.path.stat().st_size
-        facts = {"stem": clip.stem, "seen": preview_as_json(clip.preview), "bytes": size}
-        _write(clip.path.with_suffix(".json"), facts)
+        write_record(clip.path.with_suffix(".json"), clip_record(clip))
 
     def touch(self, one: Job | StoredClip, slack: float = TOUCH_SECONDS) -> None:
         """Let the record tell when something was last used, unless it does to within `slack` seconds."""
@@ -157,12 +151,12 @@ class JobStore:
                     path.unlink(missing_ok=True)
                 continue
             record = path.with_suffix(".json")
-            clip = _read(record, lambda facts, path=path: _clip(path, facts))  # type: ignore[misc]
+            clip = read_record(record, lambda facts, path=path: clip_from(path, facts))  # type: ignore[misc]
             if clip is None:
                 path.unlink(missing_ok=True)
                 record.unlink(missing_ok=True)
             else:
-                clip.used = clip.touched = _age(record)
+                clip.used = clip.touched = age(record)
                 found.append(clip)
         return found
 
@@ -173,7 +167,7 @@ class JobStore:
             record = folder / RECORD
             if (before := folder / "card.json").exists() and not record.exists():
                 before.rename(record)  # its name in earlier versions
-            job = _read(record, lambda facts, folder=folder: _job(folder, facts, clips))  # type: ignore[misc]
+            job = read_record(record, lambda facts, folder=folder: job_from(folder, facts, clips))  # type: ignore[misc]
             if job is None or not job.takes:
                 remove_job_files(folder)
                 continue
@@ -181,7 +175,7 @@ class JobStore:
             for path in job_files(folder):
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
-            job.used = job.touched = _age(record)
+            job.used = job.touched = age(record)
             found.append(job)
         return sorted(found, key=lambda job: job.created)
 
@@ -212,85 +206,6 @@ def remove_job_files(folder: Path) -> None:
             path.unlink()
     with suppress(OSError):
         folder.rmdir()
-
-
-def private(path: Path) -> None:
-    """Close a file to other users, where the system can."""
-    with suppress(OSError):
-        path.chmod(0o600)
-
-
-def _row(take: Take) -> dict[str, Any] | None:
-    """A take in a record, with the sizes of its files; None if somebody just deleted it."""
-    files = {kind: path for kind, path in (("sound", take.sound), ("video", take.video)) if path is not None}
-    try:
-        sizes = {kind: [path.name, path.stat().st_size] for kind, path in files.items()}
-    except FileNotFoundError:
-        return None
-    for path in files.values():
-        private(path)
-    plain = {"number": take.number, "seed": take.seed, "gain": take.gain, "kept": take.kept}
-    return {**plain, "files": sizes}
-
-
-def _job(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) -> Job:
-    request = GenerateOptions(**facts["request"])
-    clip = clips.get(facts["clip"] or "")
-    job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
-    for name in _PLAIN:
-        setattr(job, name, facts.get(name, getattr(job, name)))
-    for row in facts["takes"]:
-        files = {kind: folder / Path(name).name for kind, (name, _) in row["files"].items()}
-        if all(_size(folder / Path(name).name) == size for name, size in row["files"].values()):
-            take = Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video"))
-            take.gain, take.kept = float(row.get("gain", 0.0)), bool(row.get("kept", False))
-            job.takes.append(take)
-    if job.state not in ENDED:
-        job.state, job.error = "failed", CUT_SHORT
-    for take in job.takes:
-        job.note("take", **job.take_dict(take))
-    job.note("state", state=job.state, error=job.error)
-    return job
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
-
-
-def _clip(path: Path, facts: dict[str, Any]) -> StoredClip:
-    if path.stat().st_size != facts["bytes"]:
-        raise ValueError("half a file")
-    return StoredClip(path.name, path, str(facts["stem"]), preview_from(facts["seen"]), owned=True)
-
-
-def _read(record: Path, make: Callable[[dict[str, Any]], Found]) -> Found | None:
-    """What a record tells; None if it is missing, damaged, or its files are."""
-    try:
-        return make(json.loads(record.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _write(record: Path, facts: dict[str, Any]) -> None:
-    part = record.with_suffix(".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            private(part)
-            json.dump(facts, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, record)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _age(record: Path) -> float:
-    """When a record was last touched, on the monotonic clock of this process."""
-    return time.monotonic() - max(0.0, time.time() - record.stat().st_mtime)
 
 
 def locked(path: Path) -> int | None:

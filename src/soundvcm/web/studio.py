@@ -29,7 +29,8 @@ from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
 from soundvcm.web.gains import Gains
 from soundvcm.web.inspecting import Inspector
-from soundvcm.web.jobs import ENDED, CancelledError, Job, Take
+from soundvcm.web.jobs import ENDED, CancelledError, Job
+from soundvcm.web.keeping import TakeKeeper
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.problems import FAULT
@@ -71,6 +72,7 @@ class Studio:
         self.looks = ThreadPoolExecutor(self.inspector.children, thread_name_prefix="soundvcm-looks")
         self.repeats = Repeats()
         self.metrics, self.gains = Metrics(), Gains()
+        self.takes = TakeKeeper(self.store, self.gains)
         self.admission = Admission(
             self.limits, self.store, lambda: len(self._waiting), self._empty_trash, self.metrics
         )
@@ -171,51 +173,6 @@ class Studio:
         if not running:  # the worker removes what it is writing
             remove_job_files(job.folder)
 
-    def remove_take(self, job: Job, number: int, undo: bool = False) -> None:
-        """Remove one take and its files; with `undo`, it can be brought back for a while.
-
-        Raises:
-            RefusedError: 404, 409.
-        """
-        take = job.take(number)
-        job.takes.remove(take)
-        if undo:
-            take.deleted = time.monotonic()
-            job.trash.append(take)
-        else:
-            self._drop(take)  # first: it makes the room that the record may need
-        self._save(job)
-
-    def restore_take(self, job: Job, number: int) -> Take:
-        """Bring a deleted take back.
-
-        Raises:
-            RefusedError: 404 if it is gone.
-        """
-        take = next((one for one in job.trash if one.number == number), None)
-        if take is None:
-            raise RefusedError(404, f"take {number} cannot be brought back any more")
-        job.trash.remove(take)
-        job.takes = sorted([*job.takes, take], key=lambda one: one.number)
-        job.used = time.monotonic()
-        self._save(job)
-        return take
-
-    def change_take(self, job: Job, number: int, gain: float | None = None, kept: bool | None = None) -> Take:
-        """Remember with a take a gain (dB) its files are served with, and whether it is kept.
-
-        Raises:
-            RefusedError: 404, 409.
-            OptionError: if the gain is out of range.
-        """
-        take = job.take(number)
-        if gain is not None:
-            self.gains.set(take, gain)
-        if kept is not None:
-            take.kept = kept
-        self._save(job)
-        return take
-
     def health(self) -> dict[str, Any]:
         """Whether jobs can be taken: disk, queue, worker. Reads no folder."""
         with self._turn:
@@ -245,45 +202,22 @@ class Studio:
         self._empty_trash(now - self.limits.undo_seconds)
         for job in jobs:
             if job.unsaved:
-                self._save(job)
+                self.takes.save(job)
             self.store.touch(job)
             if now - job.used <= self.limits.keep_seconds:
                 continue
             if not any(take.kept for take in job.takes):
                 self.remove(job)
                 continue
-            for take in [one for one in job.takes if not one.kept]:
-                job.takes.remove(take)
-                self._drop(take)
-                self._save(job)
+            self.takes.drop_unkept(job)
         kept = {job.clip.id for job in jobs if job.clip and any(take.kept for take in job.takes)}
         self.clips.sweep(now, kept)
 
     def _empty_trash(self, before: float | None = None) -> None:
-        """Remove the files of deleted takes: all, or those deleted before a moment."""
         with self._turn:
-            jobs = [job for job in self._jobs.values() if job.trash]
+            jobs = list(self._jobs.values())
         for job in jobs:
-            for take in [one for one in job.trash if before is None or one.deleted < before]:
-                job.trash.remove(take)
-                self._drop(take)
-
-    def _drop(self, take: Take) -> None:
-        self.gains.forget(take)
-        for path in (take.sound, take.video):
-            if path is not None:
-                path.unlink(missing_ok=True)
-
-    def _save(self, job: Job) -> None:
-        """Write the record of an ended job; on a full disk it is tried again at every sweep."""
-        if job.state not in ENDED:
-            return  # the worker will
-        try:
-            self.store.put(job)
-            job.unsaved = False
-        except OSError:
-            job.unsaved = True
-            logging.getLogger(__name__).warning("job %s: its record cannot be written now", job.id)
+            self.takes.empty_trash(job, before)
 
     def close(self) -> None:
         """Stop the running job after its phase, end the worker; remove every file, unless they are kept."""

@@ -10,7 +10,7 @@ import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import tyro
@@ -19,6 +19,9 @@ from soundvcm.cli.commands.generate import load_options, load_pipeline
 from soundvcm.cli.terminal import say
 from soundvcm.errors import InputError, MissingExtraError
 from soundvcm.systems.catalog import require
+
+if TYPE_CHECKING:
+    from soundvcm.web import Studio
 
 PACKAGES = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
 
@@ -95,26 +98,32 @@ def serve(
         stored_bytes=max_stored_mib * MIB,
     )
     require(model)
-    from soundvcm.web import Studio, create_app, listen, temporary_folder
+    from soundvcm.web import Studio, temporary_folder
 
     pipeline = load_pipeline(options)
     signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
-    entrance = "" if token is None else f"/?token={quote(token, safe='')}"
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(temporary_folder()) if folder is None else folder / "files"
         studio = Studio(pipeline, place, limits, allow_local_paths, keep=folder is not None)
         studio.inspector.warm()
         try:
-            with contextlib.suppress(KeyboardInterrupt):
-                listen(
-                    create_app(studio, token, trusted_host),
-                    host,
-                    port,
-                    lambda address: say(f"studio with {pipeline.name}: {address}{entrance} (Ctrl-C ends it)"),
-                )
+            _open(studio, host, port, token, trusted_host)
         finally:
             studio.close()
     return 0
+
+
+def _open(studio: Studio, host: str, port: int, token: str | None, hosts: list[str]) -> None:
+    """Serve a studio until it is interrupted."""
+    from soundvcm.web import create_app, listen
+
+    entrance = "" if token is None else f"/?token={quote(token, safe='')}"
+
+    def ready(address: str) -> None:
+        say(f"studio with {studio.pipeline.name}: {address}{entrance} (Ctrl-C ends it)")
+
+    with contextlib.suppress(KeyboardInterrupt):
+        listen(create_app(studio, token, hosts), host, port, ready)
 
 
 def find_token(token: str | None, file: Path | None) -> str | None:
