@@ -19,7 +19,6 @@ from soundvcm.web import forms, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clips_api import POLL_SECONDS, take_in
 from soundvcm.web.jobs import ENDED, Job
-from soundvcm.web.limits import RefusedError
 from soundvcm.web.problems import REFUSALS
 from soundvcm.web.studio import Studio
 
