@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from standins import random_pipeline
 
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Studio
 from soundvcm.web.record import RECORD
 from soundvcm.web.store import DISK_FULL
@@ -69,8 +69,8 @@ def test_deleting_frees_first_and_the_record_heals(
 def test_a_job_that_fills_the_disk_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     studio = Studio(random_pipeline(), tmp_path / "files")
     with monkeypatch.context() as patch:
-        patch.setattr("soundvcm.web.worker.work.run", full)
-        bad = studio.submit(Request(prompt="rain", duration="1"), None)
+        patch.setattr("soundvcm.web.worker.work.render", full)
+        bad = studio.submit(GenerateOptions(prompt="rain", duration="1"), None)
         while bad.state not in ("done", "failed"):
             time.sleep(0.01)
     assert bad.error == DISK_FULL and studio.health()["worker"] in ("idle", "busy")

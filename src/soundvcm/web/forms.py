@@ -70,13 +70,13 @@ def check_fields(fields: dict[str, Any], clip: StoredClip | None, sent: bool, li
             _check_seconds(name, value, limits)
 
 
-def draft_of(fields: dict[str, Any]) -> Request:
+def draft_of(fields: dict[str, Any]) -> GenerateOptions:
     """The request as far as it is known without its clip; blank controls mean "not given"."""
     fields = {name: _tidy(value) for name, value in fields.items()}
-    return Request(**{**fields, "prompt": fields["prompt"] or ""}, video=PENDING)
+    return GenerateOptions(**{**fields, "prompt": fields["prompt"] or ""}, video=PENDING)
 
 
-def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> Request:
+def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) -> GenerateOptions:
     """The request a form asks for, refused in a sentence where it cannot be done.
 
     Args:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from soundvcm.generate.options import Request
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.inspecting import preview_as_json, preview_from
 from soundvcm.web.jobs import ENDED, Job, Take
@@ -56,7 +56,7 @@ def _row(take: Take) -> dict[str, Any] | None:
 
 def job_from(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) -> Job:
     """The job a record tells of; a take whose files are not as they were written is left out."""
-    request = Request(**facts["request"])
+    request = GenerateOptions(**facts["request"])
     clip = clips.get(facts["clip"] or "")
     job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
     for name in _PLAIN:

@@ -87,18 +87,18 @@ class Studio:
 
     # -- for doors
 
-    def check(self, request: Request) -> None:
+    def check(self, request: GenerateOptions) -> None:
         """Refuse what makes no sense before anything is kept or waits.
 
         Raises:
             RefusedError: 422 for too many takes.
             OptionError: naming the option.
         """
-        work.check_request(self.pipeline, request)
+        work.check_options(self.pipeline, request)
         self.limits.check_takes(request.takes)
         _ = request.levels  # refuses levels out of range
 
-    def submit(self, request: Request, clip: StoredClip | None, place: Place | None = None) -> Job:
+    def submit(self, request: GenerateOptions, clip: StoredClip | None, place: Place | None = None) -> Job:
         """Check a request and let it wait for its turn.
 
         Args:
