@@ -92,18 +92,18 @@ def test_tags_say_how_the_sound_was_made(clips: Clips, tmp_path: Path) -> None:
 
 
 def test_settings_that_do_not_fit(clips: Clips, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown kind of sound file"):
+    with pytest.raises(OptionError, match="a.xyz"):
         save_sound(tmp_path / "a.xyz", NOISE, 16_000)
-    with pytest.raises(OptionError, match=r"float samples need a \.wav"):
+    with pytest.raises(OptionError, match="a.flac"):
         save_sound(tmp_path / "a.flac", NOISE, 16_000, encoding="float")
-    with pytest.raises(OptionError, match="cannot make 2 channels from 3"):
+    with pytest.raises(OptionError, match="2 channels"):
         save_sound(tmp_path / "a.wav", np.zeros((3, 9)), 16_000, channels=2)
-    with pytest.raises(OptionError, match="sample rate"):
+    with pytest.raises(OptionError, match="10"):
         save_sound(tmp_path / "a.wav", NOISE, 16_000, to_rate=10)
-    with pytest.raises(InputError, match="expected"):
+    with pytest.raises(InputError, match="shape"):
         save_sound(tmp_path / "a.wav", np.zeros((1, 2, 3)), 16_000)
-    with pytest.raises(OptionError, match=r"\.mp4 cannot hold pcm sound: use one of aac, flac, opus, mp3"):
+    with pytest.raises(OptionError, match=r"\.mp4.*pcm"):
         mux(clips("short25.mp4"), NOISE, 16_000, tmp_path / "a.mp4", audio_codec="pcm")
-    with pytest.raises(OptionError, match=r"cannot write a \.avi video"):
-        mux(clips("short25.mp4"), NOISE, 16_000, tmp_path / "a.avi")
+    with pytest.raises(OptionError, match=r"\.wmv"):
+        mux(clips("short25.mp4"), NOISE, 16_000, tmp_path / "a.wmv")
     assert list(tmp_path.iterdir()) == []

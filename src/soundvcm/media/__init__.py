@@ -16,8 +16,6 @@ from soundvcm.media.suffixes import SOUND_SUFFIXES as SOUND_SUFFIXES
 from soundvcm.media.suffixes import VIDEO_OUTPUTS as VIDEO_OUTPUTS
 from soundvcm.media.suffixes import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from soundvcm.media.suffixes import is_hidden as is_hidden
-from soundvcm.media.write.containers import choose_container as choose_container
-from soundvcm.media.write.containers import fitting_output as fitting_output
 from soundvcm.media.write.output_names import folder_outputs as folder_outputs
 from soundvcm.media.write.output_names import output_paths as output_paths
 from soundvcm.media.write.output_names import prompt_stem as prompt_stem

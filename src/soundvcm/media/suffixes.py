@@ -15,7 +15,7 @@ IMAGE_SUFFIXES = frozenset(".png .apng .jpg .jpeg .webp .gif .bmp .tif .tiff .av
 SOUND_SUFFIXES = frozenset(
     ".wav .bwf .w64 .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .aifc .caf .wma .ac3 .mka .wv".split()
 )
-VIDEO_OUTPUTS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
+VIDEO_OUTPUTS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 SOUND_OUTPUTS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a")
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
-from soundvcm.media.read.resize import Orientation
+from soundvcm.media.read.orientation import Orientation
 from soundvcm.media.read.source import (
+    codec_name,
     is_picture_format,
     is_rereadable,
     open_media,
@@ -110,7 +111,7 @@ class FrameReader:
             height=self._stream.height,
             frame_rate=tidy_rate(self._stream.average_rate or self._stream.guessed_rate),
             pix_fmt=context.pix_fmt,
-            codec=context.name,
+            codec=codec_name(self._stream),
             container=container.format.name,
             pixel_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             has_alpha=self._stream.metadata.get("alpha_mode") == "1",

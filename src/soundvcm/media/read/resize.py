@@ -6,68 +6,22 @@ Knows FFmpeg's scaler and torch's; nothing of time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from soundvcm.errors import MediaError
+from soundvcm.media.read.orientation import Orientation, Picture
 from soundvcm.records import FrameSpec
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-Picture = NDArray[np.uint8]
 # Flags of FFmpeg's libswscale, by number: PyAV has no names for the last two before 18, but hands them on.
 _BICUBIC, _ACCURATE_RND, _FULL_CHROMA = 0x4, 0x40000, 0x2000
 _EXTREME = 4
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """How the stored picture becomes the shown one: transpose first, then flip left-right and up-down."""
-
-    transpose: bool = False
-    flip_x: bool = False
-    flip_y: bool = False
-
-    @classmethod
-    def of(cls, frame: VideoFrame) -> Orientation:
-        """From the display matrix beside the frame (the nearest right angle)."""
-        sides: Any = frame.side_data
-        for data in sides:
-            if data.type.name == "DISPLAYMATRIX":
-                m = np.frombuffer(bytes(data), dtype=np.int32, count=9)
-                a, b, c, d = int(m[0]), int(m[1]), int(m[3]), int(m[4])
-                if abs(a) >= abs(b):
-                    return cls(False, a < 0, d < 0)
-                return cls(True, c < 0, b < 0)
-        return cls()
-
-    @classmethod
-    def seen(cls, frame: VideoFrame, known: dict[int, Orientation]) -> Orientation:
-        """`of`, asked once for each rotation.
-
-        Touching a frame's side data ties frame and data into a cycle, which keeps the whole picture in
-        memory until Python's next collection.
-        """
-        if frame.rotation not in known:
-            known[frame.rotation] = cls.of(frame)
-        return known[frame.rotation]
-
-    @property
-    def mirrors(self) -> bool:
-        """The shown picture is a mirror image of the stored one."""
-        return self.transpose ^ self.flip_x ^ self.flip_y
-
-    def apply(self, picture: Picture) -> Picture:
-        """Orientation [h, w, 3] (a view where possible)."""
-        if self.transpose:
-            picture = picture.transpose(1, 0, 2)
-        return picture[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
 
 def cover_box(

@@ -142,6 +142,13 @@ def open_media(source: Any) -> Iterator[InputContainer]:
         container.close()
 
 
+def av_errors() -> tuple[type[Exception], ...]:
+    """What PyAV raises for files that are not as they should be."""
+    import av
+
+    return (av.FFmpegError, ValueError, OverflowError)
+
+
 def reason(error: BaseException) -> str:
     """The cause of an FFmpeg or system error in a few words, without codes and paths."""
     text = str(getattr(error, "strerror", None) or error) or type(error).__name__
@@ -172,6 +179,22 @@ def video_streams(container: InputContainer) -> list[Stream]:
 def sound_streams(container: InputContainer) -> list[Stream]:
     """The sound tracks of a file that have a decoder, in their order; a damaged or unknown one is none."""
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
+
+
+def codec_name(stream: Any) -> str:
+    """FFmpeg's name of what a track is coded in, not that of the decoder ("av1", not "libdav1d")."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
+def first_packets(container: InputContainer, stream: Stream, count: int) -> list[Any]:
+    """The first packets of a track that hold something."""
+    found: list[Any] = []
+    for packet in container.demux(stream):
+        if packet.size:
+            found.append(packet)
+        if len(found) == count:
+            break
+    return found
 
 
 def unknown_streams(container: InputContainer) -> tuple[int, int]:

@@ -13,11 +13,15 @@ from typing import Any
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock
-from soundvcm.media.read.source import open_media, source_name, video_streams
+from soundvcm.media.read.source import av_errors, open_media, source_name, video_streams
+from soundvcm.media.write.key_packets import needs_no_other
+from soundvcm.media.write.trial import copy_track
 
 _LONGEST_HOLD = Fraction(1, 4)
 _KEEP_POINTS = 4096
 _LONGEST_REORDER = 64
+_SEEK_BACK = (Fraction(2), Fraction(10), Fraction(40))
+_LONGEST_REFRESH = Fraction(10)
 
 
 class CannotCopyError(MediaError):
@@ -34,9 +38,11 @@ class PacketPlan:
         origin: ticks of the first picture of the file.
         first: timestamp (ticks) at which the first packet to copy is shown.
         count: packets to copy.
+        seek: where to seek (s since the first picture) so that the first packet comes; None: the beginning.
         lead: seconds the first packet lies before the asked start (copies begin at a key picture).
         seconds: length of the copied pictures from the asked start on, the last one's hold included.
         hold: seconds for which the last picture is held to fill the range.
+        rate: pictures a second if they are evenly spaced and shown in the order of decoding, else None.
         messages: one line each.
     """
 
@@ -48,6 +54,8 @@ class PacketPlan:
     lead: Fraction
     seconds: Fraction
     hold: Fraction = Fraction(0)
+    seek: Fraction | None = None
+    rate: Fraction | None = None
     messages: list[str] = field(default_factory=list)
 
 
@@ -61,18 +69,65 @@ def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | Non
         seconds: its length, None for all.
 
     Raises:
-        CannotCopyError: if the stream's timestamps do not allow a copy (missing, or running backwards).
+        CannotCopyError: if the stream's timestamps do not allow a copy (missing, or running backwards), or
+            the pictures after its key pictures are not whole (periodic intra refresh).
     """
-    with open_media(source) as container:
-        stream: Any = video_streams(container)[0]
+    end = None if seconds is None else start + seconds
+    for seek in _seek_places(start):
+        with open_media(source) as container:
+            stream: Any = video_streams(container)[0]
+            scan = _Scan(stream, stream.time_base or Fraction(1, 1000), origin, start, end)
+            try:
+                _seek(container, stream, origin, seek)
+                for packet, pts, dts in _timed(container, stream):
+                    if not scan.take(packet, pts, dts):
+                        break
+            except CannotCopyError:
+                raise
+            except av_errors():
+                continue  # some containers cannot seek: the next place is tried
+            if scan.first is not None and (start == 0 or scan.time(scan.first) <= start):
+                plan = scan.plan()
+                plan.seek = seek
+                if start > 0 and not scan.whole and not _begins_whole(source, plan, start):
+                    raise CannotCopyError("its pictures are refreshed part by part")
+                return plan
+    raise CannotCopyError("no packet before the start begins with a whole picture")
+
+
+def _seek_places(start: Fraction) -> list[Fraction | None]:
+    """Where to try: at the start; some way before it, where a seek landed after it; at last the beginning."""
+    if start == 0:
+        return [None]
+    return [start, *(start - back for back in _SEEK_BACK if start > back), None]
+
+
+def _seek(container: Any, stream: Any, origin: int, place: Fraction | None) -> None:
+    if place is not None:
         base = stream.time_base or Fraction(1, 1000)
-        if start > 0:
-            container.seek(origin + int(start / base), stream=stream, backward=True)
-        scan = _Scan(stream, base, origin, start, None if seconds is None else start + seconds)
-        for packet, pts, dts in _timed(container, stream):
-            if not scan.take(packet, pts, dts):
-                break
-        return scan.plan()
+        container.seek(origin + int(place / base), stream=stream, backward=True)
+
+
+def _begins_whole(source: Any, plan: PacketPlan, start: Fraction) -> bool:
+    """Whether decoding from the first packet on and from long before it give the same picture at `start`."""
+    seen = []
+    for from_first in (True, False):
+        with open_media(source) as container:
+            stream: Any = container.streams[plan.stream]
+            early = max(Fraction(0), start - plan.lead - _LONGEST_REFRESH)
+            _seek(container, stream, plan.origin, plan.seek if from_first else early or None)
+            begun, shown = not from_first, None
+            for packet in container.demux(stream):
+                begun = begun or (packet.is_keyframe and plan.first in (packet.pts, packet.dts))
+                late = False
+                for frame in packet.decode() if begun else []:
+                    time = frame.pts if frame.pts is not None else frame.dts
+                    late = time is None or (time - plan.origin) * plan.time_base > start
+                    shown = shown if late else frame
+                if late:
+                    break
+            seen.append(None if shown is None else shown.to_ndarray(format="rgb24").tobytes())
+    return seen[0] is not None and seen[0] == seen[1]
 
 
 def _timed(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
@@ -124,6 +179,8 @@ class _Scan:
         self.count, self.last_dts = 0, -(1 << 62)
         self.top, self.top_duration = -(1 << 62), 0
         self.points: list[tuple[int, int, int]] = []  # (packets, top pts, its duration)
+        self.whole = True  # the first packet needs no other to be decoded
+        self.even = True  # evenly spaced, shown in the order of decoding
 
     def take(self, packet: Any, pts: int, dts: int) -> bool:
         """Count one packet; False when the range is complete."""
@@ -131,8 +188,14 @@ class _Scan:
             if not packet.is_keyframe:
                 return True
             if self.first is None or self.start > 0:
+                if self.first is None and self.start > 0 and self.time(pts) > self.start:
+                    self.first = pts
+                    return False  # the seek landed too late
                 self.first, self.count, self.points = pts, 0, []
                 self.last_dts = self.top = -(1 << 62)
+                self.whole, self.even = needs_no_other(self.stream, packet), True
+        elif self.start > 0 and pts < self.first and self.count < _LONGEST_REORDER:
+            return True  # shown before the first picture, and made from pictures that are not copied
         if dts <= self.last_dts or dts > pts:
             raise CannotCopyError("its timestamps do not run forward")
         if self.end is not None and self.time(dts) >= self.end and self.points:
@@ -140,6 +203,8 @@ class _Scan:
         while self.points and self.points[-1][1] >= pts:
             self.points.pop()
         self.last_dts, self.count = dts, self.count + 1
+        rate = self.clock.rates[0] if self.clock.rates else None
+        self.even = self.even and pts == dts and rate is not None and (self.time(pts) * rate).denominator == 1
         if pts > self.top:
             self.top, self.top_duration = pts, packet.duration or 0
         self.points.append((self.count, self.top, self.top_duration))
@@ -177,7 +242,8 @@ class _Scan:
             lead,
             seconds,
             hold,
-            messages,
+            rate=self.clock.rates[0] if self.even and self.clock.rates else None,
+            messages=messages,
         )
 
     def _cut(self, end: Fraction, whole: tuple[int, int, int]) -> tuple[tuple[int, int, int], Fraction]:
@@ -219,13 +285,10 @@ class CopiedPictures:
     def attach(self, output: Any, suffix: str) -> None:
         """Add a stream with the input's parameters: codec, rotation and other side data, tag, language."""
         stream: Any = self._container.streams[self.plan.stream]
-        copy: Any = output.add_stream_from_template(stream)
-        copy.time_base = self.plan.time_base
+        copy = copy_track(output, stream, suffix)
+        steady = suffix == ".avi" and self.plan.rate is not None  # AVI counts pictures
+        copy.time_base = 1 / self.plan.rate if steady and self.plan.rate else self.plan.time_base
         copy.metadata.update(stream.metadata)
-        name = stream.codec_context.name
-        if suffix in (".mp4", ".m4v", ".mov"):
-            if name == "hevc":
-                copy.codec_context.codec_tag = "hvc1"  # FFmpeg's default hev1 is refused by Apple's players
         self._stream, self._copy = stream, copy
 
     def packets(self, start: Fraction) -> Iterator[tuple[Fraction, Any]]:
@@ -233,12 +296,11 @@ class CopiedPictures:
         plan = self.plan
         base = plan.time_base
         zero = plan.origin + round((start - self.shift) / base)
-        if start > 0:
-            self._container.seek(plan.origin + int(start / base), stream=self._stream, backward=True)
+        _seek(self._container, self._stream, plan.origin, plan.seek)
         left, begun = plan.count, False
         for packet, pts, dts in _timed(self._container, self._stream):
             begun = begun or (packet.is_keyframe and pts == plan.first)
-            if not begun:
+            if not begun or (start > 0 and pts < plan.first and plan.count - left < _LONGEST_REORDER):
                 continue
             left -= 1
             if left == 0 and plan.hold:

@@ -1,8 +1,8 @@
 """Pictures => packets: for stills held for a while, GIFs, frames in memory, exact cuts and codecs a file
 cannot hold.
 
-Turned upright, padded to even sizes (never cropped), timestamps kept. Knows readers and PyAV's video
-encoders.
+Turned upright, padded to even sizes (never cropped), timestamps kept; how pixels are to be shown (shape,
+range, colours) is kept too, see `appearance`. Knows readers and PyAV's video encoders.
 """
 
 from __future__ import annotations
@@ -16,31 +16,42 @@ import numpy as np
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.frame_reader import DecodedFrame
-from soundvcm.media.read.resize import Orientation
+from soundvcm.media.read.orientation import Orientation
+from soundvcm.media.write.appearance import Appearance
 from soundvcm.timeline import Seconds
 
 TICK = Fraction(1, 90_000)
 _STILL_STEP = Fraction(1)
+_STEADY_RATE = Fraction(25)
 _ENCODERS = {
     ".webm": ("libvpx-vp9", {"crf": "32", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
+    ".avi": ("mpeg4", {"qmin": "2", "qmax": "4", "b": "20000000", "bf": "0"}),
     "other": ("libx264", {"crf": "18", "preset": "veryfast", "bf": "0"}),
+    "hdr": ("libx265", {"crf": "20", "preset": "veryfast", "x265-params": "log-level=none:bframes=0"}),
 }
 
 
 class EncodedPictures:
-    """A range of any source, encoded anew as H.264 (VP9 in WebM).
+    """A range of any source, encoded anew as H.264 (VP9 in WebM, MPEG-4 in AVI; HEVC where it is HDR).
 
     Args:
         source: a file, or frames in memory (then with fps).
         start: beginning of the range, s.
         seconds: its length; None to the end. A still picture needs it and is shown once a second.
         fps: of frames in memory.
+        steady: at one rate, for files that cannot say when a picture is shown (AVI).
     """
 
     def __init__(
-        self, source: Any, start: Fraction, seconds: Fraction | None, fps: Seconds | None = None
+        self,
+        source: Any,
+        start: Fraction,
+        seconds: Fraction | None,
+        fps: Seconds | None = None,
+        *,
+        steady: bool = False,
     ) -> None:
-        self.start, self.asked = start, seconds
+        self.start, self.asked, self.steady = start, seconds, steady
         self._range = FrameRange(source, start, seconds, fps)
         self._range.__enter__()
         self._reader = self._range.reader
@@ -59,38 +70,62 @@ class EncodedPictures:
 
     def attach(self, output: Any, suffix: str) -> None:
         """Add the video stream to an output."""
-        name, options = _ENCODERS.get(suffix, _ENCODERS["other"])
-        width, height = self._reader.info.width, self._reader.info.height
-        even = width + width % 2, height + height % 2
-        if even != (width, height):
-            self.messages.append(f"{width}x{height} pictures are padded to {even[0]}x{even[1]} (even sizes)")
-        rate = self._reader.info.frame_rate or Fraction(25)
+        info = self._reader.info
+        even = info.width + info.width % 2, info.height + info.height % 2
+        if even != (info.width, info.height):
+            self.messages.append(
+                f"{info.width}x{info.height} pictures are padded to {even[0]}x{even[1]} (even sizes)"
+            )
+        first, turn = self._frame(self._range.first.picture)
+        self._look = Appearance.of(first, turn, info.pixel_aspect)
+        kind = "hdr" if self._look.is_hdr and suffix not in (".webm", ".avi") else suffix
+        name, options = _ENCODERS.get(kind, _ENCODERS["other"])
+        rate = self._rate()
+        self._tick = 1 / rate if self.steady else TICK
         stream = output.add_stream(
-            name, rate=1 if self.is_still else rate.limit_denominator(1001), options=options
+            name, rate=1 if self.is_still and not self.steady else rate, options=dict(options)
         )
         stream.width, stream.height = even
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = TICK
-        stream.time_base = TICK
+        context = stream.codec_context
+        context.time_base = stream.time_base = self._tick
+        if self._look.is_hdr and suffix == ".avi":
+            self.messages.append("AVI cannot hold HDR pictures: their colours will look pale")
+        self._look.describe(stream, name)
+        if name == "libx265" and suffix != ".mkv":
+            context.codec_tag = "hvc1"
         self._stream, self._even = stream, even
+
+    def _rate(self) -> Fraction:
+        rate = self._reader.info.frame_rate or _STEADY_RATE
+        if self.is_still and self.steady:
+            rate = _STEADY_RATE
+        return rate.limit_denominator(1001)
 
     def packets(self, start: Fraction) -> Iterator[tuple[Fraction, Any]]:
         """(time in s, packet) in order; the range begins at 0."""
         waiting: dict[int, int] = {}
-        for picture, begin, until in self._timed():
+        for picture, begin, until in self._even_spaced() if self.steady else self._timed():
             frame = self._upright(picture)
-            frame.pts, frame.time_base = round(begin / TICK), TICK
-            waiting[frame.pts] = max(1, round(until / TICK) - frame.pts)
+            frame.pts, frame.time_base = round(begin / self._tick), self._tick
+            waiting[frame.pts] = max(1, round(until / self._tick) - frame.pts)
             yield from self._ready(self._stream.encode(frame), waiting)
         yield from self._ready(self._stream.encode(None), waiting)
 
     def _ready(self, packets: list[Any], waiting: dict[int, int]) -> Iterator[tuple[Fraction, Any]]:
         for packet in packets:
-            base = packet.time_base
+            base, tick = packet.time_base, self._tick
             packet.duration = (
-                round(waiting.pop(round(packet.pts * base / TICK), 0) * TICK / base) or packet.duration
+                round(waiting.pop(round(packet.pts * base / tick), 0) * tick / base) or packet.duration
             )
             yield packet.dts * base, packet
+
+    def _even_spaced(self) -> Iterator[tuple[Any, Fraction, Fraction]]:
+        """As `_timed`, at the times k / rate: the picture on screen then."""
+        k = 0
+        for picture, _, until in self._timed():
+            while k * self._tick < until:
+                yield picture, k * self._tick, (k + 1) * self._tick
+                k += 1
 
     def _timed(self) -> Iterator[tuple[Any, Fraction, Fraction]]:
         """(picture, time it appears, time it goes) from the start of the range on."""
@@ -114,23 +149,27 @@ class EncodedPictures:
             return end if whole is None else min(end, max(whole, last.time + TICK))
         return self._reader.seconds if self._reader.seconds is not None else last.time + last.duration
 
-    def _upright(self, picture: Any) -> Any:
+    def _frame(self, picture: Any) -> tuple[Any, Orientation]:
         import av
 
-        turn = Orientation()
         if isinstance(picture, np.ndarray):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        else:
-            turn = Orientation.seen(picture, self._turns)
-        key = (picture.width, picture.height, picture.format.name, turn)
+            array = np.ascontiguousarray(picture)
+            return av.VideoFrame.from_ndarray(array, format="rgb24"), Orientation()
+        return picture, Orientation.seen(picture, self._turns)
+
+    def _upright(self, picture: Any) -> Any:
+        frame, turn = self._frame(picture)
+        key = (frame.width, frame.height, frame.format.name, turn)
         if self._graph is None or self._graph[0] != key:
-            self._graph = (key, *_graph(picture, turn, *self._even))
-        picture.pts = None
-        self._graph[1].push(picture)
+            self._graph = (key, *_graph(frame, turn, *self._even, self._look.full, self._stream.pix_fmt))
+        frame.pts = None
+        self._graph[1].push(frame)
         return self._graph[1].pull()
 
 
-def _graph(frame: Any, turn: Orientation, width: int, height: int) -> tuple[Any, ...]:
+def _graph(
+    frame: Any, turn: Orientation, width: int, height: int, full: bool, pix_fmt: str
+) -> tuple[Any, ...]:
     import av.filter
 
     graph = av.filter.Graph()
@@ -145,7 +184,9 @@ def _graph(frame: Any, turn: Orientation, width: int, height: int) -> tuple[Any,
     if width - turned[0] not in (0, 1) or height - turned[1] not in (0, 1):
         chain.append(graph.add("scale", f"{width}:{height}"))  # the size changes within the stream
     chain.append(graph.add("pad", f"{width}:{height}:0:0"))
-    chain.append(graph.add("format", "yuv420p"))
+    if full:
+        chain.append(graph.add("scale", "in_range=full:out_range=full"))
+    chain.append(graph.add("format", pix_fmt))
     chain.append(graph.add("buffersink"))
     for one, following in zip(chain, chain[1:], strict=False):
         one.link_to(following)

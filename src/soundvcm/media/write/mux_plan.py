@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm.errors import OptionError
-from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.read.array_reader import is_array
+from soundvcm.media.read.frame_range import inspect
+from soundvcm.media.read.source import codec_name, open_media, sound_streams, source_path
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.containers import (
     MP4_KIN,
@@ -27,6 +29,9 @@ from soundvcm.media.write.copy_pictures import CannotCopyError, CopiedPictures, 
 from soundvcm.media.write.encode_pictures import EncodedPictures
 from soundvcm.media.write.encode_sound import codec_rate
 from soundvcm.media.write.kept_tracks import CopiedTrack, EncodedTrack, KeptTrack
+from soundvcm.media.write.target import check_target, free_name, made_here
+from soundvcm.media.write.trial import picture_trial, sound_trial
+from soundvcm.media.write.whole_file import same_file
 from soundvcm.timeline import Seconds
 
 Existing = Literal["replace", "mix", "keep"]
@@ -97,6 +102,56 @@ class MuxPlan:
         return self.output.suffix.lower()
 
 
+def choose_output(video: Any, info: VideoInfo, output: Path, settings: MuxSettings) -> tuple[Path, Choice]:
+    """The file that will be written, and whether it gets the pictures as they are.
+
+    Another suffix than the asked one is taken only where the pictures do not come back from the asked kind of
+    file but do from another (tried, see `trial`), and never the name of a file that soundvcm did not make.
+
+    Raises:
+        OptionError: if the container cannot be written, or cannot hold the asked sound codec.
+    """
+    if info.is_encoded:
+        choose_container("h264", output.suffix, fits=lambda _: True)  # refuses unknown suffixes
+        choice = Choice(output.suffix.lower(), False)
+    else:
+        rename = settings.may_rename and settings.cut == "packets"
+        choice = choose_container(
+            info.codec, output.suffix, alpha=info.has_alpha, may_rename=rename, fits=picture_trial(video)
+        )
+    sound_encoder(choice.suffix, settings.audio_codec)
+    fitting = fitting_output(output, choice)
+    if fitting != output:
+        path = None if is_array(video) else source_path(video)
+        fitting = free_name(
+            fitting,
+            lambda one: one.exists() and (not made_here(one) or (path is not None and same_file(one, path))),
+        )
+    return fitting, choice
+
+
+def settle_output(
+    video: Any, output: Path, *, overwrite: bool = True, never: Path | None = None, **settings: Any
+) -> Path:
+    """The file that `mux` with these arguments will write, decided and checked before any work is done.
+
+    Args:
+        video: as for `mux`.
+        output: as for `mux`.
+        overwrite: False refuses a file that is there and that soundvcm did not make.
+        never: an input that must not be overwritten.
+        settings: fields of `MuxSettings`.
+
+    Raises:
+        MediaError: if the video cannot be read or the file cannot or must not be written.
+        OptionError: for settings that do not fit each other or the container.
+    """
+    check_target(output, never=never, overwrite=overwrite)
+    path, _ = choose_output(video, inspect(video), output, MuxSettings(**settings))
+    check_target(path, never=never, overwrite=overwrite)
+    return path
+
+
 def plan_mux(
     video: Any,
     info: VideoInfo,
@@ -114,20 +169,16 @@ def plan_mux(
         OptionError: if the container cannot be written or cannot hold the asked sound codec.
         MediaError: if the video cannot be read.
     """
-    rename = settings.may_rename and settings.cut == "packets"
-    if info.is_encoded:
-        choose_container("h264", output.suffix)  # refuses unknown suffixes
-        choice = Choice(output.suffix.lower(), False)
-    else:
-        choice = choose_container(info.codec, output.suffix, alpha=info.has_alpha, may_rename=rename)
+    output, choice = choose_output(video, info, output, settings)
     messages = [choice.message] if choice.message else []
-    output = fitting_output(output, choice)
     codec = sound_encoder(choice.suffix, settings.audio_codec)
     exact = settings.cut == "exact" and (start > 0 or seconds is not None)
     plan = None
     if choice.copy and not exact:
         try:
             copy = plan_copy(video, info.origin, start, seconds)
+            if choice.suffix == ".avi" and (copy.rate is None or copy.lead > 0):
+                raise CannotCopyError("AVI keeps evenly spaced pictures only, from a key picture on")
             lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead
             plan = MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
             messages += copy.messages
@@ -136,7 +187,8 @@ def plan_mux(
     elif choice.copy:
         messages.append("pictures encoded anew for an exact cut")
     if plan is None:
-        plan = MuxPlan(output, EncodedPictures(video, start, seconds, fps), False, Fraction(0))
+        pictures = EncodedPictures(video, start, seconds, fps, steady=choice.suffix == ".avi")
+        plan = MuxPlan(output, pictures, False, Fraction(0))
     plan.codec, plan.messages = codec, messages
     _plan_sound(plan, video, info, sample_rate, channels, settings)
     return plan
@@ -168,9 +220,9 @@ def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: MuxPlan) -> 
     """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
     zero, kept = info.start_time + start, list[KeptTrack]()
     with open_media(video) as container:
-        codecs = [stream.codec_context.name.removesuffix("float") for stream in sound_streams(container)]
+        codecs = [codec_name(stream) for stream in sound_streams(container)]
     for number, codec in enumerate(codecs):
-        if holds_sound(plan.suffix, codec):
+        if holds_sound(plan.suffix, codec) and sound_trial(video, number)(plan.suffix):
             kept.append(CopiedTrack(video, number, zero, start == 0, plan.lead))
         else:
             kept.append(EncodedTrack(video, number, zero, sound_encoder(plan.suffix), plan.lead))

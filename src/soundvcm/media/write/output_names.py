@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from soundvcm.errors import MediaError
 from soundvcm.media.suffixes import VIDEO_OUTPUTS
+from soundvcm.media.write.target import free_name
 from soundvcm.media.write.whole_file import same_file
 
 NAME_BYTES = 100
@@ -68,10 +69,15 @@ def output_paths(
     """
     source = Path(video) if video is not None else None
     target = Path(output) if output is not None else None
+    if str(output) == "-":
+        raise MediaError("-: results are not written to standard output: give a file name")
     ending = suffix or _video_suffix(source)
     folder = target if target is not None and (target.is_dir() or str(output).endswith(("/", "\\"))) else None
     if target is not None and folder is None:
-        path = target if target.suffix else target.with_name(target.name + ending)
+        named = target.suffix or (
+            target.exists() and not target.is_file()
+        )  # devices are refused, not renamed
+        path = target if named else target.with_name(target.name + ending)
     elif source is not None:
         path = (folder or source.parent) / (source.stem + ("" if folder else ".sound") + ending)
         if same_file(path, source):
@@ -79,7 +85,7 @@ def output_paths(
     else:
         path = (folder or Path()) / (prompt_stem(prompt, seed) + ending)
         if seed < 0:
-            path = _free(path, Path.exists)
+            path = free_name(path, Path.exists)
     if source is not None and same_file(path, source):
         raise MediaError(f"{path}: is the input itself and would be overwritten: choose another output name")
     if takes == 1:
@@ -89,7 +95,7 @@ def output_paths(
 
 def _video_suffix(source: Path | None) -> str:
     suffix = "" if source is None else source.suffix.lower()
-    return suffix if suffix in VIDEO_OUTPUTS else ".mp4"
+    return suffix if suffix in VIDEO_OUTPUTS and suffix != ".avi" else ".mp4"
 
 
 def folder_outputs(
@@ -113,7 +119,7 @@ def folder_outputs(
         path = place / (source.stem + ending)
         if _key(path) in taken:
             path = place / f"{source.stem}_{source.suffix.removeprefix('.')}{ending}"
-        path = _free(path, lambda one: _key(one) in taken)
+        path = free_name(path, lambda one: _key(one) in taken)
         if os.path.realpath(path) in real:
             path = path.with_name(f"{path.stem}.sound{ending}")
         if os.path.realpath(path) in real:
@@ -126,11 +132,3 @@ def folder_outputs(
 def _key(path: Path) -> str:
     """Names that differ only in case are one file on many disks."""
     return str(path).casefold()
-
-
-def _free(path: Path, is_taken: Callable[[Path], bool]) -> Path:
-    trial, number = path, 2
-    while is_taken(trial):
-        trial = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return trial

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,24 +35,32 @@ def same_file(one: Path, other: Path) -> bool:
 def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
     """A temporary path beside `path` to write to; at the end it becomes `path`, on any error it is removed.
 
+    A link stays a link: the file it leads to is replaced. A replaced file keeps its rights.
+
     Args:
         path: the file to write. Its folder is made if it is missing.
         never: an input that must not be overwritten.
 
     Raises:
-        MediaError: if `path` is the input, is a folder, or the folder cannot be written.
+        MediaError: if `path` is the input, is a folder, a pipe or a device, or the folder cannot be written.
     """
     if never is not None and same_file(path, never):
         raise MediaError(f"{path}: is the input itself and would be overwritten: choose another output name")
     if path.is_dir():
         raise MediaError(f"{path}: is a folder: give a file name in it")
-    stem = path.stem.encode()[: MAX_NAME_BYTES - 40].decode(errors="ignore")
-    part = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: is a pipe or a device: results are whole files, give a file name")
+    real = Path(os.path.realpath(path)) if path.is_symlink() else path
+    stem = os.fsdecode(os.fsencode(real.stem)[: MAX_NAME_BYTES - 40].decode("utf-8", "ignore").encode())
+    part = real.with_name(f".{stem}.{secrets.token_hex(4)}.part{real.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        rights = stat.S_IMODE(real.stat().st_mode) if real.exists() else None
+        real.parent.mkdir(parents=True, exist_ok=True)
         yield part
         _sync(part)
-        os.replace(part, path)
+        if rights is not None:
+            part.chmod(rights)
+        os.replace(part, real)
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:

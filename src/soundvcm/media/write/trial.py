@@ -1,0 +1,86 @@
+"""Asks the muxer itself: do the first packets of a track come back unchanged from a file of some kind?
+
+    source, track => a file in memory, written and read again => yes or no
+
+What FFmpeg's tables promise and what its muxers, the stream's own headers and its decoders really do are not
+the same; so it is tried before any work is done. Knows packets and containers; nothing of time.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from soundvcm.media.read.source import codec_name, first_packets, open_media, sound_streams, video_streams
+from soundvcm.media.write.containers import ffmpeg_format
+
+_PACKETS = 24
+_STEP = Fraction(1, 25)
+
+
+def picture_trial(source: Any) -> Callable[[str], bool]:
+    """Whether the pictures of a source come back from a kind of file (its suffix), each kind tried once."""
+    return cache(lambda suffix: _comes_back(source, suffix, lambda container: video_streams(container)[0]))
+
+
+def sound_trial(source: Any, track: int) -> Callable[[str], bool]:
+    """Whether a sound track of a source comes back from a kind of file (its suffix)."""
+    return cache(
+        lambda suffix: _comes_back(source, suffix, lambda container: sound_streams(container)[track])
+    )
+
+
+def copy_track(output: Any, stream: Any, suffix: str) -> Any:
+    """Add a track to an output whose packets will be those of `stream`; returns the new track.
+
+    Raises:
+        ValueError: if the container does not know the codec.
+    """
+    # "opaque": PyAV would otherwise ask for an encoder called like the decoder, and AV1 is decoded by dav1d.
+    copy = output.add_stream_from_template(stream, opaque=True)
+    if suffix in (".mp4", ".m4v", ".mov") and codec_name(stream) == "hevc":
+        copy.codec_context.codec_tag = "hvc1"  # FFmpeg's default hev1 is refused by Apple's players
+    return copy
+
+
+def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any]) -> bool:
+    import av
+
+    with open_media(source) as container:
+        stream = choose(container)
+        packets = first_packets(container, stream, _PACKETS)
+        before = _first_frame(stream, packets)
+        kept = io.BytesIO()
+        try:
+            with av.open(kept, "w", format=ffmpeg_format(suffix)) as output:
+                copy = copy_track(output, stream, suffix)
+                copy.time_base = _STEP
+                for k, packet in enumerate(packets):
+                    packet.stream, packet.time_base = copy, _STEP
+                    packet.pts = packet.dts = k
+                    output.mux(packet)
+            with av.open(io.BytesIO(kept.getvalue()), "r") as again:
+                found = again.streams[0]
+                same = codec_name(found) == codec_name(stream)
+                return same and before == _first_frame(found, first_packets(again, found, _PACKETS))
+        except (av.FFmpegError, ValueError, NotImplementedError, OverflowError, AttributeError):
+            return False
+
+
+def _first_frame(stream: Any, packets: list[Any]) -> bytes | None:
+    """The first picture (as RGB) that packets decode to, or rate and channels of the first samples; or None."""
+    import av
+
+    for packet in [*packets, None]:
+        try:
+            frames = stream.codec_context.decode(packet)
+        except (av.FFmpegError, ValueError):
+            continue
+        for frame in frames:
+            if stream.type == "audio":  # what a decoder drops of its first samples depends on the container
+                return f"{frame.sample_rate} {frame.layout.nb_channels}".encode()
+            return bytes(frame.to_ndarray(format="rgb24").tobytes())
+    return None
