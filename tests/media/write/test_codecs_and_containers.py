@@ -1,4 +1,4 @@
-"""Every picture coding into every kind of file: copied, moved to another kind, or encoded anew; never an error."""
+"""Every picture coding into every kind of file: copied, written as another kind, or encoded anew."""
 
 from __future__ import annotations
 

@@ -24,8 +24,9 @@ _VIDEO = {
              "cinepak", "h263", "svq3", "svq1", "dvvideo", "cfhd", "rpza", "hap"},
     ".webm": {"vp8", "vp9", "av1"},
     # Not H.264 and MPEG-1/2: AVI has no showing times, and their decoders wait for pictures out of order.
-    ".avi": {"mpeg4", "mjpeg", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "dvvideo", "cinepak", "indeo3", "indeo5", "huffyuv", "ffvhuff", "utvideo", "ffv1",
-             "magicyuv", "msvideo1", "svq1", "h263", "h261"},
+    ".avi": {"mpeg4", "mjpeg", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "dvvideo", "cinepak",
+             "indeo3", "indeo5", "huffyuv", "ffvhuff", "utvideo", "ffv1", "magicyuv",
+             "msvideo1", "svq1", "h263", "h261"},
 }  # fmt: skip
 _VIDEO[".m4v"] = _VIDEO[".mp4"]
 _HOMES = (".mp4", ".mov", ".webm", ".mkv")

@@ -71,7 +71,7 @@ def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any]) -> bool:
 
 
 def _first_frame(stream: Any, packets: list[Any]) -> bytes | None:
-    """The first picture (as RGB) that packets decode to, or rate and channels of the first samples; or None."""
+    """The first picture (as RGB) of packets, or rate and channels of their first samples; or None."""
     import av
 
     for packet in [*packets, None]:
