@@ -11,8 +11,8 @@ import numpy as np
 COUNT = 25
 #: what people have: tried in every run; the rest only with the slow tests
 EVERYDAY = (
-    "libx264 libx265 libsvtav1 libvpx libvpx-vp9 mpeg4 mpeg2video mjpeg prores_ks dvvideo wmv2 flv ffv1 rawvideo "
-    "png"
+    "libx264 libx265 libsvtav1 libvpx libvpx-vp9 mpeg4 mpeg2video mjpeg prores_ks dvvideo wmv2 flv ffv1 "
+    "rawvideo png"
 ).split()
 RARE = (
     "amv asv1 cfhd cinepak dnxhd dpx dxv exr ffvhuff flashsv flashsv2 h261 h263 h263p huffyuv "
