@@ -36,7 +36,7 @@ def test_round_trip(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     output = tmp_path / "start.safetensors"
     assert run(source, "--output", output) == 0
     out, err = capsys.readouterr()
-    assert "train finetune --warm-start" in out and "non-commercial (CC-BY-NC-4.0)" in err
+    assert "train from_flow --warm-start" in out and "non-commercial (CC-BY-NC-4.0)" in err
     adopted, sampling = loading.saved_network(output)
     reference = VelocityNetwork(TINY1)
     reference.load_reference(tiny1_state())

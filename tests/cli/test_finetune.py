@@ -71,6 +71,76 @@ def test_own_clips_from_the_shipped_network(tmp_path: Path, capsys: pytest.Captu
     assert sound.wave.shape == (1, 32_000)
 
 
+@pytest.fixture(scope="module")
+def sounding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three demonstration clips, each with bursts of noise: they are silent."""
+    folder = tmp_path_factory.mktemp("sounding")
+    draw = np.random.default_rng(0)
+    for clip in CLIPS.glob("*.mp4"):
+        bursts = (np.arange(96_000) % 8_000 < 1_000) * draw.normal(0, 0.1, 96_000)
+        media.mux(clip, bursts.astype(np.float32)[None], 16_000, folder / clip.name)
+    return folder
+
+
+def test_one_command_from_clips_to_weights(
+    sounding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Extracts whole files, holds one out, trains, listens, keeps the best, says what got better; goes on."""
+    target, work = tmp_path / "mine.safetensors", tmp_path / "mine.finetune"
+    words = ["finetune", str(sounding), "loop.steps=2", "loop.rows=2", "data.crop_seconds=[2.0]"]
+    words += ["--from", "tiny", "-o", str(target), "--workers", "1", "--device", "cpu"]
+    from soundvcm.training.loop import Loop
+
+    step = Loop._step
+    monkeypatch.setattr(Loop, "_step", lambda self: (step(self), self.ask_stop()))
+    code, out, err = run(capsys, *words)
+    assert code == 130 and "run the same command again" in err and not target.exists()
+    assert "of 3 files, 1 of which are held out" in out and "before: YAMNet cosine" in out
+    monkeypatch.setattr(Loop, "_step", step)
+    code, out, err = run(capsys, *words)
+    assert code == 0, err
+    assert "going on with" in out and "at step 1" in out and "shard" not in out
+    assert "on" in out and "before, YAMNet cosine" in out and f"wrote {target} (MIT)" in out
+    listened = [row for row in read_log(work / "run", "validation") if "held_out" in row]
+    assert [row["step"] for row in listened] == [1, 2]
+    names = {path.name for path in (work / "samples").iterdir()}
+    assert names == {"before", "after", "real"}
+    assert all(len(list((work / "samples" / name).glob("*.wav"))) == 2 for name in names)
+    splits = {item.id.split("#")[0]: item.split for item in FeatureStore(work / "store").items}
+    assert splits == {"bounce": "train", "hammer": "val", "rain": "train"}
+    with safe_open(target, "pt") as file:
+        assert json.loads(file.metadata()["sampling"]) == {"temperature": 0.9}
+    code, _, err = run(capsys, *words)
+    assert code == 2 and "--overwrite" in err
+
+
+def test_what_finetune_refuses(
+    sounding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDVCM_HOME", str(tmp_path / "home"))
+    one = tmp_path / "one"
+    one.mkdir()
+    (one / "a.mp4").write_bytes((sounding / "rain.mp4").read_bytes())
+    for words, part in (
+        ((sounding,), "--from"),
+        ((tmp_path / "no", "--from", "tiny"), "is not here"),
+        ((one, "--from", "tiny"), "two files"),
+        ((sounding, "--from", "tinny"), "did you mean 'tiny'"),
+        ((sounding, "--from", "small_16k"), "mmaudio_small_16k"),
+        ((sounding, "--from", "tiny", "-o", tmp_path / "x.pt"), "FILE.safetensors"),
+        ((sounding, "--from", "tiny", "loop.stepz=3", "--dry-run"), "did you mean"),
+    ):
+        code, _, err = run(capsys, "finetune", *words, "--work", tmp_path / "work")
+        assert code == 2 and part in err and len(err.strip().splitlines()) == 1, (words, err)
+    assert not (tmp_path / "work").exists()
+
+
+def test_finetune_dry_run_tells_recipe_and_cost(sounding: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "finetune", sounding, "--from", "mmaudio_small_16k", "--dry-run")
+    assert code == 0 and "hidden: 448" in out and "precision: bf16" in out, err
+    assert json.loads(out[out.rindex("\n{") :])["hours"] > 0
+
+
 def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: Path) -> None:
     config = config.change({"loop.samples": 1})
     clips = [make_clip(0), make_clip(1, split="val")]

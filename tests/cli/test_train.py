@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from training.parts import WIDTHS, make_clip, make_store
 
 from soundvcm.cli import main as cli
@@ -54,3 +55,14 @@ def test_dry_run_and_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert code == 2 and "tiny" in err and len(err.strip().splitlines()) == 1
     code, _, err = run(capsys, "tiny", "--runs", tmp_path)
     assert code == 2 and len(err.strip().splitlines()) == 1
+
+
+def test_going_on_needs_weights_to_go_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for recipe in ("finetune", "from_flow"):
+        code, _, err = run(capsys, recipe, "--store", tmp_path)
+        assert code == 2 and "--warm-start" in err
+    code, out, err = run(capsys, "finetune", "--warm-start", "tiny", "--dry-run")
+    assert code == 0 and "hidden: 160" in out, err
+    torch.save({"t_embed.mlp.0.weight": torch.zeros(2, 2)}, tmp_path / "raw.pth")
+    code, _, err = run(capsys, "finetune", "--warm-start", tmp_path / "raw.pth", "--store", tmp_path)
+    assert code == 2 and "soundvcm adopt" in err and len(err.strip().splitlines()) == 1

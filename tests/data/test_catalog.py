@@ -15,6 +15,7 @@ from soundvcm.data.catalog import (
     from_vggsound,
     from_wavcaps,
     read_catalog,
+    window_starts,
 )
 from soundvcm.errors import StoreError
 
@@ -70,6 +71,32 @@ def test_a_plain_folder(tmp_path: Path) -> None:
         "glass_breaks": (("glass breaks",), "train"),
         "sub": (("sub",), "val"),
     }
+
+
+@pytest.mark.parametrize(
+    ("whole", "length", "starts"),
+    [
+        (20, 8, (0, 8, 12)),
+        (16, 8, (0, 8)),
+        ("16.2", 8, (0, 8)),  # so short an end gets no window of its own
+        ("5.3", 4, (0, "1.3")),
+        ("2.5", 2, (0, "0.5")),
+        (1, 1, (0,)),
+        ("0.4", 1, (0,)),  # too short: extraction says so
+    ],
+)
+def test_windows_cover_a_file(whole: str, length: int, starts: tuple[str, ...]) -> None:
+    assert window_starts(Fraction(whole)) == (length, tuple(map(Fraction, starts)))
+
+
+def test_a_folder_in_windows_holds_out_whole_files(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "b.wav", "c.wav")
+    rows = from_folder(tmp_path, duration=lambda file: Fraction(20 if file.stem == "c" else 3)).rows
+    assert [(row.id, row.start, row.seconds, row.split) for row in rows] == [
+        ("a#0", 0, 2, "train"), ("a#1", 1, 2, "train"), ("b#0", 0, 2, "train"), ("b#1", 1, 2, "train"),
+        ("c#0", 0, 8, "val"), ("c#1", 8, 8, "val"), ("c#2", 12, 8, "val"),
+    ]  # fmt: skip
+    assert {row.split for row in from_folder(tmp_path, val_every=0).rows} == {"train"}
 
 
 def test_vggsound(tmp_path: Path) -> None:

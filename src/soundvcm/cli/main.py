@@ -34,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("soundvcm.cli.commands.probe", "probe", "say what the pipeline sees in a file"),
     "models": ("soundvcm.cli.commands.models", "models", "list the systems that can be loaded"),
     "extract": ("soundvcm.cli.commands.extract", "extract", "make a feature store from clips and captions"),
+    "finetune": (
+        "soundvcm.cli.commands.finetune",
+        "finetune",
+        "teach a model your own clips, in one command",
+    ),
     "train": ("soundvcm.cli.commands.train", "train", "train a network by a recipe"),
     "adopt": ("soundvcm.cli.commands.adopt", "adopt", "begin a two-time network from one of MMAudio"),
     "average": (

@@ -24,6 +24,7 @@ from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")
 CLIP_SECONDS = Fraction(8)
+_LEFT_OUT_SECONDS = Fraction(1, 4)  # so short an end gets no window of its own
 
 
 @dataclass(frozen=True)
@@ -132,26 +133,55 @@ def media_files(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in kinds}
 
 
-def from_folder(folder: Path, *, seconds: Fraction = CLIP_SECONDS, val_every: int = 20) -> Catalog:
+def from_folder(
+    folder: Path,
+    *,
+    seconds: Fraction = CLIP_SECONDS,
+    val_every: int = 20,
+    duration: Callable[[Path], Fraction] | None = None,
+) -> Catalog:
     """A plain folder of clips: the caption is the file's name in words, or the text in a .txt file beside it.
 
     Args:
         folder: searched with what is below it.
-        seconds: length of each clip.
-        val_every: every such clip is kept for validation; 0 keeps none.
+        seconds: length of each clip, of windows the longest.
+        val_every: every such file is kept for validation, of fewer files the last; 0 keeps none.
+        duration: seconds of a file; with it each file gives windows to its end (`window_starts`), without it
+            one clip from its beginning.
     """
-    rows = []
-    for k, (name, file) in enumerate(media_files(folder).items()):
+    files, rows = media_files(folder), []
+    held_out = min(val_every, len(files)) - 1
+    for k, (name, file) in enumerate(files.items()):
         words = file.with_suffix(".txt")
         caption = (
             words.read_text(encoding="utf-8-sig")
             if words.is_file()
             else name.replace("_", " ").replace("-", " ")
         )
-        split = "val" if val_every and k % val_every == val_every - 1 else "train"
+        split = "val" if held_out > 0 and k % val_every == held_out else "train"
         lines = tuple(line.strip() for line in caption.splitlines() if line.strip())
-        rows.append(Row(name, file, seconds=seconds, captions=lines, split=split))
-    return pair(rows)
+        length, starts = (seconds, (Fraction(0),)) if duration is None else (
+            window_starts(duration(file), seconds)
+        )  # fmt: skip
+        for number, start in enumerate(starts):
+            title = name if len(starts) == 1 else f"{name}#{number}"
+            rows.append(Row(title, file, start, length, lines, split))
+    return pair(rows, files.values())
+
+
+def window_starts(whole: Fraction, longest: Fraction = CLIP_SECONDS) -> tuple[Fraction, tuple[Fraction, ...]]:
+    """Length and starts (s) of windows that cover a file to its end; the last two may overlap.
+
+    Of all files together there are few different lengths: `longest` halved until it fits, one second at
+    least. 20 s give 8 s from 0, 8 and 12; 5.3 s give 4 s from 0 and 1.3.
+    """
+    length = longest
+    while length > whole and length >= 2:
+        length /= 2
+    starts = [k * length for k in range(max(1, whole // length))]
+    if whole - starts[-1] > length + _LEFT_OUT_SECONDS:
+        starts.append(whole - length)
+    return length, tuple(starts)
 
 
 def from_vggsound(table: Path, folder: Path) -> Catalog:

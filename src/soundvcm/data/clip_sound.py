@@ -62,6 +62,23 @@ def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction |
     return RawSound(wave, reader.rate, there)
 
 
+def media_seconds(file: Path) -> Fraction:
+    """Length of a file as it claims it, else as its sound is found to be.
+
+    Raises:
+        MediaError: if nothing in it can be decoded.
+    """
+    if file.suffix.lower() not in media.SOUND_SUFFIXES:
+        claimed = media.inspect(file).claimed_seconds
+        if claimed:
+            return claimed
+    with media.SoundReader(file) as reader:
+        while not reader.ended:
+            reader.take(reader.rate)
+        reader.rest()
+        return reader.seconds_taken
+
+
 def prepared(sound: RawSound, rate: int, samples: int, *, peak: float | None) -> Tensor:
     """One channel [samples] at the codec's rate; the mean of the channels, as the reference (A8).
 

@@ -20,7 +20,7 @@ def adopt(
     """Write a network that gives MMAudio's velocity and can learn to take longer steps.
 
     soundvcm adopt mmaudio_small_16k --output start.safetensors
-    soundvcm train finetune --warm-start start.safetensors --store FEATURES
+    soundvcm train from_flow --warm-start start.safetensors --store FEATURES
 
     Args:
         source: a name such as mmaudio_small_16k, or a checkpoint of MMAudio's own training.
@@ -38,6 +38,6 @@ def adopt(
     from soundvcm.systems.mmaudio import adopt_file
 
     facts = adopt_file(source, output)
-    say(f"wrote {output}: two-time network, ready for: soundvcm train finetune --warm-start {output}")
+    say(f"wrote {output}: two-time network, ready for: soundvcm train from_flow --warm-start {output}")
     note(f"{output.name} is non-commercial ({facts['licence']}), as is all that is trained from it")
     return 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
@@ -36,6 +37,7 @@ def extract(
     output: Path = Path("store"),
     model: str = "tiny",
     seconds: str | None = None,
+    windows: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     split: str | None = None,
     sound_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     fill: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -58,6 +60,8 @@ def extract(
         output: folder of the store.
         model: the system whose encoders and codec are used (see: soundvcm models); its network is not needed.
         seconds: length of the clips of a folder without a catalog; 8 if left out.
+        windows: of a folder without a catalog take each file to its end, in windows of that length (shorter
+            ones for shorter files); without it, its beginning.
         split: split of all rows of a table that names none (audiocaps, clotho, wavcaps); train if left out.
         sound_only: leave pictures out, also where there are some.
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
@@ -68,7 +72,7 @@ def extract(
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         device: auto, cpu, cuda or mps.
     """
-    found = find_catalog(catalog, folder, kind, seconds, split)
+    found = find_catalog(catalog, folder, kind, seconds, split, windows)
     if catalog_report:
         return tell_catalog(found)
     if workers < 1:
@@ -76,10 +80,25 @@ def extract(
     if ray_workers and ray is None:
         raise OptionError("--ray-workers is for --ray: say which cluster, or give --workers")
     say(found.report())
+    plan = {"sound_only": sound_only, "fill": fill, "keep_levels": keep_levels}
+    return extract_catalog(found, output, model, plan, workers, device, ray, ray_workers)
+
+
+def extract_catalog(
+    found: Catalog,
+    output: Path,
+    model: str,
+    options: Mapping[str, bool] = MappingProxyType({}),
+    workers: int = 2,
+    device: str = "auto",
+    ray: str | None = None,
+    ray_workers: int = 0,
+) -> int:
+    """Extract the clips of a catalog; see `extract` for the arguments, `Extraction` for the options."""
     from soundvcm import runtime
     from soundvcm.data.extract import Extraction, finish, write_shards
 
-    plan = Extraction(found.rows, sound_only, fill, keep_levels)
+    plan = Extraction(found.rows, **options)
     parts = parts_of(model, device)
     plan.save(output)
     done = parts.writer(
@@ -102,7 +121,12 @@ def extract(
 
 
 def find_catalog(
-    catalog: Path | None, folder: Path | None, kind: Kind, seconds: str | None, split: str | None
+    catalog: Path | None,
+    folder: Path | None,
+    kind: Kind,
+    seconds: str | None,
+    split: str | None,
+    windows: bool = False,
 ) -> Catalog:
     """The catalog that the options name.
 
@@ -120,6 +144,8 @@ def find_catalog(
         raise OptionError(f"--split is for tables that name none: --kind {', '.join(_WITHOUT_SPLIT)}")
     if seconds is not None and catalog is not None:
         raise OptionError("--seconds is for a folder without a catalog: write the length into the table")
+    if windows and catalog is not None:
+        raise OptionError("--windows is for a folder without a catalog: the table says where clips begin")
     if catalog is None:
         if folder is None:
             raise OptionError("say which clips: --catalog TABLE, or --folder DIR")
@@ -128,7 +154,8 @@ def find_catalog(
         length = tables.CLIP_SECONDS if seconds is None else exact_seconds(seconds)
         if length <= 0:
             raise OptionError(f"a clip lasts more than 0 seconds, not {seconds}")
-        return tables.from_folder(folder, seconds=length)
+        whole = length_of if windows else None
+        return tables.from_folder(folder, seconds=length, duration=whole)
     where, name = folder or catalog.parent, split or "train"
     match kind:
         case "vggsound":
@@ -140,6 +167,16 @@ def find_catalog(
         case "wavcaps":
             return tables.from_wavcaps(catalog, where, split=name)
     return tables.read_catalog(catalog, folder)
+
+
+def length_of(file: Path) -> Fraction:
+    """Seconds of a media file; one of an unreadable file, so that extraction says what is wrong with it."""
+    from soundvcm.data.clip_sound import media_seconds
+
+    try:
+        return media_seconds(file)
+    except SoundVCMError:
+        return Fraction(1)
 
 
 def duration(file: Path) -> Fraction:

@@ -1,6 +1,6 @@
 """`soundvcm train RECIPE`: networks from feature stores; run it again to go on.
 
-    tiny, paper, finetune: stores => network
+    tiny, paper, finetune, from_flow: stores => network
     pairs: teacher, store => store of recorded pairs, for objective.kind=reflow and distill
 
 Joins training and its data; prints progress. Knows the recipes by name only.
@@ -8,7 +8,9 @@ Joins training and its data; prints progress. Knows the recipes by name only.
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,9 +21,10 @@ from soundvcm.config import nearest, parse_overrides
 from soundvcm.errors import OptionError
 
 if TYPE_CHECKING:
-    from soundvcm.training import Progress
+    from soundvcm.training import Progress, TrainingConfig
 
-RECIPES = ("tiny", "paper", "finetune", "pairs")
+RECIPES = ("tiny", "paper", "finetune", "from_flow", "pairs")
+GOING_ON = ("finetune", "from_flow")
 
 
 def train(
@@ -33,18 +36,18 @@ def train(
     run: Path | None = None,
     store: tuple[Path, ...] = (),
     codec: Path | None = None,
-    warm_start: Path | None = None,
+    warm_start: str | None = None,
     model: Path | None = None,
     device: str = "auto",
     export: Path | None = None,
     sigma_rel: float = 0.1,
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
-    temperature: float = 1.0,
+    temperature: float | None = None,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     gpus: int = 4,
     gpu_tflops: float = 989.0,
 ) -> int:
-    """Train by a recipe: tiny, paper, finetune; or record pairs. Again to resume.
+    """Train by a recipe: tiny, paper, finetune, from_flow; or record pairs. Again to resume.
 
     Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3; those of pairs are
     guidance=4.5 steps=25 seed=0.
@@ -56,13 +59,14 @@ def train(
         run: folder of this run; default RUNS/RECIPE.
         store: feature stores to train from (soundvcm extract makes them).
         codec: embedded codec that made them, for loop.samples; the shipped one if left out.
-        warm_start: weights to begin a fresh run with; their file says the network's sizes.
+        warm_start: weights to begin a fresh run with: tiny, or a file, which says the network's sizes.
         model: weights of the teacher that makes the sounds of pairs.
         device: auto, cpu, cuda or mps.
         export: where to write the finished weights.
         sigma_rel: width of the average that is exported.
         dtype: number format of the exported network.
-        temperature: what the exported network's starting noise is multiplied by when it is used.
+        temperature: what the exported network's starting noise is multiplied by when it is used; that of the
+            weights it began with if left out.
         dry_run: print the configuration and what a step costs, train nothing.
         gpus: how many the dry run predicts hours for.
         gpu_tflops: dense bf16 peak of one of them (989: an H100).
@@ -71,6 +75,11 @@ def train(
         raise OptionError(f"no recipe {recipe!r}{nearest(recipe, RECIPES)}")
     if not store and not dry_run:
         raise OptionError("say what to train from: --store FOLDER (soundvcm extract makes one from clips)")
+    if recipe in GOING_ON and warm_start is None:
+        raise OptionError(
+            f"{recipe} goes on with trained weights: --warm-start tiny or FILE (for the whole way from clips:"
+            " soundvcm finetune)"
+        )
     folder = run or runs / recipe
     if (model is None) == (recipe == "pairs"):
         raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
@@ -84,7 +93,7 @@ def train(
     given: dict[str, Any] = {
         "codecs": [] if codec is None else [codec],
         "device": device,
-        "warm_start": warm_start,
+        "warm_start": None if warm_start is None else starting_file(warm_start),
         "export": export,
         "sigma_rel": sigma_rel,
         "dtype": dtype,
@@ -152,14 +161,41 @@ def train_network(
             "licence": licence,
             "guidance": config.objective.model_dump().get("guidance", 1.0),
         }
-        if given["temperature"] != 1.0:
+        sampling = kept_sampling(origin, config)
+        if given["temperature"] is not None:
+            sampling["temperature"] = given["temperature"]
+        if sampling:
             told = config.network.guidance_input != "none"
-            about["sampling"] = {"temperature": given["temperature"]}
-            about["sampling"] |= {"guidance": about["guidance"]} if told else {}
+            about["sampling"] = sampling | ({"guidance": about["guidance"]} if told else {})
         numbers = {"sigma_rel": given["sigma_rel"], "dtype": given["dtype"]}
         training.export(folder, given["export"], **numbers, about=about)
         say(f"wrote {given['export']}")
     return 0
+
+
+def starting_file(name: str) -> Path:
+    """The file of the weights to begin with.
+
+    Raises:
+        OptionError: for an unknown name, or weights of MMAudio as they are published.
+    """
+    from soundvcm import weights
+    from soundvcm.training.finetune import named_weights
+
+    path = named_weights(name)
+    if "config" not in weights.header(path):
+        raise OptionError(
+            f"{name} knows one time only: adopt it first (soundvcm adopt {name} --output start.safetensors),"
+            " then --warm-start start.safetensors"
+        )
+    return path
+
+
+def kept_sampling(origin: Mapping[str, str], config: TrainingConfig) -> dict[str, Any]:
+    """How the weights that training began with are sampled, where what it makes is sampled likewise."""
+    known: dict[str, Any] = json.loads(origin.get("sampling", "{}"))
+    likewise = {"flow": ("flow_matching",), "mean": ("vcm", "meanflow", "alpha_flow", "split_meanflow")}
+    return known if config.objective.kind in likewise[known.get("kind", "mean")] else {}
 
 
 def show(progress: Progress) -> None:
