@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from soundvcm import training, weights
 from soundvcm.data.catalog import Row
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.generate.audio import Sampling
+from soundvcm.generate.options import Sampling
 from soundvcm.training.finetune import (
     best_average,
     export_finetuned,

@@ -18,7 +18,7 @@ from soundvcm import weights
 from soundvcm.data.catalog import Row
 from soundvcm.data.store import Item
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.generate.audio import Sampling
+from soundvcm.generate.options import Sampling
 from soundvcm.network import NetworkConfig
 from soundvcm.objectives import config_of
 from soundvcm.systems import catalog

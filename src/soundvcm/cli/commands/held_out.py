@@ -27,7 +27,9 @@ from soundvcm.errors import OptionError, SoundVCMError
 from soundvcm.evaluation import bundled_yamnet
 from soundvcm.evaluation.drawing import spectrograms
 from soundvcm.evaluation.metrics import detect_onsets, match_onsets
-from soundvcm.generate.audio import Ask, Sampling, Watched, Wave
+from soundvcm.generate.audio import Wave
+from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.options import GenerateOptions, Sampling
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import NetworkConfig, VelocityNetwork
 from soundvcm.records import FrameSpec
@@ -209,10 +211,10 @@ class HeldOut:
                 store.read(clip.place, role) if role in item.lengths else None
                 for role in ("semantic", "sync")
             )
-            seen = Watched(self.timeline.at(item.seconds), shown, moved)
+            seen = ClipFeatures(self.timeline.at(item.seconds), shown, moved)
             prompt = store.texts[item.captions[0]] if item.captions else ""
             for seed in range(takes):
-                sound = pipeline.make(seen, Ask(prompt), seed=seed)
+                sound = pipeline.take(seen, GenerateOptions(prompt=prompt), seed=seed)
                 made.append((place, sound.wave.mean(axis=0)[: len(clip.wave)]))
         return made
 
