@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from training.conftest import config, mixture, quick, store  # noqa: F401  (fixtures)
@@ -67,6 +69,19 @@ def test_resumed_equals_straight(store: FeatureStore, config: TrainingConfig, tm
     assert validations[0] == validations[1] and len(validations[0]) == 2
     for path in (tmp_path / "a" / "snapshots").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / "snapshots" / path.name).read_bytes()
+
+
+def test_killed_before_the_first_checkpoint(
+    store: FeatureStore, config: TrainingConfig, tmp_path: Path
+) -> None:
+    """Begun anew in another process, whose own generators stand elsewhere: the same random states."""
+    config = config.change({"loop.steps": 2, "loop.validation_steps": 0})
+    for name, before in (("a", 1), ("b", 2)):
+        torch.manual_seed(before)
+        np.random.seed(before)
+        random.seed(before)
+        train(config, [store], tmp_path / name, device="cpu")
+    same_state(tmp_path / "a", tmp_path / "b")
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])

@@ -25,8 +25,9 @@ def test_versions_differ_in_their_time_features() -> None:
     v1, v2 = NetworkConfig(), NetworkConfig(version="v2")
     assert (v1.time_width, v1.longest_period) == (256, 10_000)
     assert (v2.time_width, v2.longest_period) == (448, 1)
+    assert v1.second_period == v2.second_period == 10_000  # supplement B.2
     own = NetworkConfig(version="v2", time_features=64, time_period=100)
-    assert (own.time_width, own.longest_period) == (64, 100)
+    assert (own.time_width, own.longest_period, own.second_period) == (64, 100, 100)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ class NetworkConfig(Config):
         final_kernel: taps of the last convolution.
         version: "v2" has SiLU in all input projections and the time features of `large_44k_v2`.
         time_features: width of the sinusoid; None: 256 (v1) or hidden (v2).
-        time_period: longest period of the sinusoid; None: 10000 (v1) or 1 (v2).
+        time_period: longest period of the sinusoids; None: 10000, but 1 for the first time of v2, whose
+            published weights have it.
         second_time: what else the network is told: nothing (instantaneous velocity only), t - s, or s itself.
         time_embed: how the two times meet: two embedders summed, two sinusoids through one embedder, or one
             embedder for both, summed.
@@ -151,6 +152,11 @@ class NetworkConfig(Config):
     def longest_period(self) -> float:
         """max_period of the time features (supplement B.2; reference A3)."""
         return self.time_period or (10_000.0 if self.version == "v1" else 1.0)
+
+    @property
+    def second_period(self) -> float:
+        """max_period of a second embedder, which no published weights have: 1e4, as supplement B.2 says."""
+        return self.time_period or 10_000.0
 
     @property
     def two_time(self) -> bool:

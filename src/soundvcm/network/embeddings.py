@@ -66,7 +66,7 @@ class TimeEmbedding(nn.Module):
         both = config.two_time and config.time_embed == "concat"
         self.first = ScalarEmbedder(width, period, dim, numbers=2 if both else 1)
         apart = config.two_time and config.time_embed == "sum"
-        self.second = ScalarEmbedder(width, period, dim) if apart else None
+        self.second = ScalarEmbedder(width, config.second_period, dim) if apart else None
 
     def forward(self, t: Tensor, s: Tensor) -> Tensor:
         """Embed t [b] and s [b], data at 0 and noise at 1; single-time networks do not look at s."""

@@ -1,4 +1,4 @@
-"""Guidance trained into the velocity: v => v_mix. Section 3.3 of the paper, step 3 of Algorithm 1.
+"""Guidance trained into the velocity: v => v_mix. Section 3.3 of the paper, lines 4 and 5 of Algorithm 1.
 
 Stands outside every objective and is shared by them. Knows nothing of targets for s < t.
 """

@@ -1,4 +1,4 @@
-"""The rows of one training step: times, dropped conditions, guidance scales, noisy data (Algorithm 1, 1-2).
+"""The rows of one step: times, dropped conditions, guidance scales, noisy data (Algorithm 1, lines 2, 3).
 
 Also the settings that all objectives share. Knows nothing of targets or losses.
 """

@@ -1,6 +1,6 @@
 """Which times a row is trained at: the logit-normal law, pairs, pinned endpoints, and the look-ahead time l.
 
-Section 3.2 of the paper, step 1 and step 4 of Algorithm 1. Everything here is [b] float64 on the CPU, so that
+Section 3.2 of the paper, lines 2 and 6 of Algorithm 1. Everything here is [b] float64 on the CPU, so that
 which rows need a pass is known without asking the device. Knows nothing of networks or data.
 """
 

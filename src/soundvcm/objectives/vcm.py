@@ -1,4 +1,4 @@
-"""Velocity consistency: the paper's objective, top to bottom as Algorithm 1 (step numbers of docs/paper.md).
+"""Velocity consistency: the paper's objective, top to bottom as Algorithm 1 (comments name its lines).
 
 u(x_t, t, s) is drawn to lambda v_mix + (1 - lambda) u(x_l, l, s), a short Euler step to x_l followed by the
 network's own mean velocity from there. Defaults are the paper's text. Knows the network only as a function.
@@ -23,7 +23,9 @@ from soundvcm.records import Conditions
 
 
 class VelocityConsistencyConfig(PairsConfig):
-    """Settings of the velocity consistency objective; every default is the paper's.
+    """Settings of the velocity consistency objective; the defaults are the paper's.
+
+    Where its text and its Table 2 disagree (m), the table's; `precision` has no counterpart there.
 
     Attributes:
         kind: its name.
@@ -68,7 +70,7 @@ class VelocityConsistency:
         config = self.config
         after = after_warm_start(progress, config.warm_start)
 
-        # 1, 2. Roles and times; null rows and dropped parts; x_t and v.
+        # Lines 2, 3: roles and times; null rows and dropped parts; x_t and v.
         rows = draw_rows(config, data, conditions, noise, generator, velocity_only=after is None)
 
         # The one pass with gradient comes first: on velocity rows it also is v_guided.
@@ -76,14 +78,14 @@ class VelocityConsistency:
         with torch.autocast(data.device.type, enabled=fast and config.precision != "float32"):
             prediction = wide(call(u, rows.noisy, rows.t, rows.s, rows.conditions, rows.guidance))
 
-        # 3. The guided velocity, mixed from the sample's and the network's own.
+        # Lines 4, 5: the guided velocity, mixed from the sample's and the network's own.
         guided = mix_velocity(config, frozen, rows, prediction, want_own=config.look_ahead == "own")
 
-        # 4. lambda, and the time l it leads to; velocity rows have lambda = 1.
+        # Line 6: lambda, and the time l it leads to; velocity rows have lambda = 1.
         scheduled = 1.0 if after is None else geometric(config.lambda_start, config.lambda_end, after)
         ahead, weight = look_ahead(rows.times, scheduled, config.gap)
 
-        # 5. Euler step to x_l, the network's own mean velocity from there, and the target of both together.
+        # Lines 6 to 8: Euler step to x_l, the mean velocity from there, and the target of both together.
         velocity = guided.own if config.look_ahead == "own" else guided.mixed
         target, exact = euler_target(
             frozen,
@@ -97,7 +99,7 @@ class VelocityConsistency:
             always=config.equal_calls and after is not None,
         )
 
-        # 6. Adaptively weighted mean square.
+        # Lines 8 to 10: adaptively weighted mean square.
         watch = precision_watch(rows, prediction, target, exact, fast and config.precision == "autocast")
         mse = mean_square(straight_through(prediction, exact) - target)
         quotient = mse / column(weight, mse).square() if config.residual == "quotient" else mse
@@ -116,7 +118,7 @@ def euler_target(
     measure: bool = False,
     always: bool = False,
 ) -> tuple[Tensor, Rounded | None]:
-    """Step 5: x_l = x_t + (l - t) velocity; target = sg[lambda v_mix + (1 - lambda) u(x_l, l, s, c)].
+    """Lines 6 to 8: x_l = x_t + (l - t) velocity; target = sg[lambda v_mix + (1 - lambda) u(x_l, l, s, c)].
 
     Args:
         frozen: the network without gradient, asked only on rows with lambda < 1.

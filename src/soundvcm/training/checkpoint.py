@@ -163,6 +163,13 @@ def random_state() -> dict[str, Tensor]:
     return found
 
 
+def seed_random_state(seed: int) -> None:
+    """Begin the global generators of torch, numpy and Python anew, so that equal runs save equal states."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
 def set_random_state(saved: Mapping[str, Tensor]) -> None:
     """Put the global generators back to a saved state; GPUs that are not here are passed over."""
     torch.set_rng_state(saved["torch"])

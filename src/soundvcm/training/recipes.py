@@ -1,6 +1,6 @@
 """Every named training recipe: what `soundvcm train NAME` does, three lines a variant.
 
-    paper: section 4.3 to the letter; tiny: the embedded network from drawn scenes; finetune: on own
+    paper: section 4.3, m as in Table 2; tiny: the embedded network from drawn scenes; finetune: on own
     clips; from_flow: trained flow-matching weights to one call
 
 Why the tiny recipe departs from the paper is in docs/decisions.md. Knows no command line.
@@ -20,7 +20,10 @@ from soundvcm.training.settings import LoopConfig, OptimizerConfig, ScheduleConf
 
 
 def paper() -> TrainingConfig:
-    """Section 4.3: 300,000 steps of 512 rows, AdamW 1e-4, r = .75, w = 4, lambda from 1/10 to 1/500."""
+    """Section 4.3: 300,000 steps of 512 rows, AdamW 1e-4, r = .75, w = 4, lambda from 1/10 to 1/500.
+
+    m is .25, as in the default rows of Table 2, not .75 as in the text.
+    """
     return TrainingConfig(network=NetworkConfig(), objective=VelocityConsistencyConfig(), loop=LoopConfig())
 
 

@@ -25,7 +25,7 @@ from soundvcm.errors import OptionError, TrainingError, WeightsError
 from soundvcm.network import NetworkConfig, VelocityNetwork
 from soundvcm.objectives import Objective, ObjectiveConfig, build
 from soundvcm.runtime import resolve_device
-from soundvcm.training.checkpoint import latest_checkpoint
+from soundvcm.training.checkpoint import latest_checkpoint, seed_random_state
 from soundvcm.training.continuity import same_run
 from soundvcm.training.distributed import Team, team
 from soundvcm.training.loop import Loop
@@ -85,7 +85,7 @@ def train(
     run_dir = Path(run_dir)
     opened = [store if isinstance(store, FeatureStore) else FeatureStore(store) for store in stores]
     with team(resolve_device(device), shards=config.loop.processes == "fsdp") as together:
-        torch.manual_seed(config.loop.seed)
+        seed_random_state(config.loop.seed)
         last = latest_checkpoint(run_dir)
         if last is not None and not resume:
             raise OptionError(

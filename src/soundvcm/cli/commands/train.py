@@ -40,7 +40,7 @@ def train(
     model: Path | None = None,
     device: str = "auto",
     export: Path | None = None,
-    sigma_rel: float = 0.1,
+    sigma_rel: float = 0.05,
     dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     temperature: float | None = None,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
