@@ -15,6 +15,7 @@ import pytest
 import torch
 from golden_rules import weight
 from torch import Tensor, nn
+from weights_table import know
 
 from soundvcm.codec.mel import MEL_16K, MEL_44K
 from soundvcm.codec.paper import PAPER_CODECS, PaperParts
@@ -120,9 +121,7 @@ def install(monkeypatch: pytest.MonkeyPatch, home: Path, mode: str = "16k") -> W
         content = (folder / row.file).read_bytes()
         facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "md5": None}
         changed[name] = replace(row, **facts)
-    for rows in ("_MMAUDIO", "_CODECS_AND_ENCODERS"):
-        kept = tuple(changed.get(row.name, row) for row in getattr(table, rows))
-        monkeypatch.setattr(table, rows, kept)
+    know(monkeypatch, *changed.values())
     monkeypatch.setitem(SIZES, f"small_{mode}", small_size(mode))
     monkeypatch.setitem(PAPER_CODECS, mode, PaperParts(mel, vae, vocoder, f"vae_{mode}", f"bigvgan_{mode}"))
     words = Words()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from weights_table import know
 
 from soundvcm import weights
 from soundvcm.codec import paper_codec
@@ -94,6 +95,6 @@ def test_weights_in_the_folder_work_without_a_connection(
         content = path.read_bytes()
         facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         rows.append(replace(table.part("vae_16k"), name=name, file=path.name, **facts))
-    monkeypatch.setattr(table, "_MMAUDIO", tuple(rows))
+    know(monkeypatch, *rows)
     monkeypatch.setitem(PAPER_CODECS, "16k", PaperParts(MEL_16K, vae, vocoder, "small_vae", "small_vocoder"))
     assert paper_codec("16k").decode(torch.zeros(1, 2, 20)).shape == (1, 1024)

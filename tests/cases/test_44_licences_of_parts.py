@@ -20,7 +20,7 @@ def test_every_bundled_file_has_a_row_and_every_row_its_file():
         for path in ASSETS.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith((*NOTICES, "."))
     }
-    assert files - listed == set(), "bundled without an entry in weights/bundled.py"
+    assert files - listed == set(), "bundled without an entry in weights/table.toml"
     assert listed - files == set(), "listed but not bundled"
 
 

@@ -6,6 +6,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+from weights_table import know
 
 from soundvcm.cli.commands import doctor as doctor_module
 from soundvcm.cli.commands.doctor import EXTRAS, doctor
@@ -35,7 +36,7 @@ def small(monkeypatch):
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )
-    monkeypatch.setattr(table, "_MMAUDIO", (row,))
+    know(monkeypatch, row)
     return content
 
 

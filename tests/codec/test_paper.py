@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from weights_table import know
 
 from soundvcm.codec import AudioCodec, latent_hop, paper_codec
 from soundvcm.codec.mel import MEL_16K, MEL_44K
@@ -13,7 +14,7 @@ from soundvcm.codec.paper import PAPER_CODECS, PaperCodec, PaperParts
 from soundvcm.codec.vae import VAE_16K, MelVae, VaeConfig
 from soundvcm.codec.vocoder import BIGVGAN_16K, Vocoder
 from soundvcm.errors import InputError, WeightsError
-from soundvcm.weights import bundled, table
+from soundvcm.weights import table
 
 SMALL_VAE = VaeConfig(bins=80, dim=20, width=8)
 SMALL_VOCODER = BIGVGAN_16K.change({"width": 64})
@@ -96,11 +97,11 @@ def test_files_in_the_weights_folder_make_a_codec(codec, monkeypatch, tmp_path):
             sha256=hashlib.sha256(content).hexdigest(),
         )
         rows.append(row)
-    monkeypatch.setattr(table, "_MMAUDIO", tuple(rows))
+    know(monkeypatch, *rows)
     loaded = paper_codec("16k")
     again = MelVae(SMALL_VAE)
     again.load(codec.vae.state_dict(), "x")
     latents = torch.randn(1, 4, 20)
     expected = codec.mel_to_wave(again.decode_mel(latents))
     assert torch.allclose(loaded.decode(latents), expected, atol=1e-6)
-    assert isinstance(rows[0], bundled.Part) and VAE_16K.dim == 20
+    assert isinstance(rows[0], table.Part) and VAE_16K.dim == 20

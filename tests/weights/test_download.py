@@ -7,11 +7,12 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from weights_table import know
 
 from soundvcm import weights
 from soundvcm.errors import WeightsError
 from soundvcm.weights import download, table
-from soundvcm.weights.bundled import Source
+from soundvcm.weights.table import Source
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces
 
@@ -89,7 +90,7 @@ def row(monkeypatch):
         md5=None,
         sources=(Source("hub", "owner/name", "folder/small.pth", revision="abc"),),
     )
-    monkeypatch.setattr(table, "_MMAUDIO", (row,))
+    know(monkeypatch, row)
     return row
 
 
@@ -148,7 +149,7 @@ def test_server_without_ranges_sends_everything_again(shelf, home, row, monkeypa
 
 
 def test_a_part_longer_than_the_file_starts_anew(shelf, home, row, monkeypatch):
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, bytes=None),))
+    know(monkeypatch, replace(row, bytes=None))
     monkeypatch.setenv("SOUNDVCM_MIRROR", shelf.address)
     shelf.files["/small.pth"] = CONTENT
     home.mkdir(parents=True)
@@ -176,7 +177,7 @@ def test_second_origin_is_tried(shelf, home, row, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", shelf.address)
     monkeypatch.setattr(download, "_GITHUB", shelf.address + "/github")
     github = Source("github", "owner/name", "small.pth", revision="v0.1")
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, sources=(*row.sources, github)),))
+    know(monkeypatch, replace(row, sources=(*row.sources, github)))
     shelf.files["/github/owner/name/releases/download/v0.1/small.pth"] = CONTENT
     assert weights.fetch("small").read_bytes() == CONTENT
     assert len(shelf.requests) == 2
@@ -196,14 +197,14 @@ def test_dead_proxy_and_offline_answer_at_once(home, row, monkeypatch):
 
 
 def test_no_room_is_said_before_the_transfer(home, row, monkeypatch):
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, bytes=10**18),))
+    know(monkeypatch, replace(row, bytes=10**18))
     with pytest.raises(WeightsError, match="no room for small.pth.*SOUNDVCM_HOME"):
         weights.fetch("small")
     assert not home.exists()
 
 
 def test_file_without_a_published_hash_is_taken_and_remembered(shelf, home, row, monkeypatch):
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, sha256=None, bytes=None, about_bytes=3_000_000),))
+    know(monkeypatch, replace(row, sha256=None, bytes=None, about_bytes=3_000_000))
     monkeypatch.setenv("SOUNDVCM_MIRROR", shelf.address)
     shelf.files["/small.pth"] = CONTENT
     weights.fetch("small")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from weights_table import know
 
 from soundvcm import weights
 from soundvcm.errors import WeightsError
@@ -41,7 +42,7 @@ def row(monkeypatch):
         md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
         aliases=("published.bin",),
     )
-    monkeypatch.setattr(table, "_MMAUDIO", (row,))
+    know(monkeypatch, row)
     return row
 
 
@@ -94,10 +95,10 @@ def test_verify_states(home, row, monkeypatch):
     assert weights.verify("small").state == "damaged"
     path.write_bytes(b"weights")
     assert weights.verify("small").state == "ok"
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, sha256=None, md5=None),))
+    know(monkeypatch, replace(row, sha256=None, md5=None))
     unknown = weights.verify("small")
     assert unknown.state == "unknown" and row.sha256 in unknown.detail
-    monkeypatch.setattr(table, "_MMAUDIO", (replace(row, sha256=None),))
+    know(monkeypatch, replace(row, sha256=None))
     assert weights.verify("small").state == "ok"  # by MD5 where only that is known
 
 
@@ -156,7 +157,7 @@ def test_load_of_a_known_file_says_non_commercial_once(home, row, monkeypatch, c
     torch.save({"a": torch.arange(3)}, tmp_path / "small.pth")
     content = (tmp_path / "small.pth").read_bytes()
     known = replace(row, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(table, "_MMAUDIO", (known,))
+    know(monkeypatch, known)
     put(home, content)
     files._log_once.cache_clear()
     with caplog.at_level("WARNING", logger="soundvcm.weights"):
@@ -197,6 +198,6 @@ def test_every_bundled_file_is_located_without_a_home(monkeypatch):
 
 def test_damaged_bundled_file_asks_for_a_new_installation(monkeypatch):
     row = replace(table.part("clip_bpe"), sha256="0" * 64)
-    monkeypatch.setattr(table, "BUNDLED", (row,))
+    know(monkeypatch, row)
     check = weights.verify("clip_bpe")
     assert check.state == "damaged" and "reinstall" in check.detail

@@ -8,52 +8,31 @@ The front door; torch is imported only by `load`, `save`, `fit` and `built`. Kno
 network in particular.
 """
 
-from soundvcm.weights.bundled import Part, Source
-from soundvcm.weights.download import fetch
-from soundvcm.weights.files import header, load, numbers, read, save
-from soundvcm.weights.fitting import built, fit
-from soundvcm.weights.folder import (
-    Check,
-    asset_path,
-    check_presence,
-    digest,
-    home_folder,
-    import_dir,
-    locate,
-    place,
-    verify,
-    weights_folder,
-)
-from soundvcm.weights.licences import OUTPUT_SENTENCE, Licence, licences
-from soundvcm.weights.table import notice, part, parts, system_parts, systems
-
-__all__ = [
-    "OUTPUT_SENTENCE",
-    "Check",
-    "Licence",
-    "Part",
-    "Source",
-    "asset_path",
-    "built",
-    "check_presence",
-    "digest",
-    "fetch",
-    "fit",
-    "header",
-    "home_folder",
-    "import_dir",
-    "licences",
-    "load",
-    "locate",
-    "notice",
-    "numbers",
-    "part",
-    "parts",
-    "place",
-    "read",
-    "save",
-    "system_parts",
-    "systems",
-    "verify",
-    "weights_folder",
-]
+from soundvcm.weights.download import fetch as fetch
+from soundvcm.weights.files import built as built
+from soundvcm.weights.files import fit as fit
+from soundvcm.weights.files import header as header
+from soundvcm.weights.files import load as load
+from soundvcm.weights.files import numbers as numbers
+from soundvcm.weights.files import read as read
+from soundvcm.weights.files import save as save
+from soundvcm.weights.folder import Check as Check
+from soundvcm.weights.folder import asset_path as asset_path
+from soundvcm.weights.folder import check_presence as check_presence
+from soundvcm.weights.folder import digest as digest
+from soundvcm.weights.folder import home_folder as home_folder
+from soundvcm.weights.folder import import_dir as import_dir
+from soundvcm.weights.folder import locate as locate
+from soundvcm.weights.folder import place as place
+from soundvcm.weights.folder import verify as verify
+from soundvcm.weights.folder import weights_folder as weights_folder
+from soundvcm.weights.table import OUTPUT_SENTENCE as OUTPUT_SENTENCE
+from soundvcm.weights.table import Licence as Licence
+from soundvcm.weights.table import Part as Part
+from soundvcm.weights.table import Source as Source
+from soundvcm.weights.table import licences as licences
+from soundvcm.weights.table import notice as notice
+from soundvcm.weights.table import part as part
+from soundvcm.weights.table import parts as parts
+from soundvcm.weights.table import system_parts as system_parts
+from soundvcm.weights.table import systems as systems

@@ -17,9 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soundvcm.errors import WeightsError
-from soundvcm.weights.bundled import Part, Source
 from soundvcm.weights.folder import find, mismatch, missing_text, place, stamp, verify, weights_folder
-from soundvcm.weights.table import part
+from soundvcm.weights.table import Part, Source, part
 
 Progress = Callable[[int, int | None], None]
 

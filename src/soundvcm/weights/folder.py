@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from soundvcm.errors import WeightsError
-from soundvcm.weights.bundled import Part
-from soundvcm.weights.table import notice, part, parts, systems
+from soundvcm.weights.table import Part, notice, part, parts, systems
 
 _STAMPS = ".verified.json"
 _CHUNK = 1 << 22
