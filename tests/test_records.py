@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from soundvcm.errors import InputError, ShapeError
-from soundvcm.records import Conditions, Moments
-from soundvcm.shapes import check_shape
+from soundvcm.records import Conditions, Moments, check_shape
 
 
 def conditions(batch: int = 3) -> Conditions:

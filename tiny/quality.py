@@ -19,8 +19,7 @@ from torch import Tensor
 
 from soundvcm import runtime, sampler
 from soundvcm.codec import NeuralCodec, latent_hop
-from soundvcm.codec.phases import find_phases
-from soundvcm.codec.spectra import frames_of, mel_triangles
+from soundvcm.codec.spectra import find_phases, frames_of, mel_triangles
 from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.records import Conditions

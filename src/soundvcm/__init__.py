@@ -10,10 +10,10 @@ Importing this package loads neither torch nor av; the names below are found whe
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from soundvcm.errors import SoundVCMError as SoundVCMError
+from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.generate.audio import Audio as Audio
@@ -24,24 +24,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Audio": "generate.audio",
-    "GenerateOptions": "generate.options",
-    "Pipeline": "generate.pipeline",
-    "load": "systems.loading",
-    "render": "generate.render",
-}
-__all__ = ["SoundVCMError", "__version__", *_HOMES]  # noqa: PLE0604
+_find, __dir__ = front_door(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
     if name == "Sound":  # until the next version
         warnings.warn("soundvcm.Sound is called soundvcm.Audio now", DeprecationWarning, stacklevel=2)
         name = "Audio"
-    if name in _HOMES:
-        return getattr(import_module(f"soundvcm.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'soundvcm' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    return _find(name)

@@ -11,9 +11,16 @@ import torch
 
 from soundvcm.codec import AudioCodec, NeuralCodec, NeuralCodecConfig, importance_of
 from soundvcm.codec.neural import FAST_GAIN, enlivened
-from soundvcm.codec.peaks import hold_peaks
-from soundvcm.codec.phases import find_phases, white_noise
-from soundvcm.codec.spectra import LogMel, bins_from_mel, frames_of, mel_triangles, overlap_add
+from soundvcm.codec.spectra import (
+    LogMel,
+    bins_from_mel,
+    find_phases,
+    frames_of,
+    hold_peaks,
+    mel_triangles,
+    overlap_add,
+    white_noise,
+)
 from soundvcm.errors import ShapeError
 from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.systems.loading import saved_codec

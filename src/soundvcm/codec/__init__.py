@@ -1,36 +1,17 @@
 """Audio codecs: wave => latents => wave. The front door; each codec is imported only when it is asked for."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from soundvcm.codec.base import AudioCodec, importance_of, latent_hop, pad_to_hop
+from soundvcm.codec.base import AudioCodec as AudioCodec
+from soundvcm.codec.base import importance_of as importance_of
+from soundvcm.codec.base import latent_hop as latent_hop
+from soundvcm.codec.base import pad_to_hop as pad_to_hop
+from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
-    from soundvcm.codec.paper import PaperCodec, paper_codec
+    from soundvcm.codec.neural import NeuralCodec as NeuralCodec
+    from soundvcm.codec.neural import NeuralCodecConfig as NeuralCodecConfig
+    from soundvcm.codec.paper import PaperCodec as PaperCodec
+    from soundvcm.codec.paper import paper_codec as paper_codec
 
-__all__ = [
-    "AudioCodec",
-    "NeuralCodec",
-    "NeuralCodecConfig",
-    "PaperCodec",
-    "importance_of",
-    "latent_hop",
-    "pad_to_hop",
-    "paper_codec",
-]
-
-_HOMES = {
-    "NeuralCodec": "soundvcm.codec.neural",
-    "NeuralCodecConfig": "soundvcm.codec.neural",
-    "PaperCodec": "soundvcm.codec.paper",
-    "paper_codec": "soundvcm.codec.paper",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'soundvcm.codec' has no attribute {name!r}")
+__getattr__, __dir__ = front_door(__name__, __file__)

@@ -17,12 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundvcm.codec.peaks import hold_peaks
-from soundvcm.codec.phases import find_phases
-from soundvcm.codec.spectra import LogMel, bins_from_mel
+from soundvcm.codec.spectra import LogMel, bins_from_mel, find_phases, hold_peaks
 from soundvcm.config import Config
-from soundvcm.records import Moments
-from soundvcm.shapes import check_shape
+from soundvcm.records import Moments, check_shape
 
 CEILING = 0.97  # of the decoded wave; louder moments are turned down, only they
 FLOOR = 0.01  # magnitudes are predicted as log(magnitude + FLOOR)

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from soundvcm import weights
 from soundvcm.codec.chunks import in_chunks
 from soundvcm.config import Config
-from soundvcm.records import Moments
-from soundvcm.shapes import check_shape
+from soundvcm.records import Moments, check_shape
 
 EPSILON = 1e-4  # added to every root mean square, in activations and in weights
 BALANCE = 0.3  # share of the branch in a residual sum (EDM2 Equation 88)

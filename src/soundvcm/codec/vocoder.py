@@ -17,7 +17,7 @@ from soundvcm import weights
 from soundvcm.codec.snake import AliasFreeSnake, kaiser_sinc_filter
 from soundvcm.config import Config
 from soundvcm.errors import WeightsError
-from soundvcm.shapes import check_shape
+from soundvcm.records import check_shape
 
 KERNELS = (3, 7, 11)
 DILATIONS = (1, 3, 5)

@@ -3,47 +3,25 @@
 The front door; each name is loaded when first asked for. Knows encoders and codecs by their protocols.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.data.catalog import Catalog, Row, from_folder, read_catalog
-    from soundvcm.data.extract import Extraction, Parts, extract_clip, finish, write_shards
-    from soundvcm.data.mixture import Batch, Mixture, MixtureConfig
-    from soundvcm.data.shards import Clip, StoreWriter
-    from soundvcm.data.store import FeatureStore
+    from soundvcm.data.catalog import Catalog as Catalog
+    from soundvcm.data.catalog import Row as Row
+    from soundvcm.data.catalog import from_folder as from_folder
+    from soundvcm.data.catalog import read_catalog as read_catalog
+    from soundvcm.data.extract import Extraction as Extraction
+    from soundvcm.data.extract import Parts as Parts
+    from soundvcm.data.extract import extract_clip as extract_clip
+    from soundvcm.data.extract import finish as finish
+    from soundvcm.data.extract import write_shards as write_shards
+    from soundvcm.data.mixture import Batch as Batch
+    from soundvcm.data.mixture import Mixture as Mixture
+    from soundvcm.data.mixture import MixtureConfig as MixtureConfig
+    from soundvcm.data.shards import Clip as Clip
+    from soundvcm.data.shards import StoreWriter as StoreWriter
+    from soundvcm.data.store import FeatureStore as FeatureStore
 
-__all__ = [
-    "Batch",
-    "Catalog",
-    "Clip",
-    "Extraction",
-    "FeatureStore",
-    "Mixture",
-    "MixtureConfig",
-    "Parts",
-    "Row",
-    "StoreWriter",
-    "extract_clip",
-    "finish",
-    "from_folder",
-    "read_catalog",
-    "write_shards",
-]
-
-_HOMES = {
-    "catalog": ("Catalog", "Row", "from_folder", "read_catalog"),
-    "extract": ("Extraction", "Parts", "extract_clip", "finish", "write_shards"),
-    "mixture": ("Batch", "Mixture", "MixtureConfig"),
-    "shards": ("Clip", "StoreWriter"),
-    "store": ("FeatureStore",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"soundvcm.data.{home}"), name)
-    raise AttributeError(f"module 'soundvcm.data' has no attribute {name!r}")
+__getattr__, __dir__ = front_door(__name__, __file__)

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from soundvcm.errors import StoreError
-from soundvcm.shapes import check_shape
+from soundvcm.records import check_shape
 
 FORMAT = "soundvcm-store-1"
 SHARD_CLIPS = 1024

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.errors import InputError
-from soundvcm.shapes import check_shape
+from soundvcm.records import check_shape
 
 LUMA = (0.299, 0.587, 0.114)
 

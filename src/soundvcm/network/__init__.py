@@ -3,30 +3,16 @@
 Configurations and sizes come without torch; the network itself is loaded when first asked for.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from soundvcm.network.config import NetworkConfig
-from soundvcm.network.sizes import SIZES
+from soundvcm.lazy import front_door
+from soundvcm.network.config import SIZES as SIZES
+from soundvcm.network.config import NetworkConfig as NetworkConfig
 
 if TYPE_CHECKING:
-    from soundvcm.network.conditioning import Encoded
-    from soundvcm.network.model import VelocityNetwork, adopt
-    from soundvcm.network.recognition import recognise
+    from soundvcm.network.conditioning import Encoded as Encoded
+    from soundvcm.network.model import VelocityNetwork as VelocityNetwork
+    from soundvcm.network.model import adopt as adopt
+    from soundvcm.network.recognition import recognise as recognise
 
-__all__ = ["SIZES", "Encoded", "NetworkConfig", "VelocityNetwork", "adopt", "recognise"]
-
-_HOMES = {
-    "Encoded": "conditioning",
-    "VelocityNetwork": "model",
-    "adopt": "model",
-    "recognise": "recognition",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"soundvcm.network.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'soundvcm.network' has no attribute {name!r}")
+__getattr__, __dir__ = front_door(__name__, __file__)

@@ -19,8 +19,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import nearest_index, resample_linear
 from soundvcm.network.layers import GatedMLP, InputProjection, TimeConv
 from soundvcm.network.rotary import Rotation, rotation
-from soundvcm.records import Conditions
-from soundvcm.shapes import check_shape
+from soundvcm.records import Conditions, check_shape
 
 
 @dataclass(frozen=True)

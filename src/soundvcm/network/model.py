@@ -20,8 +20,7 @@ from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
 from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
 from soundvcm.network.precondition import arrive, bands, follow, scales, spectrum
-from soundvcm.records import Conditions
-from soundvcm.shapes import check_shape
+from soundvcm.records import Conditions, check_shape
 
 #: (noisy [b n c], t [b], s [b], guidance [b] or None) -> velocity [b n c], conditions given beforehand
 Given = Callable[..., Tensor]

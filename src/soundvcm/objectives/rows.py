@@ -15,8 +15,7 @@ from torch import Tensor
 from soundvcm.config import Config
 from soundvcm.objectives.path import draw_noise, interpolate, sample_velocity, wide
 from soundvcm.objectives.times import Times, draw_times, uniform
-from soundvcm.records import Conditions
-from soundvcm.shapes import check_shape
+from soundvcm.records import Conditions, check_shape
 
 
 class RowsConfig(Config):

@@ -5,55 +5,23 @@
 Names are found when first used. Knows nothing of evaluation: `cli` joins the two by a hook.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.training.checkpoint import latest_checkpoint
-    from soundvcm.training.ema import synthesise
-    from soundvcm.training.logbook import read_log
-    from soundvcm.training.pairs import PairsConfig, record_pairs
-    from soundvcm.training.release import export
-    from soundvcm.training.settings import LoopConfig, TrainingConfig
-    from soundvcm.training.setup import load_weights, train
-    from soundvcm.training.view import Progress, Result, View
+    from soundvcm.training.checkpoint import latest_checkpoint as latest_checkpoint
+    from soundvcm.training.ema import synthesise as synthesise
+    from soundvcm.training.logbook import read_log as read_log
+    from soundvcm.training.pairs import PairsConfig as PairsConfig
+    from soundvcm.training.pairs import record_pairs as record_pairs
+    from soundvcm.training.release import export as export
+    from soundvcm.training.settings import LoopConfig as LoopConfig
+    from soundvcm.training.settings import TrainingConfig as TrainingConfig
+    from soundvcm.training.setup import load_weights as load_weights
+    from soundvcm.training.setup import train as train
+    from soundvcm.training.view import Progress as Progress
+    from soundvcm.training.view import Result as Result
+    from soundvcm.training.view import View as View
 
-__all__ = [
-    "LoopConfig",
-    "PairsConfig",
-    "Progress",
-    "Result",
-    "TrainingConfig",
-    "View",
-    "export",
-    "latest_checkpoint",
-    "load_weights",
-    "read_log",
-    "record_pairs",
-    "synthesise",
-    "train",
-]
-
-_HOMES = {
-    "LoopConfig": "settings",
-    "PairsConfig": "pairs",
-    "Progress": "view",
-    "Result": "view",
-    "TrainingConfig": "settings",
-    "View": "view",
-    "export": "release",
-    "latest_checkpoint": "checkpoint",
-    "load_weights": "setup",
-    "read_log": "logbook",
-    "record_pairs": "pairs",
-    "synthesise": "ema",
-    "train": "setup",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"soundvcm.training.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'soundvcm.training' has no attribute {name!r}")
+__getattr__, __dir__ = front_door(__name__, __file__)

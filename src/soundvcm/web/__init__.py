@@ -3,43 +3,18 @@
 The front door; FastAPI (extra [serve]) loads with the first name used. Knows `job` and media, prints nothing.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.web.inspecting import Inspector
-    from soundvcm.web.limits import MIB, Limits, check_address
-    from soundvcm.web.listening import listen
-    from soundvcm.web.server import create_app
-    from soundvcm.web.studio import Studio
-    from soundvcm.web.temporary import temporary_folder
+    from soundvcm.web.inspecting import Inspector as Inspector
+    from soundvcm.web.limits import MIB as MIB
+    from soundvcm.web.limits import Limits as Limits
+    from soundvcm.web.limits import check_address as check_address
+    from soundvcm.web.listening import listen as listen
+    from soundvcm.web.server import create_app as create_app
+    from soundvcm.web.studio import Studio as Studio
+    from soundvcm.web.temporary import temporary_folder as temporary_folder
 
-__all__ = [
-    "MIB",
-    "Inspector",
-    "Limits",
-    "Studio",
-    "check_address",
-    "create_app",
-    "listen",
-    "temporary_folder",
-]
-
-_HOMES = {
-    "MIB": "limits",
-    "Inspector": "inspecting",
-    "Limits": "limits",
-    "check_address": "limits",
-    "Studio": "studio",
-    "create_app": "server",
-    "listen": "listening",
-    "temporary_folder": "temporary",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"soundvcm.web.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'soundvcm.web' has no attribute {name!r}")
+__getattr__, __dir__ = front_door(__name__, __file__)

@@ -2,7 +2,7 @@
 
 What a foley artist watches: how much moves and where, which way, when it starts, stops, turns; light; cuts.
 Camera shake and light are taken out first (`global_motion`), repeated frames of slower sources are spread
-(`frame_repeats`). Knows no files and no weights. The columns are named in `COLUMNS`.
+(`frame_repeats`). Knows no files and no weights. The columns are named in `MOTION_COLUMNS`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOISE = 0.008  # luma differences below this are sensor and codec noise
 FLASH = 0.03  # change of the light (luma) from which a flash is assumed
 MOVING = 0.03  # luma difference from which a point counts as moving
 
-COLUMNS = (
+MOTION_COLUMNS = (
     *(f"moved_{row}{column}" for row in range(GRID) for column in range(GRID)),
     *(f"brighter_{row}{column}" for row in range(2) for column in range(2)),
     "level", "level_relative", "fine_level", "peak_cell", "area",
@@ -34,18 +34,18 @@ COLUMNS = (
     "brightness", "light_up", "light_down",
     "camera_x", "camera_y", "camera", "cut",
 )  # fmt: skip
-LEVEL = COLUMNS.index("level")
+LEVEL = MOTION_COLUMNS.index("level")
 
 
 class MotionEncoder:
     """The sync encoder of `tiny`: frames uint8 [g, 64, 64, 3] at 25/s => features float32 [g, 48]."""
 
     name = "motion-1"
-    dim = len(COLUMNS)
+    dim = len(MOTION_COLUMNS)
     frame_spec = FrameSpec(rate=Fraction(25), height=SIDE, width=SIDE, fit="stretch", exact=False)
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Frames uint8 [g, 64, 64, 3] => float32 [g, 48], about -1..1 each; see `COLUMNS`.
+        """Frames uint8 [g, 64, 64, 3] => float32 [g, 48], about -1..1 each; see `MOTION_COLUMNS`.
 
         Row k tells what happened between picture k-1 and k (row 0 repeats row 1). Always computed on the
         CPU in float32, so that a device never changes it.

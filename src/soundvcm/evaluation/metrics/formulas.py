@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm.errors import InputError
-from soundvcm.shapes import check_shape
+from soundvcm.records import check_shape
 
 PROTOCOL_SEED = 2020
 SPLITS = 10

@@ -11,7 +11,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from soundvcm.shapes import check_shape
+from soundvcm.records import check_shape
 
 _GRID = 12
 _FLOOR = 0.06

@@ -1,0 +1,41 @@
+"""Front doors whose names are loaded when first used, and written once.
+
+A folder's `__init__.py` lists its names as imports under `if TYPE_CHECKING:`, which type checkers read, and
+ends with `__getattr__, __dir__ = front_door(__name__, __file__)`, which reads the same lines when a name is
+asked for. Knows Python's import machinery only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def front_door(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package (PEP 562), from the imports in its `if TYPE_CHECKING:`."""
+
+    @cache
+    def homes() -> dict[str, tuple[str, str]]:
+        import ast
+
+        found: dict[str, tuple[str, str]] = {}
+        for node in ast.parse(Path(file).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                for line in node.body:
+                    if isinstance(line, ast.ImportFrom) and line.module:
+                        found |= {name.asname or name.name: (line.module, name.name) for name in line.names}
+        return found
+
+    def find(name: str) -> Any:
+        if name.startswith("__") or name not in homes():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, inner = homes()[name]
+        return getattr(import_module(module), inner)
+
+    def names() -> list[str]:
+        return sorted(homes())
+
+    return find, names
