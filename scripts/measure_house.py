@@ -2,9 +2,9 @@
 
     python scripts/measure_house.py [CLIP]
 
-Prints files, functions and classes of soundvcm that one `soundvcm generate CLIP` (default: the bundled ball) runs,
-arrows between rooms (a room is a folder or a top-level file; an arrow is one room importing another, anywhere
-in a file), public names per 1,000 lines, and lines of src.
+Prints files, functions and classes of soundvcm that one `soundvcm generate CLIP` (default: the bundled ball)
+runs, arrows between rooms (a room is a folder or a top-level file; an arrow is one room importing another,
+anywhere in a file), public names (functions and classes) per 1,000 lines, and lines of src.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
         assert (mine[name].default, mine[name].annotation) == (other[name].default, other[name].annotation)
     for name in ("compile", "frame_reuse_threshold", "dtype", "device"):
         told = [
-            re.findall(rf"^        {name}: .*(?:\n {{12}}.*)*", str(f.__doc__), re.M)
+            re.findall(rf"^    {name}: .*(?:\n {{8}}.*)*", str(inspect.getdoc(f)), re.M)
             for f in (serve, generate)
         ]
         assert told[0] == told[1] != []

@@ -17,7 +17,7 @@ import soundfile
 RATE = 16000
 GAP_SAMPLES = 1600  # silence between clips, so that the codec's ringing stays out of the next one
 _BITRATE = 48000
-MOTION_COLUMNS = tuple(
+COLUMNS = tuple(
     "id kind split mode file offset samples seconds origin package source licence author link "
     "original".split()
 )
@@ -50,7 +50,7 @@ def write_bank(root: Path, clips: list[Packed], kinds: dict[str, dict[str, objec
     for kind in kinds:
         rows += _write_kind(root, kind, grouped[kind])
     with (root / "clips.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, MOTION_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     (root / "kinds.json").write_text(json.dumps(kinds, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
