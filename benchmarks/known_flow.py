@@ -1,10 +1,11 @@
 """The truth bench: every objective on a flow whose guided maps are known to 1e-6.
 
-Four Gaussian classes, guidance 2 on t <= 0.8 (`gaussian_classes.py`). A small MLP is trained with each
-objective for the same rows and steps, for the same CPU time, or both; its end points at 1, 2, 4 and 25 steps
-are compared with the numerically integrated guided flow. With --json a second run goes on where one stopped.
+Mixtures of Gaussians (`gaussian_classes.py`), guided. A small MLP is trained with each objective for the same
+rows and steps, for the same CPU time (teacher and pairs counted), or both; its end points at 1, 2, 4 and 25
+steps are compared with the numerically integrated guided flow. With --json a second run goes on where one
+stopped.
 
-    python benchmarks/known_flow.py --seeds 5 --steps 1500 --seconds 6.5 --hidden 128 --plot known_flow.png
+    python benchmarks/known_flow.py --world modes --guidance 1 2 4 --until 1 --seconds 5.5 --plot out.png
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gaussian_classes import SCALE, UNTIL, TwoTimeMLP, World, conditions_of, make_truth
+from gaussian_classes import SCALE, UNTIL, WORLDS, TwoTimeMLP, World, make_truth
 from known_flow_tables import STEP_COUNTS, Memory, Result, plot, table
 from torch import Tensor
 
@@ -32,7 +33,7 @@ PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
 SHORT = {**PINNED, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.0}
 
-#: what is compared: name -> settings on top of guidance 2 (see `settings_of`)
+#: what is compared: name -> settings on top of the bench's guidance (see `settings_of`)
 METHODS: dict[str, dict[str, Any]] = {
     "flow matching, guided at sampling": {"kind": "flow_matching"},
     "reflow + distill (Frieren, no guidance inside)": {"kind": "reflow"},
@@ -118,20 +119,27 @@ class Counted:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train, in steps or CPU seconds, on `batch` points a step, `latents` of them in a row."""
+    """How long to train, in steps or CPU seconds, on `batch` points a step, `latents` of them in a row.
+
+    And what on: a mixture of `WORLDS`, guided by `guidance` on t <= `until`, with Adam from `rate` to zero.
+    """
 
     steps: int
     seconds: float | None
     batch: int
     hidden: int = 256
     latents: int = 16
+    world: str = "circle"
+    guidance: float = SCALE
+    until: float = UNTIL
+    rate: float = 1e-3
 
 
-def settings_of(name: str) -> dict[str, Any]:
-    """The full settings of a named method: guidance 2 on t <= 0.8 where the objective trains it in."""
+def settings_of(name: str, guidance: float = SCALE, until: float = UNTIL) -> dict[str, Any]:
+    """The full settings of a named method: the bench's guidance where the objective trains it in."""
     chosen = {"kind": "vcm", **METHODS[name]}
     if chosen["kind"] not in ("flow_matching", "reflow"):
-        chosen = {"guidance": SCALE, "guidance_until": UNTIL, **chosen}
+        chosen = {"guidance": guidance, "guidance_until": until, **chosen}
     return chosen
 
 
@@ -144,17 +152,17 @@ def train(
 ) -> tuple[float, float, int]:
     """Adam, cosine to zero; returns CPU seconds, passes per row (a backward counts 2), steps."""
     objective = build(config_of(settings))
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=budget.rate)
     u, frozen = Counted(network), Counted(network)
     began, step, spent = time.process_time(), 0, 0.0
     while True:
         progress = spent / budget.seconds if budget.seconds else step / budget.steps
         if progress >= 1:
             break
-        optimizer.param_groups[0]["lr"] = 1e-3 * (0.5 + 0.5 * math.cos(math.pi * progress))
+        optimizer.param_groups[0]["lr"] = budget.rate * (0.5 + 0.5 * math.cos(math.pi * progress))
         data, label, noise = batch_of(generator)
         terms = objective(
-            u, frozen, data, conditions_of(label), noise=noise, progress=progress, generator=generator
+            u, frozen, data, network.conditions(label), noise=noise, progress=progress, generator=generator
         )
         optimizer.zero_grad(set_to_none=True)
         terms.loss.backward()
@@ -165,9 +173,9 @@ def train(
 
 def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor, Tensor, Tensor]) -> Result:
     """Train one method from one seed and measure it."""
-    settings = settings_of(name)
+    settings = settings_of(name, budget.guidance, budget.until)
     torch.manual_seed(seed)
-    network = TwoTimeMLP(budget.hidden)
+    network = TwoTimeMLP(budget.hidden, world.dimensions, world.classes)
     generator = torch.Generator().manual_seed(seed)
 
     def fresh(draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -178,7 +186,7 @@ def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor,
         seconds, passes, steps = _reflow_chain(network, budget, fresh, generator, world)
     else:
         seconds, passes, steps = train(network, settings, budget, fresh, generator)
-    errors = {count: end_point_error(network, settings, count, truth) for count in STEP_COUNTS}
+    errors = {count: end_point_error(network, settings, budget, count, truth) for count in STEP_COUNTS}
     return Result(errors, seconds, passes, steps)
 
 
@@ -199,9 +207,9 @@ def _reflow_chain(
     shares = [train(network, {"kind": "flow_matching"}, part(0.5), fresh, generator)]
     teacher = copy.deepcopy(network)
     began, pairs = time.process_time(), 16384
-    noise = torch.randn(pairs, 1, 2, generator=generator)
+    noise = torch.randn(pairs, 1, world.dimensions, generator=generator)
     _, label = world.sample(pairs, 1, generator)
-    samples = follow(teacher, {"kind": "flow_matching"}, noise, label, 25)
+    samples = follow(teacher, {"kind": "flow_matching"}, budget, noise, label, 25)
     recording = time.process_time() - began
 
     def recorded(draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -216,28 +224,34 @@ def _reflow_chain(
 
 
 @torch.no_grad()
-def follow(network: TwoTimeMLP, settings: dict[str, Any], noise: Tensor, label: Tensor, count: int) -> Tensor:
-    """End points [b, 1, 2] after `count` steps, the way the method is meant to be sampled."""
-    conditions, times = conditions_of(label), uniform_times(count)
+def follow(
+    network: TwoTimeMLP, settings: dict[str, Any], budget: Budget, noise: Tensor, label: Tensor, count: int
+) -> Tensor:
+    """End points [b, 1, d] after `count` steps, the way the method is meant to be sampled."""
+    conditions, times = network.conditions(label), uniform_times(count)
     if settings["kind"] == "flow_matching":
 
         def field_at(x: Tensor, t: Tensor, s: Tensor) -> Tensor:
-            scale = SCALE if float(t[0]) <= UNTIL + 1e-6 else 1.0
+            scale = budget.guidance if float(t[0]) <= budget.until + 1e-6 else 1.0
             return guided(network, conditions, conditions.empty(), scale)(x, t, s)
 
         return integrate(field_at, noise, times)
     if settings["kind"] == "reflow":
         return integrate(lambda x, t, s: network(x, t, s, conditions), noise, times)
-    scale = torch.full((len(noise),), SCALE) if settings.get("guidance_input") else None
+    scale = torch.full((len(noise),), budget.guidance) if settings.get("guidance_input") else None
     return sample_mean(lambda x, t, s: network(x, t, s, conditions, scale), noise, times)
 
 
 def end_point_error(
-    network: TwoTimeMLP, settings: dict[str, Any], count: int, truth: tuple[Tensor, Tensor, Tensor]
+    network: TwoTimeMLP,
+    settings: dict[str, Any],
+    budget: Budget,
+    count: int,
+    truth: tuple[Tensor, Tensor, Tensor],
 ) -> float:
     """Mean distance of the end points from the true ones."""
     noise, label, ends = truth
-    return float((follow(network, settings, noise, label, count) - ends).norm(dim=2).mean())
+    return float((follow(network, settings, budget, noise, label, count) - ends).norm(dim=2).mean())
 
 
 def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]]]:
@@ -247,6 +261,10 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]
     parser.add_argument("--steps", type=int, help="train each for so many steps (1500 if neither is given)")
     parser.add_argument("--seconds", type=float, help="train each for so many CPU seconds")
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--world", default="circle", choices=WORLDS, help="the mixture")
+    parser.add_argument("--guidance", type=float, nargs="+", default=[SCALE], help="one scale or several")
+    parser.add_argument("--until", type=float, default=UNTIL, help="guidance acts on t up to this")
+    parser.add_argument("--rate", type=float, default=1e-3, help="first learning rate of Adam")
     parser.add_argument("--hidden", type=int, default=256, help="width of the MLP's three layers")
     parser.add_argument("--only", nargs="*", default=HEADLINE, help="names of methods, * and ? allowed")
     parser.add_argument("--latents", type=int, default=16, help="points in a row; --batch counts points")
@@ -259,20 +277,23 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[Result]
     if not 1 <= given.latents <= given.batch:
         parser.error("--latents lies between 1 and --batch")
     steps = given.steps or (1500 if given.seconds is None else None)
-    sizes = {"batch": given.batch, "hidden": given.hidden, "latents": given.latents}
+    sizes = {"batch": given.batch, "hidden": given.hidden, "latents": given.latents, "world": given.world}
+    sizes |= {"until": given.until, "rate": given.rate}
     budgets: dict[str, Budget] = {}
-    if steps:
-        budgets["equal steps"] = Budget(steps, None, **sizes)
-    if given.seconds:
-        budgets["equal time"] = Budget(0, given.seconds, **sizes)
-    world, memory = World(), Memory(given.json, budgets)
+    for guidance in given.guidance:
+        which = f", w = {guidance:g}" if len(given.guidance) > 1 else ""
+        if steps:
+            budgets[f"equal steps{which}"] = Budget(steps, None, guidance=guidance, **sizes)
+        if given.seconds:
+            budgets[f"equal time{which}"] = Budget(0, given.seconds, guidance=guidance, **sizes)
+    world, memory = WORLDS[given.world](), Memory(given.json, budgets)
     with threads(1):
-        truth = make_truth(world)
+        truth = {g: make_truth(world, scale=g, until=given.until) for g in given.guidance}
         for seed in range(given.seeds):
             for kind, budget in budgets.items():
                 for name in names:
                     if not memory.has(kind, name, seed):
-                        done = run(name, seed, budget, world, truth)
+                        done = run(name, seed, budget, world, truth[budget.guidance])
                         memory.add(kind, name, seed, done)
                         shown = " ".join(f"{error:.3f}" for error in done.errors.values())
                         print(f"seed {seed}  {kind}  {name:48s} {shown}  {done.seconds:.1f} s", flush=True)
