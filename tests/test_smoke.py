@@ -21,8 +21,10 @@ from soundvcm.cli.main import COMMANDS
 
 pytestmark = pytest.mark.slow
 LOOP = ("loop.rows=2", "loop.snapshot_steps=2", "loop.log_steps=1", "loop.schedule.warmup_steps=1")
-#: `adopt` needs weights of MMAudio, which nobody may ship; its page of help stands for it.
-WALK = "generate serve timecode probe models extract train average evaluate weights licenses doctor adopt"
+#: `adopt` needs weights of MMAudio, `export` the packages of ONNX; their pages of help stand for them.
+WALK = (
+    "generate serve timecode probe models extract train average export evaluate weights licenses doctor adopt"
+)
 
 
 def run(*words: object, place: Path) -> str:
@@ -77,7 +79,14 @@ def test_generate(place: Path) -> None:
 
 def test_what_looks_only(place: Path) -> None:
     assert "samples            64000" in run("probe", "clips/a.mov", place=place)
-    for words in (("models",), ("weights", "list"), ("licenses",), ("doctor",), ("adopt", "--help")):
+    for words in (
+        ("models",),
+        ("weights", "list"),
+        ("licenses",),
+        ("doctor",),
+        ("adopt", "--help"),
+        ("export", "--help"),
+    ):
         assert run(*words, place=place)
 
 

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "average",
         "export the weights of a run, averaged with any width",
     ),
+    "export": ("soundvcm.cli.commands.export", "export", "write a system as ONNX graphs"),
     "evaluate": (
         "soundvcm.cli.commands.evaluate",
         "evaluate",

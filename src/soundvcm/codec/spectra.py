@@ -98,13 +98,21 @@ class LogMel(nn.Module):
 
 def white_noise(frames: int, fft: int, hop: int) -> tuple[Tensor, Tensor]:
     """The fixed noise: standardised log magnitudes [bins, t] and phases [bins, t] as unit numbers."""
-    generator = torch.Generator().manual_seed(_SEED)
-    wave = torch.randn((1, frames * hop), generator=generator)
-    spectrum = frames_of(wave, fft, hop, torch.hann_window(fft))[0]
+    spectrum = frames_of(white_wave(frames * hop), fft, hop, torch.hann_window(fft))[0]
     size = spectrum.abs().clamp_min(1e-6)
+    return standardised(size, torch.hann_window(fft)), spectrum / size
+
+
+def white_wave(samples: int) -> Tensor:
+    """The fixed noise itself, [1 samples]."""
+    return torch.randn((1, samples), generator=torch.Generator().manual_seed(_SEED))
+
+
+def standardised(size: Tensor, window: Tensor) -> Tensor:
+    """Log magnitudes of white noise, of about zero mean and unit variance, without their tails."""
     # A Rayleigh variable of this energy: its logarithm has mean log(root energy) - 0.2886, deviation 0.6413.
-    level = torch.log(size) - 0.5 * torch.log(torch.hann_window(fft).square().sum()) + 0.2886
-    return (level / 0.6413).clamp(-4.0, 3.0), spectrum / size
+    level = torch.log(size) - 0.5 * torch.log(window.square().sum()) + 0.2886
+    return (level / 0.6413).clamp(-4.0, 3.0)
 
 
 def find_phases(

@@ -163,7 +163,7 @@ class VelocityNetwork(nn.Module):
         coloured = None
         if self.config.colour_gate and power is not None:
             shares = bands(n, self.config.colour_edges)
-            coloured, size = arrive(noisy, t, power, shares)
+            coloured, size = self._arrive(noisy, t, power, shares)
             seen = torch.cat([seen, (coloured / size).flatten(2)], dim=-1)
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
@@ -178,12 +178,16 @@ class VelocityNetwork(nn.Module):
         out = out.reshape(batch, -1, self.config.shown_channels)[:, :n].to(noisy.dtype)
         if power is not None:
             departure = out[..., : self.config.latent_dim]
-            flow = follow(noisy, t, s, power)
+            flow = self._follow(noisy, t, s, power)
             if coloured is not None:
                 gates = out[..., self.config.latent_dim :].reshape(coloured.shape)
                 flow = flow + (gates * coloured).sum(dim=2)
             out = grow * departure + flow
         return -out if self.config.mirrored else out
+
+    # How frequencies are filtered; an export that knows no Fourier transform puts its own here.
+    _arrive = staticmethod(arrive)
+    _follow = staticmethod(follow)
 
     def _power(self, noisy: Tensor) -> Tensor | None:
         """Power spectrum of Gaussian latents of this length, in at least single precision; None without."""

@@ -94,8 +94,13 @@ def arrive(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Ten
     response = (power / spread(t, power)).sqrt()
     seen = torch.fft.rfft(noisy.to(response.dtype), dim=1) * response
     split = torch.fft.irfft(seen[:, :, None] * shares.T[None, :, :, None], n=n, dim=1)
+    return split.to(noisy.dtype), deviations(n, power, shares).to(noisy.dtype)
+
+
+def deviations(n: int, power: Tensor, shares: Tensor) -> Tensor:
+    """Standard deviation of what `arrive` gives in each band [k f] of n latents, [1 1 k c]."""
     energy = (_counts(n, power) * power)[0, :, None] * shares.T.square()[:, :, None]
-    return split.to(noisy.dtype), energy.sum(dim=0).clamp_min(1e-12).sqrt()[None, None].to(noisy.dtype)
+    return energy.sum(dim=0).clamp_min(1e-12).sqrt()[None, None]
 
 
 def _filtered(noisy: Tensor, response: Tensor) -> Tensor:

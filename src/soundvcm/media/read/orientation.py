@@ -78,7 +78,10 @@ def side_data(frame: VideoFrame) -> dict[str, bytes]:
 
 
 def _listed(frame: Any) -> dict[str, bytes]:
-    return {data.type.name: bytes(data) for data in frame.side_data}
+    sides = frame.side_data
+    # A mapping by its base class, it was iterated by value until PyAV 18 and is by key since 19.
+    entries = (sides[one] if hasattr(one, "value") else one for one in sides)
+    return {data.type.name: bytes(data) for data in entries}
 
 
 def _known_only(frame: Any) -> Any:

@@ -122,16 +122,18 @@ def open_media(source: Any) -> Iterator[InputContainer]:
 
     name = source_name(source)
     target = _as_input(source)
-    options = {
+    allowed = {
         "protocol_whitelist": "file,pipe,fd",
         "format_whitelist": _allowed_formats(),
         "pattern_type": "none",
-        "max_pixels": str(MAX_PIXELS),
     }
+    limits = {"max_pixels": str(MAX_PIXELS)}
     try:
-        container = av.open(
-            target, "r", options=options, metadata_errors="replace", timeout=(OPEN_SECONDS, READ_SECONDS)
-        )
+        container = av.open(target, "r", timeout=(OPEN_SECONDS, READ_SECONDS), **_opening(allowed, limits))
+        if _pyav() < (17, 1):
+            for stream in container.streams:
+                if stream.codec_context is not None:
+                    stream.codec_context.options = limits
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{name}: not a readable media file ({reason(error)})") from None
     try:
@@ -147,6 +149,21 @@ def av_errors() -> tuple[type[Exception], ...]:
     import av
 
     return (av.FFmpegError, ValueError, OverflowError)
+
+
+def _pyav() -> tuple[int, int]:
+    import av
+
+    major, minor = av.__version__.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _opening(allowed: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:
+    """Options of `av.open` that differ between versions of PyAV."""
+    # Before 17.1 options for streams crash where one turns up later (FLV); each gets its limits afterwards.
+    options = {"container_options": allowed} if _pyav() < (17, 1) else {"options": {**allowed, **limits}}
+    # From 19 on tags that are not UTF-8 are always read with replacements, and there is no option for it.
+    return options if _pyav() >= (19, 0) else {**options, "metadata_errors": "replace"}
 
 
 def reason(error: BaseException) -> str:
