@@ -55,7 +55,7 @@ def test_onnxruntime_gives_what_torch_gives(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "about.json").read_text())
     assert about["samples"] == SECONDS * 16_000 and about["sample_rate"] == 16_000
     network, codec = (runtime.InferenceSession(tmp_path / f"{name}.onnx") for name in ("network", "codec"))
-    lines = pipeline.timeline.at(SECONDS)
+    lines = pipeline.clip_encoder.timeline.at(SECONDS)
     inputs = door.without_video(pipeline, lines)
     rng = torch.Generator().manual_seed(3)
     for shown in (False, True):

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from soundvcm import __version__, weights
 from soundvcm.codec.neural import CEILING, DRAWN, NeuralCodec, linear_magnitudes
 from soundvcm.codec.spectra import MOMENTUM, hold_peaks, standardised, white_wave
-from soundvcm.encoders.small.words import LIMIT
+from soundvcm.encoders.small.text import LIMIT
 from soundvcm.errors import MissingExtraError, OptionError
-from soundvcm.generate.audio import Watched
+from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.network import VelocityNetwork
 from soundvcm.network.precondition import deviations, slope, spread
 from soundvcm.records import Conditions
@@ -207,9 +207,11 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
         raise OptionError(
             f"{pipeline.name} cannot be exported: only networks with their guidance inside can be"
         )
-    if not 0.5 <= seconds <= pipeline.longest:
-        raise OptionError(f"an export is 0.5 to {float(pipeline.longest):g} seconds long, not {seconds:g}")
-    lines = pipeline.timeline.at(exact_seconds(str(seconds)))
+    if not 0.5 <= seconds <= pipeline.clip_encoder.longest:
+        raise OptionError(
+            f"an export is 0.5 to {float(pipeline.clip_encoder.longest):g} seconds long, not {seconds:g}"
+        )
+    lines = pipeline.clip_encoder.timeline.at(exact_seconds(str(seconds)))
     n, target = lines.latents, Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     network = ProductNetwork(pipeline.network.config)
@@ -239,7 +241,7 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
 
 def without_video(pipeline: Pipeline, lines: Timeline) -> dict[str, Tensor]:
     """Inputs of the step for a sound without a clip and without words; all noise zero."""
-    empty = pipeline.conditions(Watched(lines), "")
+    empty = pipeline.conditions(ClipFeatures(lines), "")
     one = torch.ones(1)
     values = {name: getattr(empty, name).float().cpu() for name in ("semantic", "sync", "text")}
     flags = {name: getattr(empty, name).cpu() for name in ("has_semantic", "has_sync", "has_text")}
