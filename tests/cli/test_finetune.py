@@ -156,3 +156,25 @@ def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: P
 @pytest.fixture
 def config() -> TrainingConfig:
     return TrainingConfig()
+
+
+def test_adapters_and_a_mixed_store(
+    sounding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--lora writes a small file beside the merged one; both load, and say the same; --mix --share mixes."""
+    other = tmp_path / "other"
+    words = ["extract", "--folder", str(sounding), "--seconds", "2", "--output", str(other), "--workers", "1"]
+    assert run(capsys, *words)[0] == 0
+    target = tmp_path / "mine.safetensors"
+    words = ["finetune", str(sounding), "loop.steps=1", "loop.rows=4", "data.crop_seconds=[2.0]"]
+    words += ["--from", "tiny", "-o", str(target), "--workers", "1", "--device", "cpu"]
+    code, out, err = run(capsys, *words, "--lora", "4", "--mix", other, "--share", "0.75")
+    assert code == 0 and "mine.lora.safetensors" in out, err
+    small = tmp_path / "mine.lora.safetensors"
+    assert small.stat().st_size < target.stat().st_size / 3
+    one, two = saved_network(target)[0].state_dict(), saved_network(small)[0].state_dict()
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 2e-3  # one is in half precision
+    with safe_open(target, "pt") as file:
+        shares = dict(json.loads(file.metadata()["data"])["shares"])
+    assert shares == {"store": "3/4", "other": "1/4"}
+    assert load(str(small), device="cpu").sampling.temperature == 0.9

@@ -10,6 +10,8 @@ import torch
 from training.parts import WIDTHS, make_clip, make_store
 
 from soundvcm.cli import main as cli
+from soundvcm.cli.commands.train import shares_in, shares_of
+from soundvcm.errors import OptionError
 from soundvcm.systems.loading import saved_network
 
 
@@ -66,3 +68,18 @@ def test_going_on_needs_weights_to_go_on_with(tmp_path: Path, capsys: pytest.Cap
     torch.save({"t_embed.mlp.0.weight": torch.zeros(2, 2)}, tmp_path / "raw.pth")
     code, _, err = run(capsys, "finetune", "--warm-start", tmp_path / "raw.pth", "--store", tmp_path)
     assert code == 2 and "soundvcm adopt" in err and len(err.strip().splitlines()) == 1
+
+
+def test_shares_of_the_rows(tmp_path: Path) -> None:
+    """Named stores give what is said, the others the rest by their clips; nonsense is refused."""
+    sizes = {"mine": 2, "a": 3, "b": 9}
+    stores = [make_store(tmp_path / name, [make_clip(k) for k in range(n)]) for name, n in sizes.items()]
+    found = shares_of(stores, shares_in(["mine=0.5"]))
+    assert found == pytest.approx([0.5, 0.125, 0.375])
+    assert shares_of(stores, {}) is None
+    for words in (["mine"], ["mine=2"], ["=0.5"], ["mine=x"]):
+        with pytest.raises(OptionError):
+            shares_in(words)
+    for named in ({"other": 0.5}, {"mine": 0.7, "a": 0.4}, {"mine": 1.0}, {"mine": 0.2, "a": 0.2, "b": 0.2}):
+        with pytest.raises(OptionError):
+            shares_of(stores, named)

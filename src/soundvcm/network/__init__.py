@@ -11,6 +11,10 @@ from soundvcm.network.config import NetworkConfig as NetworkConfig
 
 if TYPE_CHECKING:
     from soundvcm.network.conditioning import Encoded as Encoded
+    from soundvcm.network.low_rank import adapters as adapters
+    from soundvcm.network.low_rank import add_adapters as add_adapters
+    from soundvcm.network.low_rank import merged as merged
+    from soundvcm.network.low_rank import with_adapters as with_adapters
     from soundvcm.network.model import VelocityNetwork as VelocityNetwork
     from soundvcm.network.model import adopt as adopt
     from soundvcm.network.recognition import recognise as recognise

@@ -29,6 +29,7 @@ from soundvcm.systems.catalog import (
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from soundvcm.codec import NeuralCodec
     from soundvcm.generate.options import Sampling
@@ -173,6 +174,8 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
     tensors, facts = weights.load(name_or_path)
     config = saved_config(name_or_path, facts)
     full = {key: value.float() for key, value in tensors.items()}
+    if "base" in facts:
+        full = _on_base(name_or_path, full, json.loads(facts["base"]))
     network = weights.built(lambda: VelocityNetwork(config), full, str(name_or_path))
     if "sampling" in facts:
         sampling = _sampling(name_or_path, facts["sampling"])
@@ -180,6 +183,26 @@ def saved_network(name_or_path: str | Path) -> tuple[VelocityNetwork, Sampling]:
         told = config.guidance_input != "none"
         sampling = Sampling(guidance=float(facts.get("guidance", "1")) if told else None)
     return network, sampling
+
+
+def _on_base(name: str | Path, small: dict[str, Tensor], base: dict[str, str]) -> dict[str, Tensor]:
+    """Adapters on the weights that they were trained on, which are looked for by name and by path.
+
+    Raises:
+        WeightsError: if those weights are not here or are others.
+    """
+    from soundvcm.network import with_adapters
+
+    folder, file = Path(name).parent, Path(base["file"])
+    found = [path for path in (folder / file, folder / file.name) if path.is_file()]
+    if not found and file.name == weights.part("tiny_network").file:
+        found = [weights.locate("tiny_network")]
+    if not found:
+        raise WeightsError(f"{name} holds adapters of {base['file']}: put that file beside it")
+    if weights.digest(found[0]) != base["sha256"]:
+        raise WeightsError(f"{name} holds adapters of other weights than {found[0]} has now")
+    tensors, _ = weights.load(found[0])
+    return with_adapters({key: value.float() for key, value in tensors.items()}, small)
 
 
 def _sampling(name: str | Path, text: str) -> Sampling:

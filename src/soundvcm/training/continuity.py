@@ -35,6 +35,10 @@ FREE = {
 }
 
 
+#: settings that came later: what runs did that do not name them
+ADDED: dict[str, Any] = {"adapter_rank": 0}
+
+
 def same_run(last: Path, record: Mapping[str, Any]) -> None:
     """Refuse to go on with other settings than those the run was made with.
 
@@ -42,7 +46,7 @@ def same_run(last: Path, record: Mapping[str, Any]) -> None:
         OptionError: naming the first difference.
     """
     saved = read_facts(last)
-    before, now = _flat(saved["config"]), _flat(record["config"])
+    before, now = ADDED | _flat(saved["config"]), ADDED | _flat(record["config"])
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name) and name.removeprefix("loop.") not in FREE:
             raise OptionError(

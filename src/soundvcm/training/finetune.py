@@ -8,6 +8,7 @@ Knows named systems and the parts of training; reads no media and prints nothing
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,8 @@ def finetune_config(
     changes: dict[str, Any] = {}
     told = json.loads(start.header.get("training", "{}"))
     if not start.is_flow and "objective" in told:
-        objective = config_of(told["objective"])
+        known = type(config_of({"kind": told["objective"]["kind"]})).model_fields
+        objective = config_of({name: value for name, value in told["objective"].items() if name in known})
         config = config.model_copy(update={"objective": objective})
         if "warm_start" in type(objective).model_fields:
             changes["objective.warm_start"] = 0.0
@@ -200,10 +202,26 @@ def export_finetuned(
         "licence": start.licence,
         "guidance": config.objective.model_dump().get("guidance", 1.0),
     }
-    told = json.loads(start.header.get("sampling", "{}"))
-    if told and not start.is_flow:
-        about["sampling"] = told
+    sampled = json.loads(start.header.get("sampling", "{}"))
+    if sampled and not start.is_flow:
+        about["sampling"] = sampled
     width = config.loop.sigma_rels[0]
     dtype = start.header.get("dtype", "float32")
-    about["began_with"] = {"file": start.path.name, "sha256": weights.digest(start.path)}
-    return export(run_dir, output, sigma_rel=width, updates=updates, dtype=dtype, about=about)
+    base = {"file": start.path.name, "sha256": weights.digest(start.path)}
+    if config.adapter_rank:
+        small = about | {"base": base | {"file": os.path.relpath(start.path, output.parent)}}
+        export(
+            run_dir,
+            adapter_file(output),
+            sigma_rel=width,
+            updates=updates,
+            only_adapters=True,
+            about=small,
+        )
+    whole = about | {"began_with": base}
+    return export(run_dir, output, sigma_rel=width, updates=updates, dtype=dtype, about=whole)
+
+
+def adapter_file(output: Path) -> Path:
+    """Where the adapters alone are written, beside the merged weights."""
+    return output.with_name(f"{output.stem}.lora.safetensors")

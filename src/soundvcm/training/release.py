@@ -18,6 +18,7 @@ import torch
 
 from soundvcm import weights
 from soundvcm.errors import NonFiniteError, OptionError, WeightsError
+from soundvcm.network import adapters, merged
 from soundvcm.training.checkpoint import first_non_finite, latest_checkpoint, read_checkpoint
 from soundvcm.training.ema import synthesise
 
@@ -55,6 +56,7 @@ def export(
     sigma_rel: float | None = 0.05,
     updates: int | None = None,
     dtype: str = "float32",
+    only_adapters: bool = False,
     about: Mapping[str, Any],
 ) -> dict[str, str]:
     """Write the weights of a run for use.
@@ -65,6 +67,7 @@ def export(
         sigma_rel: width of the average; None takes the weights as trained, of the last checkpoint.
         updates: end of the average, default the last snapshot.
         dtype: "float32", "bfloat16" or "float16".
+        only_adapters: write the low-rank adapters alone, which `about["base"]` says the weights for.
         about: facts for the header; must hold "licence", of the weights.
 
     Returns:
@@ -85,8 +88,10 @@ def export(
     values = saved.weights
     if sigma_rel is not None:
         values, facts = synthesise(run_dir, sigma_rel, updates=updates)
-        if set(values) != set(saved.weights):
+        if not set(values) <= set(saved.weights):
             raise WeightsError(f"snapshots and checkpoints of {run_dir} are of different networks")
+        values = saved.weights | values  # what is frozen has no average
+    values = adapters(values) if only_adapters else merged(values)
     tensors = {
         name: value.to(DTYPES[dtype] if value.is_floating_point() and name not in EXACT else value.dtype)
         for name, value in values.items()

@@ -132,12 +132,14 @@ class TrainingConfig(Config):
         objective: by its `kind`.
         data: shares and crops.
         loop: optimizer, schedule, precision, what is saved when.
+        adapter_rank: train low-rank adapters (LoRA) of this rank in the blocks, nothing else; 0 trains all.
     """
 
     network: NetworkConfig = pydantic.Field(default_factory=lambda: NetworkConfig.build({}))
     objective: ObjectiveConfig = pydantic.Field(default_factory=VelocityConsistencyConfig)
     data: MixtureConfig = pydantic.Field(default_factory=MixtureConfig)
     loop: LoopConfig = pydantic.Field(default_factory=LoopConfig)
+    adapter_rank: int = pydantic.Field(default=0, ge=0)
 
     def change(self, overrides: Mapping[str, Any]) -> Self:
         """A copy with dotted overrides; a new `objective.kind` brings its own defaults along.

@@ -22,7 +22,7 @@ import soundvcm
 from soundvcm.data.mixture import Mixture
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, TrainingError, WeightsError
-from soundvcm.network import NetworkConfig, VelocityNetwork
+from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
 from soundvcm.objectives import Objective, ObjectiveConfig, build
 from soundvcm.runtime import resolve_device
 from soundvcm.training.checkpoint import latest_checkpoint, seed_random_state
@@ -133,6 +133,12 @@ def _prepare(
     network = VelocityNetwork(config.network)
     if last is None and warm_start is not None:
         load_weights(network, warm_start)
+    if config.adapter_rank:
+        if together.shards:
+            raise OptionError("adapters are small: train them with loop.processes=ddp")
+        if last is None and warm_start is None:
+            raise OptionError("adapter_rank changes trained weights a little: give a warm start")
+        add_adapters(network, config.adapter_rank)
     together.place(network.to(together.device))
     state = TrainingState(network, config.loop)
     if last is not None:

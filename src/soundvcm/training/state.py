@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from soundvcm.errors import WeightsError
+from soundvcm.network import merged
 from soundvcm.training.checkpoint import (
     Saved,
     load_optimizer,
@@ -58,7 +59,7 @@ class TrainingState:
             weight_decay=settings.weight_decay,
             fused=device.type in ("cuda", "cpu"),
         )
-        self.ema = EmaProfiles(dict(network.named_parameters()), config.sigma_rels)
+        self.ema = EmaProfiles(trained, config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
         self.bad_total, self.bad_row = 0, 0
 
@@ -132,14 +133,16 @@ class TrainingState:
     def averages(self, sigma_rel: float | None = None, *, keep: bool = True) -> dict[str, Tensor]:
         """Whole averaged weights of a tracked width (default: the first) with the buffers, on the CPU.
 
+        Frozen weights are as they are; adapters are merged.
+
         Where the network is shared out, every process must ask; `keep=False` takes part and returns nothing.
 
         Raises:
             OptionError: if that width is not tracked.
         """
-        buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
-        values = {**self.ema.average(sigma_rel), **buffers}
-        return {name: value.detach().cpu().clone() for name, value in whole(values, keep=keep).items()}
+        values = {**self.network.state_dict(), **self.ema.average(sigma_rel)}
+        gathered = whole(values, keep=keep)
+        return merged({name: value.detach().cpu().clone() for name, value in gathered.items()})
 
     def write_snapshots(self, run_dir: Path, dtype: torch.dtype, *, write: bool = True) -> None:
         """Write the averages as they are, for `synthesise`; `write=False` only helps to gather them."""

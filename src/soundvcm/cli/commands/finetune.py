@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -38,6 +38,9 @@ def finetune(
     *,
     start: Annotated[str | None, tyro.conf.arg(name="from")] = None,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("finetuned.safetensors"),
+    lora: int = 0,
+    mix: tuple[Path, ...] = (),
+    share: float = 0.5,
     work: Path | None = None,
     workers: int = 2,
     device: str = "auto",
@@ -55,6 +58,9 @@ def finetune(
         overrides: fields of the recipe, name=value.
         start: weights to begin with: tiny, a name such as mmaudio_small_16k, or a file.
         output: the file to write, for: soundvcm generate --model FILE.
+        lora: train low-rank adapters of this rank only: less memory, and a small file beside OUTPUT.
+        mix: feature stores to mix in, so that what the weights know is kept.
+        share: share of the rows that are your clips, where others are mixed in.
         work: folder for features, run and samples; OUTPUT without its ending and ".finetune" if left out.
         workers: processes that extract.
         device: auto, cpu, cuda or mps.
@@ -70,19 +76,24 @@ def finetune(
     if not clips.exists():
         raise OptionError(f"{clips} is not here: give a folder of clips, or a table of them")
     from soundvcm import runtime
+    from soundvcm.data.store import FeatureStore
     from soundvcm.training.finetune import finetune_config, start_from
 
     folder = work or output.with_name(f"{output.stem}.finetune")
     found = held_out_catalog(clips)
     began = start_from(start, None if dry_run else folder)
+    changes = parse_overrides(overrides) | ({"adapter_rank": lora} if lora else {})
     if dry_run:
-        return tell_cost(began, found, overrides)
+        return tell_cost(began, found, changes)
+    if not 0 < share < 1:
+        raise OptionError(f"--share is a share of the rows between 0 and 1, not {share:g}")
     store = extracted(found, began, folder / "store", workers, device)
-    config = finetune_config(began, store.items, parse_overrides(overrides))
+    config = finetune_config(began, store.items, changes)
     listener = listening(store, began, runtime.resolve_device(device))
     before = first_scores(listener, began, folder)
     say(f"before: {before}; the real sound through the codec: {listener.ceiling()}")
-    if not trained(config, store, folder / "run", began, listener, device):
+    mixed = [store, *(FeatureStore(path) for path in mix)]
+    if not trained(config, mixed, share, folder / "run", began, listener, device):
         return 130
     return keep_best(config, folder, output, began, listener, before)
 
@@ -181,11 +192,17 @@ def first_scores(listener: HeldOut, began: Start, folder: Path) -> Scores:
 
 
 def trained(
-    config: TrainingConfig, store: FeatureStore, run: Path, began: Start, listener: HeldOut, device: str
+    config: TrainingConfig,
+    stores: list[FeatureStore],
+    share: float,
+    run: Path,
+    began: Start,
+    listener: HeldOut,
+    device: str,
 ) -> bool:
     """Train to the end, listening as it goes; says whether the end was reached."""
     from soundvcm import training
-    from soundvcm.cli.commands.train import command_line, show
+    from soundvcm.cli.commands.train import command_line, shares_of, show
     from soundvcm.training.finetune import tuned_sampling
 
     sampling = tuned_sampling(began)
@@ -203,8 +220,9 @@ def trained(
         say(f"going on with {run} at step {int(last.name.removeprefix('step-'))}")
     result = training.train(
         config,
-        [store],
+        stores,
         run,
+        weights=shares_of(stores, {stores[0].folder.name: share}) if stores[1:] else None,
         hooks=[listen],
         device=device,
         warm_start=began.path,
@@ -223,16 +241,17 @@ def keep_best(
     """Write the average that came nearest to held-out clips, its samples, and one line that says so."""
     from soundvcm import weights
     from soundvcm.cli.commands.held_out import Scores
-    from soundvcm.training.finetune import best_average, export_finetuned, tuned_sampling
+    from soundvcm.training.finetune import adapter_file, best_average, export_finetuned, tuned_sampling
 
     best = best_average(folder / "run")
     after = Scores(best.values["cosine"], float(best.values.get("onset_f1", "nan")))
     export_finetuned(folder / "run", output, began, config, best.updates)
+    small = f" and {adapter_file(output).name}" if config.adapter_rank else ""
     tensors, _ = weights.read(output)
     made = listener.takes(began.network, tensors, tuned_sampling(began), 1)
     listener.write(folder / "samples" / "after", made[:SAMPLES])
     say(
-        f"wrote {output} ({began.licence}), the average at step {best.step} of {config.loop.steps}; on"
+        f"wrote {output}{small} ({began.licence}), the average at step {best.step} of {config.loop.steps}; on"
         f" {len(listener.clips)} held-out clips: {before} before, {after} after; listen: {folder / 'samples'}"
     )
     if after.held_out <= before.held_out:
@@ -240,12 +259,12 @@ def keep_best(
     return 0
 
 
-def tell_cost(began: Start, found: Catalog, overrides: tuple[str, ...]) -> int:
+def tell_cost(began: Start, found: Catalog, changes: dict[str, Any]) -> int:
     """Print the recipe for these clips and what it costs."""
     from soundvcm.training.estimate import estimate
     from soundvcm.training.finetune import finetune_config
 
-    config = finetune_config(began, found.rows, parse_overrides(overrides))
+    config = finetune_config(began, found.rows, changes)
     say(config.to_yaml())
     emit_json(estimate(config, gpus=1))
     return 0

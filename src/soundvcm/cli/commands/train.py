@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from soundvcm.config import nearest, parse_overrides
 from soundvcm.errors import OptionError
 
 if TYPE_CHECKING:
+    from soundvcm.data.store import FeatureStore
     from soundvcm.training import Progress, TrainingConfig
 
 RECIPES = ("tiny", "paper", "finetune", "from_flow", "pairs")
@@ -35,6 +36,7 @@ def train(
     runs: Path = Path("runs"),
     run: Path | None = None,
     store: tuple[Path, ...] = (),
+    share: tuple[str, ...] = (),
     codec: Path | None = None,
     warm_start: str | None = None,
     model: Path | None = None,
@@ -58,6 +60,8 @@ def train(
         runs: folder in which runs are kept.
         run: folder of this run; default RUNS/RECIPE.
         store: feature stores to train from (soundvcm extract makes them).
+        share: how much of the rows stores give, NAME=0.5 with the name of a store's folder; those not named
+            share the rest by their clips.
         codec: embedded codec that made them, for loop.samples; the shipped one if left out.
         warm_start: weights to begin a fresh run with: tiny, or a file, which says the network's sizes.
         model: weights of the teacher that makes the sounds of pairs.
@@ -91,6 +95,7 @@ def train(
         assert model is not None
         return pairs(model, store, folder, overrides, device)
     given: dict[str, Any] = {
+        "share": share,
         "codecs": [] if codec is None else [codec],
         "device": device,
         "warm_start": None if warm_start is None else starting_file(warm_start),
@@ -146,6 +151,7 @@ def train_network(
         config,
         opened,
         folder,
+        weights=shares_of(opened, shares_in(given["share"])),
         hooks=hooks,
         device=given["device"],
         warm_start=given["warm_start"],
@@ -171,6 +177,46 @@ def train_network(
         training.export(folder, given["export"], **numbers, about=about)
         say(f"wrote {given['export']}")
     return 0
+
+
+def shares_in(words: Sequence[str]) -> dict[str, float]:
+    """NAME=0.5 as numbers by name.
+
+    Raises:
+        OptionError: if a word says something else.
+    """
+    found = {}
+    for word in words:
+        name, _, value = word.rpartition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[name] = -1.0
+        if not name or not 0 < found[name] <= 1:
+            raise OptionError(f"--share is NAME=0.5, a store's folder and its share of rows, not {word!r}")
+    return found
+
+
+def shares_of(stores: Sequence[FeatureStore], named: Mapping[str, float]) -> list[float] | None:
+    """Share of each store: those named as told, the others by their training clips; None if none is named.
+
+    Raises:
+        OptionError: if a name is no store's or stands for two, or the shares do not leave any to the others.
+    """
+    if not named:
+        return None
+    names = [store.folder.name for store in stores]
+    for name in named:
+        if names.count(name) != 1:
+            raise OptionError(
+                f"--share {name}: {names.count(name)} stores are called so ({', '.join(names)})"
+            )
+    total, others = sum(named.values()), [name for name in names if name not in named]
+    if total > 1 or (others and total >= 1) or (not others and abs(total - 1) > 1e-6):
+        raise OptionError(f"the shares of the rows add up to {total:g}: of all stores together they are 1")
+    clips = {store.folder.name: len(store.split("train")) for store in stores}
+    left = (1 - total) / max(1, sum(clips[name] for name in others))
+    return [named[name] if name in named else clips[name] * left for name in names]
 
 
 def starting_file(name: str) -> Path:
