@@ -142,7 +142,7 @@ def guided(v: ConditionedField, conditions: Joinable, absent: Joinable, scale: f
         v: conditioned field.
         conditions: what is wanted, `Conditions` or already `Encoded`.
         absent: the same kind and batch, with what is not wanted: nothing, or a negative text.
-        scale: w; 0 to 1 follows the conditions alone in one pass, as in MMAudio (golden README, note 3).
+        scale: w; 0 to 1 follows the conditions alone in one pass, as in MMAudio.
 
     Returns:
         The field, with its cost in passes.

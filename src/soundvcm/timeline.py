@@ -79,7 +79,7 @@ class Timeline:
 
     @property
     def latents(self) -> int:
-        """Latents that cover all samples: ceil(seconds x sample_rate / latent_hop) (reference A2)."""
+        """Latents that cover all samples: ceil(seconds x sample_rate / latent_hop) (as in MMAudio)."""
         return max(1, ceil(self.seconds * self.sample_rate / self.latent_hop))
 
     @property

@@ -68,7 +68,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found against what is expected; `measure` as in the golden README.
+    """What was found against what is expected; `measure` as tests/golden says.
 
     `rms`: of the whole array, where `expected` is a few values out of it. The relative error of the whole is
     then estimated from these few: a handful that happens to be small says nothing about its own last digits.

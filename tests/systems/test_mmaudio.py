@@ -87,7 +87,7 @@ def test_lengths_are_exact(
 
 
 def test_the_reference_has_its_users_knobs(system: Pipeline, clip: Path) -> None:
-    """25 steps, guidance 4.5, a negative prompt (reference A4, case 27)."""
+    """25 steps, guidance 4.5, a negative prompt (as MMAudio, case 27)."""
     found = vars(system.sampling)
     assert found.pop("temperature") == 1.0
     assert found == {"kind": "flow", "steps": 25, "guidance": 4.5, "negative_prompt": True}

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of the paper's codecs, 16 kHz and 44.1 kHz (reference A8); our own Slaney filter bank.
+"""Log-mel spectrograms of the paper's codecs, 16 kHz and 44.1 kHz, as in MMAudio; our own Slaney filter bank.
 
     wave [b, s] => reflect padding => Hann STFT => magnitude => mel bands => log
 
@@ -94,7 +94,7 @@ def _constants(config: MelConfig, dtype: torch.dtype, device: torch.device) -> t
 
 
 def log_mel(wave: Tensor, config: MelConfig) -> Tensor:
-    """Log-mel spectrogram of a wave (reference A8).
+    """Log-mel spectrogram of a wave (as in MMAudio).
 
     Args:
         wave: [b, s] samples, clamped to -1 .. 1 here; half precision is computed in float32.

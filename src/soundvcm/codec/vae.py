@@ -1,4 +1,4 @@
-"""The paper's mel VAE: one-dimensional, magnitude preserving (reference A9; Karras et al. 2024, arXiv
+"""The paper's mel VAE: one-dimensional, magnitude preserving (as in MMAudio; Karras et al. 2024, arXiv
 2312.02696).
 
     mel [b, bins, 2n] => encode_mel => Moments [b, n, c];   latents [b, n, c] => decode_mel => mel [b, bins,

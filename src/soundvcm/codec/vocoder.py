@@ -1,4 +1,4 @@
-"""BigVGAN, versions 1 and 2: log-mel => wave (reference A10; Lee et al. 2023, arXiv 2206.04658).
+"""BigVGAN, versions 1 and 2: log-mel => wave (as in MMAudio; Lee et al. 2023, arXiv 2206.04658).
 
 Module names are those of the public checkpoints without weight norm. Both spellings of weight norm load and
 are folded; the resampling filters in the files are checked against the one used here. Knows no files, no

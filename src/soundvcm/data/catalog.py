@@ -186,7 +186,7 @@ def window_starts(whole: Fraction, longest: Fraction = CLIP_SECONDS) -> tuple[Fr
 
 def from_vggsound(table: Path, folder: Path) -> Catalog:
     """VGGSound's vggsound.csv (youtube id, start second, label, split): first 8 s, the label as text
-    (reference A11).
+    (as in MMAudio).
 
     Files are named after the id and the start in six digits, "--0PQM4-hqg_000030.mp4".
     """

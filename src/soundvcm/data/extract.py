@@ -80,7 +80,7 @@ class Extraction:
         rows: clips, in the order of the catalog.
         sound_only: leave pictures out, also where there are some.
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
-        keep_levels: do not scale the clips of the split "train" to a peak of 0.95 (reference A8).
+        keep_levels: do not scale the clips of the split "train" to a peak of 0.95 (as in MMAudio).
     """
 
     rows: tuple[Row, ...]

@@ -47,7 +47,7 @@ class MixtureConfig(Config):
     Attributes:
         av_fraction: share of rows with pictures when stores without pictures are mixed in. 0.5 is the
             paper's "roughly
-            equal exposure"; 0.7 is what the reference's oversampling by 5 amounts to (reference C17).
+            equal exposure"; 0.7 is what MMAudio's oversampling by 5 amounts to.
         crop_seconds: lengths to train on, in turn (repeat one to use it more often); empty uses each clip
             whole.
         split: which split of the stores.

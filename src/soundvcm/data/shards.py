@@ -182,7 +182,7 @@ class StoreWriter:
             parts = [encode_text(texts[i : i + batch]).to(torch.float16) for i in range(0, len(texts), batch)]
             table = torch.cat(parts)
             check_shape("text features", table, "b l r", b=len(texts))
-            # "No text" of a fresh network is the encoding of the empty string (reference A3).
+            # "No text" of a fresh network is the encoding of the empty string, as in MMAudio.
             empty = encode_text([""])[0].to(torch.float16)
             write_tensors(
                 self.folder / "text.safetensors", {"text": table, "empty": empty}, {"format": FORMAT}

@@ -1,5 +1,4 @@
-"""Synchformer's picture tower: 25 pictures a second => 8 sync tokens for each segment of 16 pictures
-(reference A6).
+"""Synchformer's picture tower: 25 pictures a second => 8 sync tokens for each segment of 16 pictures.
 
 Divided space-time attention (MotionFormer): each block looks along time at one place, then over the places of
 one moment, then through an MLP; the class token looks at everything. Module names are those of the public

@@ -62,7 +62,7 @@ class Score:
 
 
 def compute(definition: Definition, truth: Side, made: Side, *, resamples: int = 0, seed: int = 0) -> Score:
-    """One score of features of both sides, in the order of `made` (IS depends on it: golden README 2.7).
+    """One score of features of both sides, in the order of `made` (the splits of IS follow it).
 
     Args:
         definition: of the score.

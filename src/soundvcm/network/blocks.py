@@ -16,7 +16,7 @@ from soundvcm.network.config import NetworkConfig
 from soundvcm.network.layers import ConvMLP, GatedMLP, TimeConv, modulated
 from soundvcm.network.rotary import Rotation, rotate
 
-#: The reference's RMSNorm takes float32's machine epsilon whatever the number format (reference A3).
+#: The reference's RMSNorm takes float32's machine epsilon whatever the number format.
 HEAD_NORM_EPS = 2.0**-23
 
 
@@ -70,7 +70,7 @@ class Opened(NamedTuple):
 
 
 class Stream(nn.Module):
-    """One modality's share of a block: adaLN, attention projections, output projection, MLP (reference A3).
+    """One modality's share of a block: adaLN, attention projections, output projection, MLP (as in MMAudio).
 
     Args:
         config: widths and kernels.
@@ -106,7 +106,7 @@ class Stream(nn.Module):
 
 
 class JointBlock(nn.Module):
-    """Latents, pictures and text attend to one another, each with its own weights (MM-DiT; reference A3)."""
+    """Latents, pictures and text attend to one another, each with its own weights (MM-DiT, as in MMAudio)."""
 
     def __init__(self, config: NetworkConfig, *, last: bool) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class JointBlock(nn.Module):
 
 
 class FusedBlock(Stream):
-    """A latent-only block: self-attention and MLP (reference A3)."""
+    """A latent-only block: self-attention and MLP (as in MMAudio)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config, conv=True)
@@ -155,7 +155,7 @@ class FusedBlock(Stream):
 
 
 class FinalLayer(nn.Module):
-    """adaLN with shift and scale, then a convolution to the latents' channels (reference A3)."""
+    """adaLN with shift and scale, then a convolution to the latents' channels (as in MMAudio)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

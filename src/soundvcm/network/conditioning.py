@@ -110,7 +110,7 @@ def patched(x: Tensor, patch: int) -> Tensor:
 
 
 class ConditionEncoder(nn.Module):
-    """The part of the network that sees conditions only (reference A3, "condition pre-processing")."""
+    """The part of the network that sees conditions only (MMAudio's condition pre-processing)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class ConditionEncoder(nn.Module):
         )
 
     def _filled(self, given: Conditions) -> tuple[Tensor, Tensor, Tensor]:
-        """The three streams with what is absent filled in, before any projection (golden README, note 4)."""
+        """The three streams with what is absent filled in, before any projection, as MMAudio does."""
         config, dtype = self.config, self.empty_sync.dtype
         sizes = check_shape("semantic", given.semantic, "b f p", p=config.semantic_dim)
         sizes = check_shape("sync", given.sync, "b g q", q=config.sync_dim, b=sizes["b"])

@@ -41,7 +41,7 @@ class NetworkConfig(Config):
         time_embed: how the two times meet: two embedders summed, two sinusoids through one embedder, or one
             embedder for both, summed.
         second_zero: the second time starts silent, so that the new network is the single-time one.
-        mirrored: MMAudio's direction: the embedder is fed 1 - t and the output is negated (reference A4).
+        mirrored: MMAudio's direction: the embedder is fed 1 - t and the output is negated.
         final_condition: what modulates the last layer: the global vector (as published) or the per-token one.
         patch: neighbouring latents in one token.
         sync_to_modulation: sync modulates each token (adaLN), as published.
@@ -150,7 +150,7 @@ class NetworkConfig(Config):
 
     @property
     def longest_period(self) -> float:
-        """max_period of the time features (supplement B.2; reference A3)."""
+        """max_period of the time features (supplement B.2)."""
         return self.time_period or (10_000.0 if self.version == "v1" else 1.0)
 
     @property

@@ -33,7 +33,7 @@ def time_features(t: Tensor, width: int, period: float) -> Tensor:
 
 
 class ScalarEmbedder(nn.Module):
-    """Sinusoid of one or more numbers -> Linear -> SiLU -> Linear, [b] -> [b d] (reference A3)."""
+    """Sinusoid of one or more numbers -> Linear -> SiLU -> Linear, [b] -> [b d] (as in MMAudio)."""
 
     def __init__(self, width: int, period: float, dim: int, numbers: int = 1) -> None:
         super().__init__()

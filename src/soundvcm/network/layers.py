@@ -52,7 +52,7 @@ def windows(x: Tensor, kernel: int) -> Tensor:
 
 
 class GatedMLP(nn.Module):
-    """SwiGLU without biases: w2(silu(w1 x) * (w3 x)) (reference A3), each a product per position."""
+    """SwiGLU without biases: w2(silu(w1 x) * (w3 x)) (as in MMAudio), each a product per position."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class GatedMLP(nn.Module):
 
 
 class ConvMLP(nn.Module):
-    """The same with three convolutions over time (reference A3)."""
+    """The same with three convolutions over time (as in MMAudio)."""
 
     def __init__(self, dim: int, hidden: int, kernel: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ConvMLP(nn.Module):
 
 
 class InputProjection(nn.Module):
-    """Features of one kind -> hidden: first layer, activation, gated MLP (reference A3).
+    """Features of one kind -> hidden: first layer, activation, gated MLP (as in MMAudio).
 
     Args:
         inputs: width of the features.

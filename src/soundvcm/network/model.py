@@ -29,7 +29,7 @@ EMBEDDER_STD = 0.02
 
 
 class VelocityNetwork(nn.Module):
-    """MMAudio's transformer, told where the step ends (section 3.1; reference A3, B1).
+    """MMAudio's transformer, told where the step ends (section 3.1).
 
     Args:
         config: sizes and options; kept as `.config`.

@@ -1,8 +1,8 @@
 """The reference's names and orders of weights, translated both ways; the errors that say what does not fit.
 
 The reference interleaves queries, keys and values row by row and rotates neighbouring channels; we keep each
-contiguous, and keep convolutions as [out, kernel, in] (reference A3, F). Works on names, shapes and tensors;
-builds no network.
+contiguous, and keep convolutions as [out, kernel, in]. Works on names, shapes and tensors; builds no
+network.
 """
 
 from __future__ import annotations

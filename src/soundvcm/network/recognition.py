@@ -1,4 +1,4 @@
-"""Which network a reference state dict is of, read off its names and shapes (reference A1, A3, E).
+"""Which network a reference state dict is of, read off its names and shapes (MMAudio's state dicts).
 
 For files given by path, whose size nobody says. Knows names and shapes; builds no network, reads no file.
 """

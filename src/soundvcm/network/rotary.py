@@ -40,7 +40,7 @@ def rotation(
     device: torch.device | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Rotation:
-    """Rotation of positions 0, stretch, 2 stretch ... for heads of `width` channels (reference A3).
+    """Rotation of positions 0, stretch, 2 stretch ... for heads of `width` channels (as in MMAudio).
 
     Args:
         length: tokens n.

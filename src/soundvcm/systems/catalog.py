@@ -20,7 +20,7 @@ from soundvcm.network import NetworkConfig
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 #: latent channels => mode of the paper's codec
 MODES = {20: "16k", 40: "44k"}
-#: what the encoders of the paper's stack give (reference A1)
+#: what the encoders of the paper's stack give (as in MMAudio)
 PAPER_WIDTHS = {
     "semantic_dim": 1024,
     "sync_dim": 768,

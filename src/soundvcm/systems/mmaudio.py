@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PREFIX = "mmaudio_"
 LICENCE = "CC-BY-NC-4.0"
 LONGEST_SECONDS = 8
-#: 25 Euler steps with guidance 4.5: the knobs MMAudio's users know (reference A4)
+#: 25 Euler steps with guidance 4.5: the knobs MMAudio's users know
 REFERENCE_SAMPLING = Sampling(kind="flow", steps=25, guidance=4.5, negative_prompt=True)
 
 
@@ -143,7 +143,7 @@ def assembled(
 
 
 def adopt_file(source: str | Path, output: Path) -> dict[str, str]:
-    """Write a two-time network that starts as MMAudio: u(x, t, s) = -v(x, 1 - t) (reference A4).
+    """Write a two-time network that starts as MMAudio: u(x, t, s) = -v(x, 1 - t).
 
     Args:
         source: a name such as "mmaudio_small_16k", or the path of a checkpoint of MMAudio's own training.

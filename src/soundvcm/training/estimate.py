@@ -21,7 +21,7 @@ from soundvcm.training.settings import TrainingConfig
 
 #: dense bf16 peak of an H100 SXM, FLOP a second (NVIDIA's data sheet)
 H100_PEAK = 989e12
-#: what the paper's "4 H100, about 30 hours" amounts to with 4.4 forward passes a row (reference C20)
+#: what the paper's "4 H100, about 30 hours" amounts to with 4.4 forward passes a row
 PAPER_SHARE = 0.11
 
 

@@ -18,7 +18,7 @@ def progress_at(config: LoopConfig, step: int, seconds: float) -> float:
 
 
 def rate_factor(schedule: ScheduleConfig, step: int, progress: float) -> float:
-    """Learning rate at a step (from 0), as a factor of the peak (section 4.3; reference A11)."""
+    """Learning rate at a step (from 0), as a factor of the peak (section 4.3)."""
     warm = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
     if schedule.kind == "step":
         return warm * schedule.factor ** sum(progress >= milestone for milestone in schedule.milestones)

@@ -173,7 +173,7 @@ def _prepare(
 
 
 def _take_empty_text(network: VelocityNetwork, stores: Sequence[FeatureStore]) -> None:
-    """A fresh network with a fixed "no text" takes the encoding of the empty string (reference A3)."""
+    """A fresh network with a fixed "no text" takes the encoding of the empty string, as in MMAudio."""
     if network.config.learned_empty_text:
         return
     known = [store.empty_text for store in stores if store.empty_text is not None]

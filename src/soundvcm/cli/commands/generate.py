@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from soundvcm.cli.loading import load_options, load_pipeline
 from soundvcm.cli.options import flags_of_options
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say
 from soundvcm.errors import OptionError
@@ -20,7 +21,6 @@ from soundvcm.generate.options import GenerateOptions
 from soundvcm.systems.catalog import require
 
 if TYPE_CHECKING:
-    from soundvcm.generate.pipeline import Pipeline
     from soundvcm.generate.render import GenerateResult
 
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -88,33 +88,6 @@ def generate(
 def is_collection(path: Path) -> bool:
     """A folder or a table of clips."""
     return path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl")
-
-
-def load_options(
-    model: str, device: str, dtype: str, compile: bool, frame_reuse_threshold: float
-) -> dict[str, Any]:
-    """What `systems.loading.load` is told."""
-    return {
-        "name": model,
-        "device": device,
-        "dtype": dtype,
-        "compile": compile,
-        "frame_reuse_threshold": frame_reuse_threshold,
-    }
-
-
-def load_pipeline(options: dict[str, Any]) -> Pipeline:
-    """Load the system; what compiling does, and what it does not, is said."""
-    from soundvcm.systems.loading import load
-
-    pipeline = load(**options)
-    if options.get("compile"):
-        blocks = len(pipeline.network.joint) + len(pipeline.network.fused)
-        note(
-            f"compiling the {blocks} blocks of the network at their first call, which takes longer; encoders"
-            " and codec are not compiled"
-        )
-    return pipeline
 
 
 def one_clip(options: GenerateOptions, system: dict[str, Any], *, as_json: bool) -> int:
