@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from soundvcm.data.catalog import (
-    from_audiocaps,
-    from_clotho,
+    Catalog,
+    Row,
     from_folder,
-    from_vggsound,
-    from_wavcaps,
+    hold_out,
+    nameless,
     read_catalog,
     window_starts,
 )
+from soundvcm.data.published import from_audiocaps, from_clotho, from_vggsound, from_wavcaps
 from soundvcm.errors import StoreError
 
 
@@ -99,6 +100,45 @@ def test_a_folder_in_windows_holds_out_whole_files(tmp_path: Path) -> None:
     assert {row.split for row in from_folder(tmp_path, val_every=0).rows} == {"train"}
 
 
+def test_tables_as_people_have_them(tmp_path: Path) -> None:
+    """MMAudio's splits (id, label), a spreadsheet's CSV, a table of files without ids."""
+    touch(tmp_path, "yt_000030.mp4", "a b.wav")
+    (tmp_path / "vgg.tsv").write_text("id\tlabel\nyt_000030\tplaying timpani\n")
+    (row,) = read_catalog(tmp_path / "vgg.tsv").rows
+    assert row.file.name == "yt_000030.mp4" and row.captions == ("playing timpani",)
+    (tmp_path / "sheet.csv").write_text('file,caption,split\n"a b.wav","rain, then\nwind",val\n,,\n')
+    (row,) = read_catalog(tmp_path / "sheet.csv").rows
+    assert (row.id, row.captions, row.split) == ("a b", ("rain, then\nwind",), "val")
+    (tmp_path / "no.tsv").write_text("file\tstart\nyt_000030.mp4\t2\n")
+    (row,) = read_catalog(tmp_path / "no.tsv").rows
+    assert (row.id, row.start) == ("yt_000030", 2)
+    for text in ('file,caption\n"a,b\n', "name,caption\na,b\n", "file,caption\na,b,c\n"):
+        (tmp_path / "bad.csv").write_text(text)
+        with pytest.raises(StoreError, match="bad.csv"):
+            read_catalog(tmp_path / "bad.csv")
+
+
+def test_whole_files_are_held_out_by_their_names(tmp_path: Path) -> None:
+    rows = tuple(Row(f"{f}#{k}", tmp_path / f"{f}.mp4") for f in "abcdefghij" for k in range(2))
+    found = hold_out(Catalog(rows, 20), 0.2)
+    kept = {row.file.name for row in found.rows if row.split == "val"}
+    assert len(kept) == 2 and sum(row.split == "val" for row in found.rows) == 4
+    fewer = hold_out(Catalog(tuple(row for row in rows if row.file.name in kept or row.id[0] < "f"), 20), 0.2)
+    assert {row.file.name for row in fewer.rows if row.split == "val"} <= kept  # others do not decide
+    assert hold_out(found, 0.9) == found  # a table's own split stays
+    assert {row.split for row in hold_out(Catalog(rows[:2], 2), 0.5).rows} == {"train"}  # of one file none
+
+
+def test_captions_that_are_the_numbers_of_files() -> None:
+    def catalog(*captions: str) -> Catalog:
+        return Catalog(tuple(Row(c, Path(c), captions=(c,)) for c in captions), 0)
+
+    numbers = ["IMG 2034", "VID 20240101 122334", "dQw4w9WgXcQ 000030", "00012"]
+    assert nameless(catalog(*numbers, "a dog")) == numbers
+    assert nameless(catalog("IMG 2034", "a dog barks", "rain")) == []
+    assert nameless(catalog("狗在叫", "кот мяукает")) == []
+
+
 def test_vggsound(tmp_path: Path) -> None:
     touch(tmp_path / "v", "--0PQM4-hqg_000030.mp4", "---g-f_I2yQ_000001.mp4")
     table = tmp_path / "vggsound.csv"
@@ -153,9 +193,13 @@ def test_wavcaps(tmp_path: Path) -> None:
     catalog = from_wavcaps(table, tmp_path / "w", split="val")
     assert [(row.id, row.captions, row.split) for row in catalog.rows] == [
         ("180913", ("A tram passes.",), "val"),
+        ("180913_1", ("A tram passes.",), "val"),
+        ("180913_2", ("A tram passes.",), "val"),
         ("Yb0RFKhbpFJA", ("Wind blows.",), "val"),
     ]
-    assert all(row.start == 0 and row.seconds == 8 for row in catalog.rows)
+    # 30.1 s: three segments fit, their starts spread over the file; of 600 s there are five.
+    assert [row.start for row in catalog.rows] == [0, Fraction("11.05"), Fraction("22.1"), 0]
+    assert all(row.seconds == 8 for row in catalog.rows)
     assert catalog.without_file == ("7",) and [f.name for f in catalog.without_row] == ["extra.flac"]
     table.write_text('{"data": [{"id": 1}]}')
     with pytest.raises(StoreError, match="not a table of WavCaps.*caption"):

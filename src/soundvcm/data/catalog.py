@@ -1,8 +1,6 @@
-"""Which clips there are: a table of id, file, start, seconds, captions and split, and builders for published
-tables.
+"""Which clips there are: a table of id, file, start, seconds, captions and split, or a folder.
 
-    catalog.tsv or .jsonl, a folder, VGGSound, AudioCaps, Clotho, WavCaps => Catalog (rows to extract, and all
-    that did not pair)
+    table (.tsv, .csv, .jsonl), folder => Catalog (rows to extract, and all that did not pair)
 
 Pairing is by id, never by position (case 35). Knows text files and names; opens no media.
 """
@@ -10,7 +8,9 @@ Pairing is by id, never by position (case 35). Knows text files and names; opens
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -24,6 +24,7 @@ from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")
 CLIP_SECONDS = Fraction(8)
+_CAMERA = set("img dsc dscn dscf vid video mov mvi gopr pxl clip file rec take scene track audio".split())
 _LEFT_OUT_SECONDS = Fraction(1, 4)  # so short an end gets no window of its own
 
 
@@ -75,14 +76,14 @@ class Catalog:
 
 
 def read_catalog(path: Path, root: Path | None = None) -> Catalog:
-    """Read a table written by hand or program: TSV with a header, or one JSON object a line.
+    """Read a table written by hand or program: TSV or CSV with a header, or one JSON object a line.
 
-    Columns: id, file (default: the one in `root` named after the id), start, seconds, captions (or caption;
-        in TSV one
-    line for each), split. UTF-8 with or without BOM, any line ends; quotes are text like any other letter.
+    Columns: id (default: the file's name without its ending), file (default: the one in `root` named after
+    the id), start, seconds, captions (or caption, or label; in TSV and CSV a line for each), split. UTF-8
+    with or without BOM, any line ends; in TSV quotes are text like any other letter.
 
     Args:
-        path: ".tsv" or ".jsonl".
+        path: ".tsv", ".csv" or ".jsonl".
         root: folder that relative file names start from, default the table's.
 
     Raises:
@@ -94,7 +95,8 @@ def read_catalog(path: Path, root: Path | None = None) -> Catalog:
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} cannot be read as UTF-8 text ({error})") from None
     files = media_files(root)
-    lines = _json_lines(path, text) if path.suffix == ".jsonl" else _tsv_lines(path, text)
+    readers = {".jsonl": _json_lines, ".csv": _csv_lines}
+    lines = readers.get(path.suffix.lower(), _tsv_lines)(path, text)
     return pair((_row(path, number, values, root, files) for number, values in lines), files.values())
 
 
@@ -184,88 +186,51 @@ def window_starts(whole: Fraction, longest: Fraction = CLIP_SECONDS) -> tuple[Fr
     return length, tuple(starts)
 
 
-def from_vggsound(table: Path, folder: Path) -> Catalog:
-    """VGGSound's vggsound.csv (youtube id, start second, label, split): first 8 s, the label as text
-    (as in MMAudio).
+def hold_out(catalog: Catalog, share: float) -> Catalog:
+    """Move whole files from "train" to "val", at least one; which ones depends on their names only.
 
-    Files are named after the id and the start in six digits, "--0PQM4-hqg_000030.mp4".
+    A catalog that has the split already, or a single file, stays as it is.
     """
-    files = media_files(folder)
-
-    def rows() -> Iterator[Row]:
-        for name, start, label, split in _csv(table, 4):
-            clip = f"{name}_{int(start):06d}"
-            yield Row(clip, files.get(clip, folder / f"{clip}.mp4"), captions=(label,), split=split)
-
-    return pair(rows(), files.values())
-
-
-def from_audiocaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
-    """AudioCaps' train.csv (audiocap_id, youtube_id, start_time, caption); several captions of one clip come
-    together.
-    """
-    files = media_files(folder)
-
-    def rows() -> Iterator[Row]:
-        for _, name, start, caption in _csv(table, 4, header="audiocap_id"):
-            clip = f"{name}_{int(start):06d}"
-            yield Row(clip, files.get(clip, folder / f"{clip}.wav"), captions=(caption,), split=split)
-
-    return pair(rows(), files.values())
-
-
-def from_clotho(
-    table: Path, folder: Path, duration: Callable[[Path], Fraction], *, split: str = "train"
-) -> Catalog:
-    """Clotho's captions csv (file_name, caption_1 .. caption_5): all whole windows of 8 s, five captions
-    each.
-
-    Args:
-        table: the csv file.
-        folder: of the sounds.
-        duration: seconds of a sound file.
-        split: of all its rows.
-    """
-
-    def rows() -> Iterator[Row]:
-        for name, *captions in _csv(table, 6, header="file_name"):
-            file = folder / name
-            count = max(1, duration(file) // CLIP_SECONDS) if file.is_file() else 1
-            for k in range(int(count)):
-                yield Row(f"{file.stem}_{k}", file, k * CLIP_SECONDS, captions=tuple(captions), split=split)
-
-    return pair(rows(), media_files(folder).values())
-
-
-def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
-    """A subset of WavCaps, by its json ({"data": [{"id", "caption", ...}]}): first 8 s, one caption each.
-
-    The sounds are named after the id, in any format; AudioSet's ids end in ".wav" in the table.
-    """
-    files = media_files(folder)
-    try:
-        entries = json.loads(table.read_text(encoding="utf-8-sig"))["data"]
-        told = [(str(entry["id"]).removesuffix(".wav"), str(entry["caption"])) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{table} is not a table of WavCaps: it has no data with id and caption ({error})"
-        ) from None
+    names = sorted({row.file.name for row in catalog.rows if row.split == "train"}, key=_hashed)
+    if len(names) < 2 or any(row.split == "val" for row in catalog.rows):
+        return catalog
+    kept = set(names[: max(1, round(share * len(names)))])
     rows = (
-        Row(name, files.get(name, folder / f"{name}.flac"), captions=(c,), split=split) for name, c in told
+        replace(row, split="val") if row.split == "train" and row.file.name in kept else row
+        for row in catalog.rows
     )
-    return pair(rows, files.values())
+    return replace(catalog, rows=tuple(rows))
+
+
+def _hashed(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def nameless(catalog: Catalog) -> list[str]:
+    """Captions that look like the numbers of files ("IMG 2034"), where most clips have no others."""
+    told = [row for row in catalog.rows if row.captions]
+    odd = [row.captions[0] for row in told if not any(map(_says_something, row.captions))]
+    return odd if len(odd) > len(told) / 2 else []
+
+
+def _says_something(caption: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", caption.lower())
+    return caption.isascii() is False or any(
+        len(word) > 2 and word not in _CAMERA and set(word) & set("aeiouy") for word in words
+    )
 
 
 def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: dict[str, Path]) -> Row:
-    if "caption" in values:
-        values["captions"] = values.pop("caption")
+    for other in ("caption", "label"):
+        if other in values:
+            values.setdefault("captions", values.pop(other))
     unknown = [name for name in values if name not in COLUMNS]
     if unknown:
         raise StoreError(f"{path}: unknown column {unknown[0]!r}{nearest(unknown[0], COLUMNS)}")
-    name = str(values.get("id") or "")
-    if not name:
-        raise StoreError(f"{path}, line {number}: no id")
     given = values.get("file")
+    name = str(values.get("id") or (Path(str(given)).with_suffix("").as_posix() if given else ""))
+    if not name:
+        raise StoreError(f"{path}, line {number}: no id and no file")
     file = root / str(given) if given else files.get(name, root / name)
     captions = values.get("captions") or ()
     try:
@@ -284,7 +249,7 @@ def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: dic
 def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     lines = text.splitlines()
     header = lines[0].split("\t") if lines else []
-    if "id" not in header:
+    if not {"id", "file"} & set(header):
         raise StoreError(
             f"{path}: the first line names the columns ({', '.join(COLUMNS)}), separated by tabs"
         )
@@ -296,6 +261,21 @@ def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, dict(zip(header, cells, strict=False))
 
 
+def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        table = list(csv.reader(text.splitlines(keepends=True), strict=True))
+    except csv.Error as error:
+        raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None
+    header = table[0] if table else []
+    if not {"id", "file"} & set(header):
+        raise StoreError(f"{path}: the first line names the columns ({', '.join(COLUMNS)})")
+    for number, cells in enumerate(table[1:], start=2):
+        if any(cell.strip() for cell in cells):
+            if len(cells) > len(header):
+                raise StoreError(f"{path}, row {number}: {len(cells)} cells, the header has {len(header)}")
+            yield number, dict(zip(header, cells, strict=False))
+
+
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
@@ -303,17 +283,3 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, dict(json.loads(line))
             except (ValueError, TypeError):
                 raise StoreError(f"{path}, line {number}: not a JSON object") from None
-
-
-def _csv(path: Path, width: int, header: str | None = None) -> Iterator[list[str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} cannot be read ({error})") from None
-    if header is not None and (not table or table[0][0] != header):
-        raise StoreError(f"{path}: the first column of its header is {header!r} in the published table")
-    for number, cells in enumerate(table[1 if header is not None else 0 :], start=1):
-        if len(cells) != width:
-            raise StoreError(f"{path}, row {number}: {len(cells)} cells, the published table has {width}")
-        yield cells

@@ -39,6 +39,7 @@ def extract(
     seconds: str | None = None,
     windows: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     split: str | None = None,
+    hold_out: float = 0.0,
     sound_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     fill: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     keep_levels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -63,6 +64,7 @@ def extract(
         windows: of a folder without a catalog take each file to its end, in windows of that length (shorter
             ones for shorter files); without it, its beginning.
         split: split of all rows of a table that names none (audiocaps, clotho, wavcaps); train if left out.
+        hold_out: share of the files that are kept for validation (split val), where the table has none.
         sound_only: leave pictures out, also where there are some.
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
         keep_levels: do not scale training clips to a peak of 0.95.
@@ -72,7 +74,13 @@ def extract(
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         device: auto, cpu, cuda or mps.
     """
+    if not 0 <= hold_out < 1:
+        raise OptionError(f"--hold-out is a share of the files from 0 to below 1, not {hold_out:g}")
     found = find_catalog(catalog, folder, kind, seconds, split, windows)
+    if hold_out:
+        from soundvcm.data import catalog as tables
+
+        found = tables.hold_out(found, hold_out)
     if catalog_report:
         return tell_catalog(found)
     if workers < 1:
@@ -80,6 +88,7 @@ def extract(
     if ray_workers and ray is None:
         raise OptionError("--ray-workers is for --ray: say which cluster, or give --workers")
     say(found.report())
+    remark(found)
     plan = {"sound_only": sound_only, "fill": fill, "keep_levels": keep_levels}
     return extract_catalog(found, output, model, plan, workers, device, ray, ray_workers)
 
@@ -135,6 +144,7 @@ def find_catalog(
         StoreError: if the table cannot be used.
     """
     from soundvcm.data import catalog as tables
+    from soundvcm.data import published
     from soundvcm.timeline import exact_seconds
 
     for given in (catalog, folder):
@@ -159,13 +169,13 @@ def find_catalog(
     where, name = folder or catalog.parent, split or "train"
     match kind:
         case "vggsound":
-            return tables.from_vggsound(catalog, where)
+            return published.from_vggsound(catalog, where)
         case "audiocaps":
-            return tables.from_audiocaps(catalog, where, split=name)
+            return published.from_audiocaps(catalog, where, split=name)
         case "clotho":
-            return tables.from_clotho(catalog, where, duration, split=name)
+            return published.from_clotho(catalog, where, length_of, split=name)
         case "wavcaps":
-            return tables.from_wavcaps(catalog, where, split=name)
+            return published.from_wavcaps(catalog, where, split=name)
     return tables.read_catalog(catalog, folder)
 
 
@@ -179,22 +189,23 @@ def length_of(file: Path) -> Fraction:
         return Fraction(1)
 
 
-def duration(file: Path) -> Fraction:
-    """Seconds of a sound file; of an unreadable one, one clip's, so that extraction lists it."""
-    import soundfile
+def remark(found: Catalog) -> None:
+    """What a person should know of a catalog before clips are extracted by it."""
+    from soundvcm.data.catalog import nameless
 
-    from soundvcm.data.catalog import CLIP_SECONDS
-
-    try:
-        facts = soundfile.info(file)
-    except (soundfile.SoundFileError, OSError):
-        return CLIP_SECONDS
-    return Fraction(facts.frames, facts.samplerate)
+    if odd := nameless(found):
+        note(
+            f"{len(odd)} captions look like numbers of files ({odd[0]!r}), which say nothing of a sound: put"
+            " what is heard into a .txt file beside each clip, or into a column captions"
+        )
+    if found.rows and not any(row.split == "val" for row in found.rows):
+        note("no clip is in the split val: training will not be validated (give --hold-out 0.05)")
 
 
 def tell_catalog(found: Catalog) -> int:
     """Print what pairs, the splits, and the names of the rest."""
     say(found.report())
+    remark(found)
     splits = Counter(row.split for row in found.rows)
     blank = sum(not any(caption.strip() for caption in row.captions) for row in found.rows)
     say("splits: " + (", ".join(f"{name} {count}" for name, count in sorted(splits.items())) or "none"))

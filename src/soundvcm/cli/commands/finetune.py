@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from soundvcm.training.finetune import Start
     from soundvcm.training.view import View
 
-SAMPLES = 3
+SAMPLES, HELD_OUT = 3, 1 / 8
 
 
 def finetune(
@@ -104,22 +104,12 @@ def held_out_catalog(clips: Path) -> Catalog:
     Raises:
         OptionError: if no file can be held out.
     """
-    from dataclasses import replace
+    from soundvcm.cli.commands.extract import length_of, remark
+    from soundvcm.data.catalog import from_folder, hold_out, read_catalog
 
-    from soundvcm.cli.commands.extract import length_of
-    from soundvcm.data.catalog import from_folder, media_files, read_catalog
-
-    if clips.is_dir():
-        files = len(media_files(clips))
-        found = from_folder(clips, val_every=max(2, min(8, files // 2)), duration=length_of)
-    else:
-        found = read_catalog(clips)
-        names = sorted({str(row.file) for row in found.rows})
-        if not any(row.split == "val" for row in found.rows) and len(names) > 1:
-            every = max(2, min(8, len(names) // 2))
-            kept = set(names[every - 1 :: every])
-            rows = (replace(row, split="val") if str(row.file) in kept else row for row in found.rows)
-            found = replace(found, rows=tuple(rows))
+    found = from_folder(clips, val_every=0, duration=length_of) if clips.is_dir() else read_catalog(clips)
+    found = hold_out(found, HELD_OUT)
+    remark(found)
     splits = {name: {row.file for row in found.rows if row.split == name} for name in ("train", "val")}
     if not splits["train"] or not splits["val"]:
         raise OptionError(
