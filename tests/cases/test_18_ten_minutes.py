@@ -123,7 +123,7 @@ def film_of(pipeline: Pipeline, clip: Path, output: Path) -> np.ndarray:
     for phase in ("watch", "film"):
         shares = [share for name, share in told if name == phase]
         assert len(shares) >= 86 and shares == sorted(shares) and shares[-1] == 1
-    return read_sound(output)[0]
+    return read_sound(output)[0][0]
 
 
 def check_film(wave: np.ndarray) -> None:

@@ -20,6 +20,7 @@ from soundvcm.errors import OptionError
 from soundvcm.generate.audio import Audio, Wave
 from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.generate.options import GenerateOptions
+from soundvcm.generate.outputs import plan_outputs, settled
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.generate.progress import LONG_PHASES, Progress, silent_progress, timed
 
@@ -71,6 +72,8 @@ def render(
     features: ClipFeatures | None = None,
     check: Callable[[], None] = lambda: None,
     take: TakeFunction | None = None,
+    *,
+    overwrite: bool = False,
 ) -> GenerateResult:
     """Make and write the takes; every file is complete or absent.
 
@@ -83,17 +86,19 @@ def render(
         features: features from an earlier run on the same clip and range.
         check: called between phases; raises to cancel.
         take: makes a take in place of `pipeline.take`: one that was made in a batch with others.
+        overwrite: replace files that soundvcm did not make; without it they are refused.
 
     Raises:
         InputError: for options that make no sense and files that cannot be read or written.
         NonFiniteError: if the network produced NaN or infinity.
     """
     check_options(pipeline, options)
-    outputs = plan_outputs(pipeline, options)
+    outputs = plan_outputs(options, overwrite=overwrite)
     if options.video is None:
         return _work(pipeline, options, outputs, progress, features, check, take or pipeline.take)
     with media.as_file(options.video) as video:
         here = replace(options, video=video)
+        outputs = settled(here, outputs, overwrite=overwrite)
         return _work(pipeline, here, outputs, progress, features, check, take or pipeline.take)
 
 
@@ -213,27 +218,8 @@ def check_options(pipeline: Pipeline, options: GenerateOptions) -> None:
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
     if options.video is None and options.duration is None:
         raise OptionError("without a video the length must be given: add --duration SECONDS")
-    if options.video is not None and media.is_pipe(options.video) and options.output is None:
-        raise OptionError(f"{media.pipe_name(options.video)}: say where to write: add --output FILE")
     if options.seed > runtime.MAX_SEED - options.takes:
         raise OptionError(f"seed {options.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
-
-
-def plan_outputs(pipeline: Pipeline, options: GenerateOptions) -> list[Path]:
-    """The files the takes will be written to; checked before the work (case 17).
-
-    Raises:
-        MediaError: if an output is the input itself.
-    """
-    suffix = ".wav" if options.audio_only or options.video is None else None
-    return media.output_paths(
-        None if options.video is None else media.pipe_name(options.video),
-        options.output,
-        prompt=options.prompt,
-        seed=options.seed,
-        suffix=suffix,
-        takes=options.takes,
-    )
 
 
 def write(options: GenerateOptions, sound: Audio, output: Path) -> tuple[Path, list[str]]:

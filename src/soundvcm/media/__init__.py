@@ -19,6 +19,9 @@ from soundvcm.media.suffixes import is_hidden as is_hidden
 from soundvcm.media.write.output_names import folder_outputs as folder_outputs
 from soundvcm.media.write.output_names import output_paths as output_paths
 from soundvcm.media.write.output_names import prompt_stem as prompt_stem
+from soundvcm.media.write.target import check_sound_target as check_sound_target
+from soundvcm.media.write.target import check_video_target as check_video_target
+from soundvcm.media.write.target import made_here as made_here
 from soundvcm.media.write.whole_file import is_leftover as is_leftover
 from soundvcm.media.write.whole_file import same_file as same_file
 from soundvcm.media.write.whole_file import whole_file as whole_file

@@ -32,6 +32,7 @@ from soundvcm.media.write.mux import MuxReport as MuxReport
 from soundvcm.media.write.mux import MuxWriter as MuxWriter
 from soundvcm.media.write.mux import mux as mux
 from soundvcm.media.write.mux_plan import MuxSettings as MuxSettings
+from soundvcm.media.write.mux_plan import settle_output as settle_output
 from soundvcm.media.write.save_sound import SoundReport as SoundReport
 from soundvcm.media.write.save_sound import SoundWriter as SoundWriter
 from soundvcm.media.write.save_sound import save_sound as save_sound

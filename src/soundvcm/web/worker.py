@@ -131,7 +131,7 @@ class Worker:
         seed, path = _seed(job, number), job.folder / f"take{number}.wav"
         one = replace(job.request, takes=1, seed=seed, output=path, audio_only=True)
         make: work.TakeFunction | None = None if ready is None else lambda *_, **__: ready
-        outcome = work.render(self.pipeline, one, job.progress, features, job.check, make)
+        outcome = work.render(self.pipeline, one, job.progress, features, job.check, make, overwrite=True)
         job.check()
         video = self._muxed(job, features, one, outcome, number)
         job.seconds, job.length = outcome.seconds, outcome.length

@@ -154,13 +154,5 @@ def refuse_strangers(request: GenerateOptions) -> None:
         MediaError: if it is not.
     """
     for path in media.output_paths(request.video, request.output, takes=request.takes):
-        if path.exists() and not made_here(path):
+        if path.exists() and not media.made_here(path):
             raise MediaError(f"{path}: exists and was not made by soundvcm: move it or add --overwrite")
-
-
-def made_here(path: Path) -> bool:
-    """Whether a file carries our tags."""
-    try:
-        return media.read_tags(path).get("software") == "soundvcm"
-    except MediaError:
-        return False

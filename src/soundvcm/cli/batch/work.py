@@ -126,7 +126,7 @@ class BatchSettings:
         outcome, why = None, ready.reason
         if ready.features is not None and pipeline is not None:
             try:
-                outcome = render.render(pipeline, ready.request, progress, ready.features)
+                outcome = render.render(pipeline, ready.request, progress, ready.features, overwrite=True)
             except Exception as error:
                 why = reason(error)
         result: dict[str, Any] = {"status": "failed", "seconds": None, "seed": None, "output": None}

@@ -39,7 +39,7 @@ def generate(
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     skip_existing: bool = True,
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
     ray: str | None = None,
     ray_workers: int = 0,
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -60,7 +60,8 @@ def generate(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         skip_existing: in a batch, leave out what is there already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
-        overwrite: in a batch, make everything again, in place of whatever lies there.
+        overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
+            whatever lies there.
         ray: do a batch on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
@@ -82,7 +83,9 @@ def generate(
         )
     if ray is not None:
         raise OptionError("--ray is for batches: name several clips, a folder or a table")
-    return one_clip(replace(options, video=inputs[0] if inputs else None), system, as_json=json)
+    return one_clip(
+        replace(options, video=inputs[0] if inputs else None), system, as_json=json, overwrite=overwrite
+    )
 
 
 def is_collection(path: Path) -> bool:
@@ -90,10 +93,15 @@ def is_collection(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl")
 
 
-def one_clip(options: GenerateOptions, system: dict[str, Any], *, as_json: bool) -> int:
+def one_clip(
+    options: GenerateOptions, system: dict[str, Any], *, as_json: bool, overwrite: bool = False
+) -> int:
     """Make the sound of one clip or prompt and say what came of it."""
     if options.video is None and not options.prompt.strip():
         raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
+    from soundvcm.generate.outputs import plan_outputs
+
+    plan_outputs(options, overwrite=overwrite)  # refuses before anything large is loaded
     began = time.perf_counter()
     phases = Phases(False if as_json else None)
     phases("load", 0.0)
@@ -102,7 +110,7 @@ def one_clip(options: GenerateOptions, system: dict[str, Any], *, as_json: bool)
     pipeline = load_pipeline(system)
     loaded = time.perf_counter() - began
     try:
-        outcome = render.render(pipeline, options, phases)
+        outcome = render.render(pipeline, options, phases, overwrite=overwrite)
     finally:
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}

@@ -54,6 +54,7 @@ class _Counts:
     errors: int = 0
     stopped: str | None = None
     seeks: int = 0
+    empty_until: int | None = None
 
 
 @dataclass
@@ -162,6 +163,8 @@ class FrameReader:
                 return
             yield item
         self.seconds = self._clock.end()
+        if self._counts.empty_until is not None:
+            self.seconds = max(self.seconds, self._clock.time_of(self._counts.empty_until))
 
     def _seek(self, start: Fraction) -> tuple[DecodedFrame, Iterator[DecodedFrame]] | None:
         import av
@@ -197,6 +200,11 @@ class FrameReader:
 
         clock, count = self._clock, 0
         for packet in self._packets():
+            if packet.size == 0 and packet.dts is not None:  # "as before" (Theora, AVI): nothing to decode
+                ticks = packet.dts if packet.pts is None else packet.pts
+                self._counts.empty_until = ticks + (packet.duration or 0)
+                count += 1
+                continue
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError, RuntimeError) as error:

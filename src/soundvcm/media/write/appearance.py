@@ -65,10 +65,7 @@ class Appearance:
     def describe(self, stream: Any, encoder: str) -> None:
         """Tell the encoder, which must not be open yet."""
         context = stream.codec_context
-        if encoder == "mpeg4" and self.is_hdr:
-            stream.pix_fmt = "yuv420p"
-        else:
-            stream.pix_fmt = self.pix_fmt
+        stream.pix_fmt = self.pix_fmt if encoder == "libx265" else "yuv420p"
         context.color_range = 2 if self.full else 1
         if self.matrix not in (0, _UNSAID):
             context.colorspace = self.matrix

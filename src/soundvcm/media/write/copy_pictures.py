@@ -42,6 +42,7 @@ class PacketPlan:
         lead: seconds the first packet lies before the asked start (copies begin at a key picture).
         seconds: length of the copied pictures from the asked start on, the last one's hold included.
         hold: seconds for which the last picture is held to fill the range.
+        last: duration (ticks) of the last packet to copy, with the empty ones that follow it.
         rate: pictures a second if they are evenly spaced and shown in the order of decoding, else None.
         messages: one line each.
     """
@@ -56,6 +57,7 @@ class PacketPlan:
     hold: Fraction = Fraction(0)
     seek: Fraction | None = None
     rate: Fraction | None = None
+    last: int = 0
     messages: list[str] = field(default_factory=list)
 
 
@@ -143,7 +145,7 @@ def _timed(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
     waiting: list[Any] = []
     ordered = not stream.codec_context.has_b_frames
     for packet in container.demux(stream):
-        if packet.size == 0:
+        if packet.size == 0 and packet.dts is None:
             continue
         if packet.pts is None and packet.dts is None:
             raise CannotCopyError("its packets carry no timestamps")
@@ -200,6 +202,12 @@ class _Scan:
             raise CannotCopyError("its timestamps do not run forward")
         if self.end is not None and self.time(dts) >= self.end and self.points:
             return False
+        if packet.size == 0:  # "as before" (Theora, AVI): the picture stays
+            if self.points and self.points[-1][1] == self.top:
+                self.top_duration = max(self.top_duration, pts + (packet.duration or 0) - self.top)
+                self.points[-1] = (self.count, self.top, self.top_duration)
+            self.last_dts = dts
+            return True
         while self.points and self.points[-1][1] >= pts:
             self.points.pop()
         self.last_dts, self.count = dts, self.count + 1
@@ -243,6 +251,7 @@ class _Scan:
             seconds,
             hold,
             rate=self.clock.rates[0] if self.even and self.clock.rates else None,
+            last=point[2],
             messages=messages,
         )
 
@@ -302,9 +311,11 @@ class CopiedPictures:
             begun = begun or (packet.is_keyframe and pts == plan.first)
             if not begun or (start > 0 and pts < plan.first and plan.count - left < _LONGEST_REORDER):
                 continue
+            if packet.size == 0:
+                continue
             left -= 1
-            if left == 0 and plan.hold:
-                packet.duration = max(1, (packet.duration or 0) + round(plan.hold / base))
+            if left == 0 and (plan.hold or plan.last > (packet.duration or 0)):
+                packet.duration = max(1, plan.last + round(plan.hold / base))
             packet.stream = self._copy
             packet.time_base = base
             packet.pts, packet.dts = pts - zero, dts - zero

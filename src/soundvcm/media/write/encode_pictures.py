@@ -8,6 +8,7 @@ range, colours) is kept too, see `appearance`. Knows readers and PyAV's video en
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -71,25 +72,29 @@ class EncodedPictures:
     def attach(self, output: Any, suffix: str) -> None:
         """Add the video stream to an output."""
         info = self._reader.info
-        even = info.width + info.width % 2, info.height + info.height % 2
-        if even != (info.width, info.height):
-            self.messages.append(
-                f"{info.width}x{info.height} pictures are padded to {even[0]}x{even[1]} (even sizes)"
-            )
         first, turn = self._frame(self._range.first.picture)
         self._look = Appearance.of(first, turn, info.pixel_aspect)
+        width, height = info.width, info.height
+        if suffix == ".webm" and self._look.aspect != 1:  # neither VP9 nor, by PyAV, WebM tells a shape
+            width = round(width * self._look.aspect)
+            self._look = replace(self._look, aspect=Fraction(1))
+            self.messages.append(f"pictures are scaled to square pixels: {width}x{height}")
+        even = width + width % 2, height + height % 2
+        if even != (width, height):
+            self.messages.append(f"{width}x{height} pictures are padded to {even[0]}x{even[1]} (even sizes)")
         kind = "hdr" if self._look.is_hdr and suffix not in (".webm", ".avi") else suffix
         name, options = _ENCODERS.get(kind, _ENCODERS["other"])
         rate = self._rate()
         self._tick = 1 / rate if self.steady else TICK
-        stream = output.add_stream(
-            name, rate=1 if self.is_still and not self.steady else rate, options=dict(options)
-        )
+        once_a_second = self.is_still and not self.steady
+        stream = output.add_stream(name, rate=1 if once_a_second else rate, options=dict(options))
         stream.width, stream.height = even
         context = stream.codec_context
         context.time_base = stream.time_base = self._tick
-        if self._look.is_hdr and suffix == ".avi":
-            self.messages.append("AVI cannot hold HDR pictures: their colours will look pale")
+        if self._look.is_hdr and name != "libx265":
+            self.messages.append(
+                f"HDR pictures get 8 bits in {suffix}: use .mp4, .mov or .mkv for all of them"
+            )
         self._look.describe(stream, name)
         if name == "libx265" and suffix != ".mkv":
             context.codec_tag = "hvc1"

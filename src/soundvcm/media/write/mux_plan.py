@@ -29,7 +29,7 @@ from soundvcm.media.write.copy_pictures import CannotCopyError, CopiedPictures, 
 from soundvcm.media.write.encode_pictures import EncodedPictures
 from soundvcm.media.write.encode_sound import codec_rate
 from soundvcm.media.write.kept_tracks import CopiedTrack, EncodedTrack, KeptTrack
-from soundvcm.media.write.target import check_target, free_name, made_here
+from soundvcm.media.write.target import check_target, check_video_target, free_name, made_here
 from soundvcm.media.write.trial import picture_trial, sound_trial
 from soundvcm.media.write.whole_file import same_file
 from soundvcm.timeline import Seconds
@@ -146,7 +146,7 @@ def settle_output(
         MediaError: if the video cannot be read or the file cannot or must not be written.
         OptionError: for settings that do not fit each other or the container.
     """
-    check_target(output, never=never, overwrite=overwrite)
+    check_video_target(output, never=never, overwrite=overwrite)
     path, _ = choose_output(video, inspect(video), output, MuxSettings(**settings))
     check_target(path, never=never, overwrite=overwrite)
     return path

@@ -6,12 +6,16 @@ Knows paths and the tags of our own files; writes nothing, and loads PyAV only w
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from soundvcm.errors import MediaError
+from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.tags import read_tags
+from soundvcm.media.suffixes import SOUND_OUTPUTS, VIDEO_OUTPUTS
 from soundvcm.media.write.whole_file import same_file
+
+MAX_BYTES = 255
 
 
 def check_target(path: Path, *, never: Path | None = None, overwrite: bool = True) -> None:
@@ -28,21 +32,26 @@ def check_target(path: Path, *, never: Path | None = None, overwrite: bool = Tru
     Raises:
         MediaError: saying why.
     """
-    if str(path) == "-":
-        raise MediaError("-: results are not written to standard output: give a file name")
+    _refuse_no_file(path)
     if never is not None and same_file(path, never):
         raise MediaError(f"{path}: is the input itself and would be overwritten: choose another output name")
     if path.is_dir():
         raise MediaError(f"{path}: is a folder: give a file name in it")
-    if path.exists() and not path.is_file():
-        raise MediaError(f"{path}: is a pipe or a device: results are whole files, give a file name")
-    if len(os.fsencode(path.name)) > 255:
-        raise MediaError(f"{path}: the name is longer than the 255 bytes that disks allow: shorten it")
     if path.is_file() and not os.access(path, os.W_OK):
         raise MediaError(f"{path}: cannot be written (the file is read-only)")
     _check_folder(Path(os.path.realpath(path)).parent, path)
     if not overwrite and path.exists() and not made_here(path):
         raise MediaError(f"{path}: exists and was not made by soundvcm: move it or add --overwrite")
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse what can be no file, whatever its suffix."""
+    if str(path) == "-":
+        raise MediaError("-: results are not written to standard output: give a file name")
+    if len(os.fsencode(path.name)) > MAX_BYTES:
+        raise MediaError(f"{path}: the name is longer than the {MAX_BYTES} bytes that disks allow")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise MediaError(f"{path}: is a pipe or a device: results are whole files, give a file name")
 
 
 def _check_folder(folder: Path, path: Path) -> None:
@@ -51,8 +60,39 @@ def _check_folder(folder: Path, path: Path) -> None:
         there = there.parent
     if not there.is_dir():
         raise MediaError(f"{path}: cannot be written ({there} is a file, not a folder)")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise MediaError(f"{path}: cannot be written (no right to write in {there})")
+    try:  # asked by trying: rights do not tell of read-only disks
+        trial = there / f".soundvcm.{secrets.token_hex(4)}.part"
+        os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        trial.unlink()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written in {there} ({error.strerror or error})") from None
+
+
+def check_sound_target(path: Path, *, never: Path | None = None, overwrite: bool = True) -> None:
+    """`check_target`, and whether it is a kind of sound file that is written.
+
+    Raises:
+        MediaError: if the file cannot or must not be written.
+        OptionError: if it is no such kind.
+    """
+    _refuse_no_file(path)
+    if path.suffix.lower() not in SOUND_OUTPUTS:
+        raise OptionError(f"{path.name}: unknown kind of sound file: use one of {', '.join(SOUND_OUTPUTS)}")
+    check_target(path, never=never, overwrite=overwrite)
+
+
+def check_video_target(path: Path, *, never: Path | None = None, overwrite: bool = True) -> None:
+    """`check_target`, and whether it is a kind of video file that is written.
+
+    Raises:
+        MediaError: if the file cannot or must not be written.
+        OptionError: if it is no such kind.
+    """
+    _refuse_no_file(path)
+    if path.suffix.lower() not in VIDEO_OUTPUTS:
+        kinds = ", ".join(VIDEO_OUTPUTS)
+        raise OptionError(f"cannot write a {path.suffix.lower() or 'nameless'} video: use one of {kinds}")
+    check_target(path, never=never, overwrite=overwrite)
 
 
 def made_here(path: Path) -> bool:

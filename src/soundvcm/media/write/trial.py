@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from soundvcm.media.read.orientation import Orientation
 from soundvcm.media.read.source import codec_name, first_packets, open_media, sound_streams, video_streams
 from soundvcm.media.write.containers import ffmpeg_format
 
@@ -41,6 +42,8 @@ def copy_track(output: Any, stream: Any, suffix: str) -> Any:
     """
     # "opaque": PyAV would otherwise ask for an encoder called like the decoder, and AV1 is decoded by dav1d.
     copy = output.add_stream_from_template(stream, opaque=True)
+    if stream.type == "video" and stream.sample_aspect_ratio:
+        copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
     if suffix in (".mp4", ".m4v", ".mov") and codec_name(stream) == "hevc":
         copy.codec_context.codec_tag = "hvc1"  # FFmpeg's default hev1 is refused by Apple's players
     return copy
@@ -64,14 +67,20 @@ def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any]) -> bool:
                     output.mux(packet)
             with av.open(io.BytesIO(kept.getvalue()), "r") as again:
                 found = again.streams[0]
-                same = codec_name(found) == codec_name(stream)
-                return same and before == _first_frame(found, first_packets(again, found, _PACKETS))
+                if codec_name(found) != codec_name(stream) or _shape(found) != _shape(stream):
+                    return False
+                return before == _first_frame(found, first_packets(again, found, _PACKETS))
         except (av.FFmpegError, ValueError, NotImplementedError, OverflowError, AttributeError):
             return False
 
 
-def _first_frame(stream: Any, packets: list[Any]) -> bytes | None:
-    """The first picture (as RGB) of packets, or rate and channels of their first samples; or None."""
+def _shape(stream: Any) -> Fraction:
+    """Width of a pixel over its height, as the container tells players."""
+    return (stream.sample_aspect_ratio or Fraction(1)) if stream.type == "video" else Fraction(1)
+
+
+def _first_frame(stream: Any, packets: list[Any]) -> tuple[Any, ...] | None:
+    """The first picture, and how it is turned; or rate and channels of the first samples; or None."""
     import av
 
     for packet in [*packets, None]:
@@ -81,6 +90,6 @@ def _first_frame(stream: Any, packets: list[Any]) -> bytes | None:
             continue
         for frame in frames:
             if stream.type == "audio":  # what a decoder drops of its first samples depends on the container
-                return f"{frame.sample_rate} {frame.layout.nb_channels}".encode()
-            return bytes(frame.to_ndarray(format="rgb24").tobytes())
+                return frame.sample_rate, frame.layout.nb_channels
+            return Orientation.of(frame), frame.to_ndarray(format="rgb24").tobytes()
     return None
