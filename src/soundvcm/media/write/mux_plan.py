@@ -25,10 +25,11 @@ from soundvcm.media.write.containers import (
     holds_sound,
     sound_encoder,
 )
-from soundvcm.media.write.copy_pictures import CannotCopyError, CopiedPictures, plan_copy
+from soundvcm.media.write.copy_pictures import CopiedPictures
 from soundvcm.media.write.encode_pictures import EncodedPictures
 from soundvcm.media.write.encode_sound import codec_rate
 from soundvcm.media.write.kept_tracks import CopiedTrack, EncodedTrack, KeptTrack
+from soundvcm.media.write.packet_plan import CannotCopyError, plan_copy
 from soundvcm.media.write.target import check_target, check_video_target, free_name, made_here
 from soundvcm.media.write.trial import picture_trial, sound_trial
 from soundvcm.media.write.whole_file import same_file
