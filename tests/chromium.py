@@ -42,7 +42,7 @@ class Opened:
     def takes(self, count: int) -> None:
         """Wait for takes that are drawn, and for the form to be ready again."""
         self.until(f"document.querySelectorAll('.take').length === {count}")
-        self.until("!document.getElementById('run').disabled")
+        self.until("!document.getElementById('run').disabled && !document.querySelector('.job')")
         self.until(
             f"[...document.querySelectorAll('.take')].filter(box => {INK('.wave')}).length === {count}"
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from standins import random_pipeline
 
-from soundvcm.web import MIB
+from soundvcm.web import MIB, Studio, create_app, listening
 
 
 def stored(served: Any) -> list[str]:
@@ -101,3 +104,23 @@ def test_all_jobs_newest_first_and_head(serve: Any) -> None:
         head = served.client.head(address)
         assert head.status_code == 200 and head.content == b"", address
     assert served.client.head(sound).headers["content-length"] == str(len(served.get(sound).content))
+
+
+def test_who_connects_and_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
+    studio = Studio(random_pipeline(), tmp_path / "files")
+    places: list[str] = []
+    thread = threading.Thread(
+        target=listening.listen, args=(create_app(studio), "127.0.0.1", 0, places.append), daemon=True
+    )
+    thread.start()
+    end = time.monotonic() + 60
+    while not places:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    address = httpx.URL(places[0])
+    with socket.create_connection((address.host, address.port), timeout=30) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        assert line.recv(100) == b""
+    assert httpx.get(f"{places[0]}/api/health", trust_env=False).status_code == 200
+    studio.close()

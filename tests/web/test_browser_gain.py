@@ -41,6 +41,7 @@ def test_the_gain_slider(visit: Any, tmp_path: Path) -> None:
     page = opened.page
     page.fill("#prompt", "rain")
     page.fill("#duration", "3")
+    page.click("#more summary")
     page.fill("#seed", "7")
     page.click("#run")
     opened.takes(1)
@@ -53,7 +54,9 @@ def test_the_gain_slider(visit: Any, tmp_path: Path) -> None:
     assert (
         page.evaluate("window.amplifiers.length") == 0
     )  # nothing stands between a take and the ear without need
-    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")  # keep
+    page.keyboard.press("Tab")  # position
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.matches('.take .gain input')")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     for _ in range(12):
@@ -73,7 +76,7 @@ def test_the_gain_slider(visit: Any, tmp_path: Path) -> None:
     page.click(".take .play")
     opened.until("window.amplifiers.length === 1")
     assert page.evaluate("window.amplifiers[0].gain.value") == pytest.approx(10 ** (-6 / 20), rel=1e-3)
-    assert page.text_content(".take .error") == ""
+    assert page.text_content(".take > .error") == ""
 
 
 def test_a_gain_that_is_not_kept_is_said(visit: Any) -> None:
@@ -88,5 +91,5 @@ def test_a_gain_that_is_not_kept_is_said(visit: Any) -> None:
     page.focus(".take .gain input")
     page.keyboard.press("ArrowRight")
     opened.until(
-        "document.querySelector('.take .error').textContent.startsWith('The gain is not kept: this job')"
+        "document.querySelector('.take > .error').textContent.startsWith('The gain is not kept: this job')"
     )

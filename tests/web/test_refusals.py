@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import torch
@@ -20,8 +21,10 @@ from soundvcm.web.preview import png
 
 def refusal(answer: Any, status: int, field: str | None = None) -> str:
     assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body["field"] == field, body
+    assert body["field"] == field and body["status"] == status and body["title"], body
+    assert body["detail"] == body["error"]
     assert body["error"] and "\n" not in body["error"]
     return str(body["error"])
 
@@ -221,6 +224,35 @@ def test_token_and_hosts(serve: Any) -> None:
     assert "httponly" in entered.headers["set-cookie"].lower()
     assert get("/").status_code == 200  # the client kept the cookie
     assert get("/", headers={"host": "studio.example"}).status_code == 200
+
+
+def test_a_person_gets_a_form_for_the_token(serve: Any) -> None:
+    """Any token fits into the address and the cookie; a wrong one is a sentence on the page."""
+    token = 'a+b & c#d; "e"'
+    served = serve(token=token)
+    page = served.get("/", headers={"accept": "text/html"})
+    assert page.status_code == 401 and 'name="token"' in page.text
+    assert served.get("/static/studio.css").status_code == 200
+    wrong = served.client.post("/login", data={"token": "<b>wrong</b>"})
+    assert wrong.status_code == 401 and "not the token" in wrong.text and "wrong</b>" not in wrong.text
+    entered = served.client.post("/login", data={"token": token})
+    assert entered.status_code == 303 and token not in entered.headers["set-cookie"]
+    assert served.get("/").status_code == 200
+    served.client.cookies.clear()
+    assert served.get(f"/?token={quote(token, safe='')}").status_code == 303
+    assert served.get("/api/models").status_code == 200
+
+
+def test_behind_a_proxy_that_rewrites_the_host(serve: Any) -> None:
+    served = serve(hosts=("studio.example",))
+    fields = {"prompt": "rain", "duration": "1"}
+    shown = {"origin": "https://studio.example"}
+    assert served.client.post("/api/jobs", data=fields, headers=shown).status_code == 202
+    kept = {"origin": "https://studio.example", "host": "studio.example"}  # one that keeps it
+    assert served.client.post("/api/jobs", data=fields, headers=kept).status_code == 202
+    assert served.get("/", headers={"host": "studio.example:8443"}).status_code == 200
+    refusal(served.get("/", headers={"host": "other.example"}), 403)
+    refusal(served.client.post("/api/jobs", data=fields, headers={"origin": "https://evil.example"}), 403)
 
 
 def test_other_sites_get_nothing(serve: Any) -> None:

@@ -9,6 +9,9 @@ from soundvcm.evaluation.networks import (
     bundled_yamnet as bundled_yamnet,
 )
 from soundvcm.evaluation.networks import (
+    class_scores as class_scores,
+)
+from soundvcm.evaluation.networks import (
     classify as classify,
 )
 from soundvcm.evaluation.protocol import Evaluation as Evaluation

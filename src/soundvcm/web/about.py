@@ -14,18 +14,31 @@ from fastapi.responses import PlainTextResponse, Response
 
 from soundvcm import __version__
 from soundvcm.systems.catalog import PRESETS
-from soundvcm.web import forms, schema
+from soundvcm.web import examples, forms, schema
 from soundvcm.web.limits import RefusedError
 from soundvcm.web.metrics import CONTENT_TYPE
+from soundvcm.web.reference import reference
 from soundvcm.web.studio import Studio
 
 STATIC = Path(__file__).parent / "static"
 #: files of the page; nothing else of the folder is served
 PAGE = {
     "studio.css": "text/css",
-    "studio.js": "text/javascript",
-    "takes.js": "text/javascript",
-    "draw.js": "text/javascript",
+    **dict.fromkeys(
+        (
+            "api.js",
+            "draw.js",
+            "form.js",
+            "jobs.js",
+            "keys.js",
+            "projects.js",
+            "sounds.js",
+            "stage.js",
+            "studio.js",
+            "takes.js",
+        ),
+        "text/javascript",
+    ),
 }
 router = APIRouter()
 
@@ -50,6 +63,12 @@ async def part_of_page(name: str) -> Response:
     return Response((STATIC / name).read_bytes(), media_type=PAGE[name])
 
 
+@router.get("/api/docs", include_in_schema=False)
+def show_reference(request: Request) -> Response:
+    """The description of the service, to read; loads nothing from elsewhere."""
+    return Response(reference(request.app.openapi()), media_type="text/html")
+
+
 @router.get("/api/health", response_model=schema.Health, tags=["about"])
 async def health(request: Request, response: Response) -> dict[str, Any]:
     """Disk, queue and worker; answers without a token, and with 503 if no job could be made."""
@@ -72,6 +91,7 @@ def show_defaults(request: Request) -> dict[str, Any]:
     studio = studio_of(request)
     return {
         "defaults": forms.defaults(),
+        "prompts": list(examples.PROMPTS),
         "model": forms.abilities(studio.pipeline),
         "limits": {**asdict(studio.limits), "local_paths": studio.local_paths},
     }

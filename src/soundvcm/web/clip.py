@@ -51,6 +51,8 @@ class StoredClip:
             "pictures": self.preview.pictures,
             "motion": self.preview.motion,
             "warnings": self.preview.warnings,
+            "cuts": self.preview.cuts,
+            "video": f"/api/clips/{self.id}/video",
             **self.preview.facts,
         }
 

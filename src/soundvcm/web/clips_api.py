@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from soundvcm.web import schema
+from soundvcm.web import examples, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.inspecting import Look
@@ -21,50 +21,77 @@ from soundvcm.web.limits import RefusedError
 from soundvcm.web.problems import REFUSALS
 
 POLL_SECONDS = 0.05
+#: FFmpeg's name of a container => what browsers call it
+CONTENT_TYPES = {
+    "mov": "video/mp4",
+    "matroska": "video/webm",
+    "gif": "image/gif",
+    "png_pipe": "image/png",
+    "jpeg_pipe": "image/jpeg",
+    "image2": "image/jpeg",
+    "webp_pipe": "image/webp",
+}
 router = APIRouter(responses=REFUSALS)
 
 
 async def take_in(request: Request, upload: UploadFile | None, path: str | None) -> StoredClip | None:
     """Store an upload, or name a local file where that is allowed, and look at it.
 
-    The look runs in processes of its own and ends when the client leaves; until then no thread of the server
-    waits for it.
-
     Raises:
         RefusedError: 403, 413, 415, 507.
     """
     studio = studio_of(request)
-    look = Look()
     if path and path.strip():
         if not studio.local_paths:
             raise RefusedError(403, "local paths are not taken here: upload the file", "path")
         local = Path(path.strip())
         if not local.is_file():
             raise RefusedError(422, f"{path}: no such file", "path")
-        given = (studio.clips.new_path()[0], local, local.name, False, look)
-        size = 0
-    elif upload is not None:
-        name, target = await run_in_threadpool(studio.clips.keep_upload, upload.file)
-        given, size = (name, target, upload.filename or "clip", True, look), upload.size or 0
-    else:
+        return await look_at(request, None, local, local.name, owned=False)
+    if upload is None:
         return None
-    looking = asyncio.wrap_future(studio.looks.submit(studio.clips.add, *given))
+    name, target = await run_in_threadpool(studio.clips.keep_upload, upload.file)
+    clip = await look_at(request, name, target, upload.filename or "clip", owned=True)
+    studio.metrics.count("uploads")
+    studio.metrics.count("upload_bytes", upload.size or 0)
+    return clip
+
+
+async def look_at(request: Request, name: str | None, path: Path, stem: str, owned: bool) -> StoredClip:
+    """Look at a file in a process of its own, and hold it; ends when the client leaves.
+
+    No thread of the server waits meanwhile.
+
+    Raises:
+        RefusedError: for what cannot be used; 503 if the studio closes meanwhile.
+    """
+    studio, look = studio_of(request), Look()
+    name = name or studio.clips.new_path()[0]
+    looking = asyncio.wrap_future(studio.looks.submit(studio.clips.add, name, path, stem, owned, look))
     try:
         while not (await asyncio.wait([looking], timeout=POLL_SECONDS))[0]:
             if await request.is_disconnected():
                 look.end("client")
-        clip = await looking
+        return await looking
     except asyncio.CancelledError:
         look.end("client")
-        if given[3]:
-            given[1].unlink(missing_ok=True)
+        if owned:
+            path.unlink(missing_ok=True)
         if looking.cancelled():
             raise RefusedError(503, "the studio is closing: try again later", "video") from None
         raise
-    if given[3]:
-        studio.metrics.count("uploads")
-        studio.metrics.count("upload_bytes", size)
-    return clip
+
+
+@router.get("/api/examples", response_model=list[schema.Example], tags=["clips"])
+async def list_examples() -> list[dict[str, Any]]:
+    """Clips that come with the studio, each with a prompt that fits; `POST /api/clips` takes their names."""
+    return examples.table()
+
+
+@router.get("/api/examples/{name}", response_class=FileResponse, tags=["clips"])
+def show_example(name: str) -> FileResponse:
+    """An example clip itself."""
+    return FileResponse(examples.path_of(name), media_type="video/mp4")
 
 
 @router.post("/api/clips", status_code=201, response_model=schema.ClipFacts, tags=["clips"])
@@ -72,9 +99,15 @@ async def add_clip(
     request: Request,
     video: Annotated[UploadFile | None, File(description="video, GIF or picture")] = None,
     path: Annotated[str | None, Form(description="local file, where the studio allows it")] = None,
+    example: Annotated[str | None, Form(description="name of an example clip instead of a file")] = None,
 ) -> dict[str, Any]:
     """Store a clip and look at it: length, film strip, curve of movement. Jobs may then name its id."""
-    clip = await take_in(request, video, path)
+    if example:
+        clip: StoredClip | None = await look_at(
+            request, None, examples.path_of(example), example, owned=False
+        )
+    else:
+        clip = await take_in(request, video, path)
     if clip is None:
         raise RefusedError(422, "Choose a video file.", "video")
     return clip.as_dict()
@@ -90,6 +123,14 @@ def show_clip(request: Request, clip: str) -> dict[str, Any]:
 def show_strip(request: Request, clip: str) -> Response:
     """The film strip: up to 16 pictures side by side, evenly spaced, PNG."""
     return Response(studio_of(request).clips.get(clip).preview.strip, media_type="image/png")
+
+
+@router.get("/api/clips/{clip}/video", response_class=FileResponse, tags=["clips"])
+def show_video(request: Request, clip: str) -> FileResponse:
+    """The clip as it was uploaded; byte ranges are served."""
+    found = studio_of(request).clips.get(clip)
+    kind = CONTENT_TYPES.get(str(found.preview.facts["container"]).split(",")[0], "application/octet-stream")
+    return FileResponse(found.path, media_type=kind, content_disposition_type="inline")
 
 
 @router.delete("/api/clips/{clip}", status_code=204, tags=["clips"])

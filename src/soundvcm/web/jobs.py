@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from soundvcm.errors import SoundVCMError
 from soundvcm.generate.options import GenerateOptions
+from soundvcm.generate.progress import TimeLeft
 from soundvcm.web.clip import StoredClip
+from soundvcm.web.impression import Impression
 from soundvcm.web.limits import RefusedError
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -41,6 +43,9 @@ class Take:
         gain: dB that are added to both when they are fetched; set by who listened to it.
         kept: neither age nor "delete the others" removes it.
         deleted: when it was deleted (monotonic clock), while it can be brought back.
+        impression: its loudness and what a classifier takes it for, once it was listened to.
+        warnings: what the pipeline said of it.
+        made: when, seconds since 1970.
     """
 
     number: int
@@ -50,6 +55,9 @@ class Take:
     gain: float = 0.0
     kept: bool = False
     deleted: float = 0.0
+    impression: Impression = field(default_factory=Impression)
+    warnings: list[str] = field(default_factory=list)
+    made: float = field(default_factory=time.time)
 
     def file(self, kind: str) -> Path:
         """The file of a kind, "sound" or "video".
@@ -76,6 +84,7 @@ class Job:
         takes: finished ones.
         trash: deleted ones that can be brought back.
         error: why it failed, a sentence.
+        project: id of the project it belongs to.
         kept_features: whether the clip had already been encoded.
         stem: harmless beginning for the names of downloads; that of the clip if left out.
         created: when it was submitted, seconds since 1970.
@@ -99,6 +108,7 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     kept_features: bool = False
+    project: str | None = None
     stem: str = ""
     created: float = field(default_factory=time.time)
     used: float = field(default_factory=time.monotonic)
@@ -109,6 +119,7 @@ class Job:
     deadline: float = inf
 
     def __post_init__(self) -> None:
+        self._time_left = TimeLeft(self._tell)
         self.stem = self.stem or (self.clip.stem if self.clip is not None else "sound")
 
     def begin(self, allowed: float) -> None:
@@ -134,7 +145,11 @@ class Job:
     def progress(self, phase: str, share: float) -> None:
         """What the pipeline reports: a phase begins (0), goes on, or is done (1)."""
         self.check()
-        self.note("phase", phase=phase, share=round(share, 4), take=len(self.takes) + 1)
+        self._time_left(phase, share)
+
+    def _tell(self, phase: str, share: float, left: float | None) -> None:
+        told = None if left is None else round(left, 1)
+        self.note("phase", phase=phase, share=round(share, 4), left=told, take=len(self.takes) + 1)
 
     def note(self, name: str, **facts: Any) -> None:
         """Add an event."""
@@ -173,6 +188,7 @@ class Job:
             "state": self.state,
             "position": position,
             "clip": None if self.clip is None else self.clip.id,
+            "project": self.project,
             "created": round(self.created, 3),
             "prompt": self.request.prompt,
             "asked": self.asked(),
@@ -202,6 +218,9 @@ class Job:
             "seed": take.seed,
             "gain": take.gain,
             "kept": take.kept,
+            "made": round(take.made, 3),
+            **asdict(take.impression),
+            "warnings": take.warnings,
             "sound": f"{base}/sound",
             "video": None if take.video is None else f"{base}/video",
         }

@@ -49,6 +49,7 @@ async def submit(
     sample_rate: Annotated[int | None, Form(ge=8000, le=192_000)] = DEFAULTS.sample_rate,
     stereo: Annotated[bool, Form()] = DEFAULTS.stereo,
     exact_cut: Annotated[bool, Form()] = DEFAULTS.exact_cut,
+    project: Annotated[str | None, Form(description="id of the project it joins")] = None,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:
     """Ask for takes: send a clip (or the id of one), a prompt with a duration, or both. Answers at once.
@@ -60,6 +61,7 @@ async def submit(
     fields = {name: given[name] for name in forms.defaults()}
     fields["start"] = fields["start"].strip() or DEFAULTS.start
     held = studio.clips.get(clip) if clip and clip.strip() else None
+    joined = studio.projects.get(project) if project and project.strip() else None
     sent = video is not None or bool(path and path.strip())
     forms.check_fields(fields, held, sent, studio.limits)
     studio.check(
@@ -76,7 +78,7 @@ async def submit(
     try:
         found = held or await take_in(request, video, path)
         made = studio.submit(
-            forms.request_of(fields, found, studio.limits), found, request.scope["soundvcm"][0]
+            forms.request_of(fields, found, studio.limits), found, request.scope["soundvcm"][0], joined
         )
     finally:
         if key is not None:

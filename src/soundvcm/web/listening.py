@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from soundvcm.errors import OptionError
 
 FAREWELL_SECONDS = 2
+HEAD_SECONDS = 20  # for the request line and headers; bodies have a deadline of their own (guard)
 
 
 def listen(app: Any, host: str, port: int, ready: Callable[[str], None] = lambda address: None) -> None:
@@ -29,9 +31,28 @@ def listen(app: Any, host: str, port: int, ready: Callable[[str], None] = lambda
         OptionError: if the address or port cannot be had.
     """
     config = uvicorn.Config(
-        app, host, port, log_config=None, access_log=False, timeout_graceful_shutdown=FAREWELL_SECONDS
+        app,
+        host,
+        port,
+        http=Impatient,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
     _Server(config, ready).run()
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that hangs up on who connects and does not get round to a request."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A client is there; its request has some seconds to begin."""
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class ClipPreview:
         motion: mean absolute difference of neighbouring pictures, 25 a second, 0 .. 1 of the largest.
         facts: width, height, codec, container, has_sound, still.
         warnings: what the reader found strange.
+        cuts: times (s) of shot changes.
     """
 
     seconds: Fraction | None
@@ -47,6 +48,7 @@ class ClipPreview:
     motion: list[float]
     facts: dict[str, Any]
     warnings: list[str]
+    cuts: list[float] = field(default_factory=list)
 
 
 def preview_clip(path: Path, limits: Limits) -> ClipPreview:
@@ -97,6 +99,9 @@ def preview_clip(path: Path, limits: Limits) -> ClipPreview:
             for line in decoded.warnings
             if f"{float(most):g} s asked" not in line
         ],
+        []
+        if decoded.is_still
+        else [float(cut) for cut in media.shot_cuts(decoded.frames["motion"], MOTION_RATE)],
     )
 
 

@@ -16,13 +16,25 @@ from typing import Any, TypeVar
 
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
+from soundvcm.web.impression import Impression
 from soundvcm.web.inspecting import preview_as_json, preview_from
 from soundvcm.web.jobs import ENDED, Job, Take
 
 Found = TypeVar("Found")
 RECORD = "record.json"
 CUT_SHORT = "the studio was stopped before this job was finished"
-_PLAIN = ("state", "seconds", "length", "timings", "calls", "warnings", "error", "kept_features", "created")
+_PLAIN = (
+    "state",
+    "seconds",
+    "length",
+    "timings",
+    "calls",
+    "warnings",
+    "error",
+    "kept_features",
+    "created",
+    "project",
+)
 
 
 def job_record(job: Job) -> dict[str, Any]:
@@ -50,7 +62,14 @@ def _row(take: Take) -> dict[str, Any] | None:
         return None
     for path in files.values():
         private(path)
-    plain = {"number": take.number, "seed": take.seed, "gain": take.gain, "kept": take.kept}
+    plain: dict[str, Any] = {
+        "number": take.number,
+        "seed": take.seed,
+        "gain": take.gain,
+        "kept": take.kept,
+        "made": take.made,
+    }
+    plain |= {"impression": asdict(take.impression), "warnings": take.warnings}
     return {**plain, "files": sizes}
 
 
@@ -66,6 +85,8 @@ def job_from(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) 
         if all(_size(folder / Path(name).name) == size for name, size in row["files"].values()):
             take = Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video"))
             take.gain, take.kept = float(row.get("gain", 0.0)), bool(row.get("kept", False))
+            take.made, take.warnings = float(row.get("made", job.created)), list(row.get("warnings", []))
+            take.impression = Impression(**row.get("impression", {}))
             job.takes.append(take)
     if job.state not in ENDED:
         job.state, job.error = "failed", CUT_SHORT

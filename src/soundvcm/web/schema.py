@@ -22,7 +22,9 @@ class Problem(BaseModel):
 
 
 class ClipFacts(BaseModel):
-    """A clip the studio holds; `motion` is its curve of movement, 25 values a second, 0 .. 1."""
+    """A clip the studio holds; `motion` is its curve of movement, 25 values a second, 0 .. 1; `cuts`
+    are the times (s) of shot changes, `video` is the address of the file itself.
+    """
 
     id: str
     name: str
@@ -31,6 +33,8 @@ class ClipFacts(BaseModel):
     pictures: int
     motion: list[float]
     warnings: list[str]
+    cuts: list[float]
+    video: str
     width: int
     height: int
     codec: str
@@ -39,15 +43,30 @@ class ClipFacts(BaseModel):
     still: bool
 
 
+class Example(BaseModel):
+    """A clip that comes with the studio, with a prompt that fits."""
+
+    name: str
+    title: str
+    prompt: str
+    video: str
+
+
 class TakeFacts(BaseModel):
     """A finished take: its seed, the gain (dB) its files are served with, whether it is
-    kept, and their addresses.
+    kept, and their addresses; its loudness (LUFS) and what a classifier (YAMNet) takes it for, `unsure` where
+    even the strongest class is weak.
     """
 
     take: int
     seed: int
     gain: float
     kept: bool
+    made: float
+    loudness: float | None
+    classes: list[tuple[str, float]]
+    unsure: bool
+    warnings: list[str]
     sound: str
     video: str | None
 
@@ -59,6 +78,7 @@ class JobFacts(BaseModel):
     state: str
     position: int | None
     clip: str | None
+    project: str | None
     created: float
     prompt: str
     asked: dict[str, Any]
@@ -71,6 +91,24 @@ class JobFacts(BaseModel):
     warnings: list[str]
     error: str | None
     takes: list[TakeFacts]
+
+
+class ProjectFacts(BaseModel):
+    """A project: jobs that belong together; moments are seconds since 1970."""
+
+    id: str
+    name: str
+    notes: str
+    created: float
+    changed: float
+    takes: int
+
+
+class WholeProject(ProjectFacts):
+    """A project with its jobs, the oldest first, and those of its clips that are still held."""
+
+    jobs: list[JobFacts]
+    clips: list[ClipFacts]
 
 
 class Health(BaseModel):
@@ -96,5 +134,6 @@ class Defaults(BaseModel):
     """The one table of defaults, what the loaded system can act on, and the limits of this studio."""
 
     defaults: dict[str, Any]
+    prompts: list[str]
     model: dict[str, Any]
     limits: dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 
 from soundvcm import __version__
-from soundvcm.web import about, clips_api, jobs_api, problems, takes_api
+from soundvcm.web import about, clips_api, jobs_api, problems, projects_api, takes_api
 from soundvcm.web.guard import Guard
 from soundvcm.web.studio import Studio
 
@@ -38,7 +38,7 @@ def create_app(studio: Studio, token: str | None = None, hosts: Sequence[str] = 
     )
     app.state.studio = studio
     app.include_router(about.router)
-    for part in (clips_api, jobs_api, takes_api):
+    for part in (clips_api, jobs_api, takes_api, projects_api):
         app.include_router(part.router)
     problems.install(app)
     app.add_middleware(

@@ -52,6 +52,7 @@ class JobStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.jobs, self.clips = folder, folder / "jobs", folder / "clips"
+        self.projects = folder / "projects"
         try:
             self.make_folders()
             self._lock = locked(folder / LOCK)
@@ -64,7 +65,7 @@ class JobStore:
     def make_folders(self) -> None:
         """The folders of clips and jobs, closed to other users."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in (self.jobs, self.clips):
+        for part in (self.jobs, self.clips, self.projects):
             part.mkdir(mode=0o700, exist_ok=True)
             with suppress(OSError):
                 part.chmod(0o700)
@@ -81,8 +82,11 @@ class JobStore:
             remove_job_files(path)
         for path in self._clip_files():
             path.unlink(missing_ok=True)
+        for path in self.projects.glob("*.json") if self.projects.is_dir() else []:
+            if is_id(path.stem):
+                path.unlink(missing_ok=True)
         (self.folder / LOCK).unlink(missing_ok=True)
-        for folder in (self.jobs, self.clips, self.folder):
+        for folder in (self.jobs, self.clips, self.projects, self.folder):
             with suppress(OSError):
                 folder.rmdir()
 
@@ -188,6 +192,11 @@ class JobStore:
         for path in sorted(self.clips.iterdir()) if self.clips.is_dir() else []:
             if _OF_CLIPS.fullmatch(path.name) and path.is_file() and not path.is_symlink():
                 yield path
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is one that the studio gives."""
+    return _ID.fullmatch(name) is not None
 
 
 def job_files(folder: Path) -> list[Path]:

@@ -34,6 +34,7 @@ from soundvcm.web.keeping import TakeKeeper
 from soundvcm.web.limits import Limits, RefusedError
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.problems import FAULT
+from soundvcm.web.projects import Project, Projects
 from soundvcm.web.store import DISK_FULL, JobStore, remove_job_files
 from soundvcm.web.worker import Worker
 
@@ -72,6 +73,7 @@ class Studio:
         self.looks = ThreadPoolExecutor(self.inspector.children, thread_name_prefix="soundvcm-looks")
         self.repeats = Repeats()
         self.metrics, self.gains = Metrics(), Gains()
+        self.projects = Projects(self.store)
         self.takes = TakeKeeper(self.store, self.gains)
         self.admission = Admission(
             self.limits, self.store, lambda: len(self._waiting), self._empty_trash, self.metrics
@@ -98,13 +100,20 @@ class Studio:
         self.limits.check_takes(request.takes)
         _ = request.levels  # refuses levels out of range
 
-    def submit(self, request: GenerateOptions, clip: StoredClip | None, place: Place | None = None) -> Job:
+    def submit(
+        self,
+        request: GenerateOptions,
+        clip: StoredClip | None,
+        place: Place | None = None,
+        project: Project | None = None,
+    ) -> Job:
         """Check a request and let it wait for its turn.
 
         Args:
             request: what is asked.
             clip: what it is for.
             place: held for it in the queue since its body began to arrive.
+            project: it joins.
 
         Raises:
             RefusedError: 429 if too many wait, 507 if the disk is full.
@@ -120,6 +129,8 @@ class Studio:
         with self._turn:
             self.admission.check_queue(len(self._waiting) + others)
             job = Job(name, request, clip, self.store.jobs / name)
+            if project is not None:
+                job.project = project.id
             if clip is not None:
                 self.clips.hold(clip, 1)
             self._jobs[name] = job
@@ -127,7 +138,13 @@ class Studio:
             self._turn.notify_all()
         if place is not None:
             place.leave()
+        if project is not None:
+            self.projects.change(project)
         return job
+
+    def jobs_of(self, project: Project) -> list[Job]:
+        """The jobs of a project, the oldest first."""
+        return [job for job in reversed(self.all_jobs()) if job.project == project.id]
 
     def all_jobs(self) -> list[Job]:
         """Every job, the newest first."""

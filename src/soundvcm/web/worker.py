@@ -12,7 +12,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clips import Clips
 from soundvcm.web.gains import join
+from soundvcm.web.impression import listen_to
 from soundvcm.web.jobs import Job, Take
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.store import JobStore
@@ -140,10 +141,13 @@ class Worker:
             job.timings[phase] = job.timings.get(phase, 0.0) + value
             self.metrics.count("phase_seconds", value, phase=phase)
         job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
-        take = Take(number, seed, outcome.outputs[0], video)
+        take = Take(number, seed, outcome.outputs[0], video, warnings=list(outcome.warnings))
         job.takes.append(take)
         self.store.put(job)
         job.note("take", **job.take_dict(take))
+        take.impression = listen_to(take.sound)  # after it was told: nobody waits for a classifier
+        self.store.put(job)
+        job.note("impression", take=number, **asdict(take.impression))
         self.metrics.count("network_calls", outcome.calls)
         self.metrics.count("sound_seconds", outcome.seconds)
 

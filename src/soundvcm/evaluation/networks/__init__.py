@@ -4,6 +4,7 @@ The bundled YAMNet is here by name; each of the others is a module of its own (`
 `imagebind`, `panns`, `passt`, `vggish`) that is imported where it is asked for. Knows no scores.
 """
 
+from soundvcm.evaluation.networks.classify import class_scores as class_scores
 from soundvcm.evaluation.networks.classify import classify as classify
 from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
 from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet

@@ -18,11 +18,10 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Largest and smallest sample of each column, scaled so that quiet sounds are seen too. */
-export function drawWave(canvas, samples) {
+/** Largest and smallest sample of each column; `level` fills the height, and is the same for all takes. */
+export function drawWave(canvas, samples, level) {
   const { pen, width, height } = prepare(canvas);
-  let peak = 1e-4;
-  for (const value of samples) peak = Math.max(peak, Math.abs(value));
+  const peak = Math.max(level, 1e-4);
   pen.fillStyle = colour("--wave");
   for (let x = 0; x < width; x++) {
     const from = Math.floor((x * samples.length) / width);

@@ -1,74 +1,64 @@
-// The page: a clip is chosen and looked at, the form is sent, events are followed, takes are added.
-// Defaults and limits come from the server's one table. Knows the HTTP service; nothing of drawing or playing.
+// The page: a clip is chosen and looked at, the form is sent, jobs are followed, takes are added.
+// Defaults and limits come from the server's one table. Knows the other parts; draws and plays nothing itself.
 
-import { drawMotion } from "./draw.js";
+import { ask, upload, watch } from "./api.js";
+import { complain, confirmed, fill, forgive } from "./form.js";
+import { follow } from "./jobs.js";
+import { listenToKeys } from "./keys.js";
+import { Projects } from "./projects.js";
+import { Stage } from "./stage.js";
 import { Takes } from "./takes.js";
 
 const at = (id) => document.getElementById(id);
-const form = at("form"), picture = at("picture"), run = at("run");
-const PHASES = {
-  decode: "reading the pictures", encode: "looking at the pictures", text: "reading the words",
-  network: "making the sound", codec: "decoding the sound", write: "writing", mux: "joining picture and sound",
-  film: "going through the film", watch: "looking at the film",
-};
-// Shares of a take's time, roughly; phases that are done count whole.
-const ORDER = ["decode", "encode", "text", "network", "codec", "write", "mux"];
-const JOBS = "soundvcm-jobs"; // where this browser remembers which jobs were its own
-const CONTROL = { takes: "takes-wanted" }; // the id of a field's control, where it is not the field's name
+const form = at("form"), run = at("run");
 
-let clip = null, job = null, looking = null, limits = null, events = null;
-const takes = new Takes(at("list"), at("take"), picture, document.querySelector("#seen .cursor"), (count) => {
-  at("none-yet").hidden = count > 0;
-  at("tidy").hidden = count < 2;
+let clip = null, looking = null, limits = null, sending = false, working = 0;
+const clips = new Map(); // facts of the clips of takes, by id
+const stage = new Stage((start, end) => {
+  at("start").value = start === null ? "" : start.toFixed(2);
+  at("duration").value = start === null ? "" : (end - start).toFixed(2);
 });
+const takes = new Takes(stage, another, changed);
+const projects = new Projects(opened);
+projects.confirm = confirmed;
 
-/** A refusal beside its field, in the words of the server. */
-function complain(message, field) {
-  const control = at(CONTROL[field] || field || "");
-  const place = (field && at(`${field}-error`)) || at("form-error");
-  place.textContent = message;
-  if (control && control.matches("input, textarea, select")) {
-    control.setAttribute("aria-invalid", "true");
-    const hiding = control.closest("details");
-    if (hiding) hiding.open = true;
-    control.focus();
-  }
-}
-
-function forgive() {
-  for (const place of document.querySelectorAll("form .error")) place.textContent = "";
-  for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
-}
-
-/** Ask the server; a refusal becomes an error with the server's sentence. */
-async function ask(address, options) {
-  let answer;
-  try {
-    answer = await fetch(address, options);
-  } catch {
-    throw Object.assign(new Error("The studio does not answer: is it still running?"), { field: null });
-  }
-  const body = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.error), { field: body.field });
-  return body;
+function changed(all) {
+  at("none-yet").hidden = all.length > 0;
+  at("tidy").hidden = all.length < 2 || !takes.unkept.length;
+  at("ab").disabled = all.length < 2;
+  at("undo-line").hidden = !takes.trash.length;
+  at("undo-words").textContent = `${takes.trash.length} ${takes.trash.length === 1 ? "take" : "takes"} deleted.`;
 }
 
 async function begin() {
   const table = await ask("/api/defaults");
   limits = table.limits;
-  for (const [name, value] of Object.entries(table.defaults)) {
-    const control = form.elements[name];
-    if (!control) continue;
-    if (control.type === "checkbox") control.checked = Boolean(value);
-    else control.value = value === null ? "" : value;
-  }
+  fill(table.defaults);
   at("takes-wanted").max = limits.takes;
   at("num_steps").placeholder = table.model.steps;
   at("cfg_strength").placeholder = table.model.guidance ?? "";
   for (const box of document.querySelectorAll("[data-needs]")) box.hidden = !table.model[box.dataset.needs];
+  at("chips").replaceChildren(...table.prompts.map((words) => chip(words, () => {
+    at("prompt").value = words;
+    if (!clip && !at("duration").value) at("duration").value = "4";
+    run.focus();
+  })));
+  const examples = await ask("/api/examples").catch(() => []);
+  at("examples").append(...examples.map((one) => chip(one.title, () => example(one))));
+  at("examples").hidden = !examples.length;
+  await projects.begin();
   at("model").textContent =
     `${table.model.name}, ${table.model.sample_rate / 1000} kHz, up to ${limits.seconds} s; ` +
     "everything stays on the machine that runs the studio";
+}
+
+function chip(words, press) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "chip small";
+  button.textContent = words;
+  button.onclick = press;
+  return button;
 }
 
 // -- the clip
@@ -79,177 +69,196 @@ async function choose(file) {
   if (!file) return;
   if (file.size > limits.upload_bytes) {
     complain(`${file.name} is larger than the ${Math.floor(limits.upload_bytes / 2 ** 20)} MiB taken here.`, "video");
+    at("video").value = "";
     return;
   }
-  show(file);
-  at("video-note").textContent = `Looking at ${file.name} ...`;
+  stage.preview(file);
   const body = new FormData();
   body.append("video", file);
-  const mine = (looking = ask("/api/clips", { method: "POST", body }));
-  try {
-    const found = await mine;
-    if (looking !== mine) return;
-    clip = found;
-    seen(found);
-  } catch (error) {
-    if (looking !== mine) return;
-    forget();
-    complain(error.message, error.field || "video");
-  }
+  await take_in(file.name, body, true);
 }
 
-/** The picture at once, from the browser's own copy of the file. */
-function show(file) {
-  at("seen").hidden = false;
+/** An example clip: it is on the studio's machine already. */
+async function example(one) {
+  forgive();
+  forget();
+  if (!at("prompt").value.trim()) at("prompt").value = one.prompt;
+  const body = new FormData();
+  body.append("example", one.name);
+  await take_in(one.title, body, false);
+}
+
+async function take_in(name, body, seen) {
+  at("drop").classList.add("has");
   at("clear").hidden = false;
-  at("no-preview").hidden = true;
-  picture.hidden = false;
-  picture.src = URL.createObjectURL(file);
-  picture.onerror = () => {
-    picture.hidden = true;
-    at("no-preview").hidden = false;
-  };
-}
-
-function seen(found) {
-  picture.dataset.clip = found.id;
-  picture.dataset.seconds = found.seconds ?? "";
-  at("strip").src = `/api/clips/${found.id}/strip.png`;
-  at("motion").hidden = found.still;
-  at("motion").setAttribute("aria-label", `Movement in the picture over ${found.seconds ?? 0} seconds`);
-  drawMotion(at("motion"), found.motion);
-  at("original-line").hidden = !found.has_sound || picture.hidden;
-  const length = found.still ? "a still picture: enter the seconds" : `${found.seconds.toFixed(2)} s`;
-  const remarks = found.warnings.length ? `; ${found.warnings.join("; ")}` : "";
-  at("video-note").textContent = `${found.width} x ${found.height}, ${found.codec}, ${length}${remarks}`;
+  at("video-note").textContent = `${name}: sending`;
+  at("uploading").hidden = false;
+  const going = upload("/api/clips", body, (share) => {
+    at("uploading").value = share;
+    at("video-note").textContent = share < 1 ? `${name}: ${Math.round(100 * share)} % sent` : `${name}: looking at it`;
+  });
+  looking = going;
+  try {
+    const found = await going.answer;
+    if (looking !== going) return;
+    clip = found;
+    clips.set(found.id, found);
+    stage.open(found, seen);
+    const length = found.still ? "a still picture: enter the seconds" : `${found.seconds.toFixed(2)} s`;
+    const remarks = found.warnings.length ? `; ${found.warnings.join("; ")}` : "";
+    at("video-note").textContent = `${name}: ${found.width} x ${found.height}, ${found.codec}, ${length}${remarks}`;
+  } catch (error) {
+    if (looking !== going) return;
+    forget();
+    at("video").value = ""; // the name of a refused file would look as if it were taken
+    complain(error.message ? `${name}: ${error.message}` : "", error.field || "video");
+  } finally {
+    if (looking === going) looking = null;
+    at("uploading").hidden = true;
+  }
 }
 
 function forget() {
-  takes.pause();
-  takes.stopOriginal();
+  const going = looking;
   clip = looking = null;
-  if (picture.src) URL.revokeObjectURL(picture.src);
-  picture.onerror = null;
-  picture.removeAttribute("src");
-  delete picture.dataset.clip;
-  delete picture.dataset.seconds;
-  at("seen").hidden = at("clear").hidden = true;
-  at("strip").removeAttribute("src");
+  if (going) going.abort();
+  stage.clear();
+  at("clear").hidden = true;
+  at("drop").classList.remove("has");
   at("video-note").textContent = "";
+  at("uploading").hidden = true;
 }
 
-// -- a job
+// -- jobs
 
 async function submit(event) {
   event.preventDefault();
-  if (job) return; // pressed twice
+  if (sending) return; // pressed twice
   forgive();
-  busy(true, "sending");
-  try {
-    if (looking) await looking.catch(() => {});
-    const body = new FormData(form);
-    for (const control of form.querySelectorAll("input[type=checkbox]")) body.set(control.name, control.checked);
-    for (const [name, value] of [...body]) if (value === "") body.delete(name);
+  const body = new FormData(form);
+  for (const control of form.querySelectorAll("input[type=checkbox]")) body.set(control.name, control.checked);
+  await send(body, async () => {
+    if (looking) await looking.answer.catch(() => {});
     if (clip) body.append("clip", clip.id);
-    job = await ask("/api/jobs", { method: "POST", body });
-    const start = clip ? Number(at("start").value) || 0 : 0, wanted = Number(at("takes-wanted").value) || 1;
-    remember([...remembered(), { id: job.id, start, wanted }]);
-    follow(job, start, wanted);
+  });
+}
+
+/** The same again with another seed. */
+async function another(job) {
+  forgive();
+  const body = new FormData();
+  for (const [name, value] of Object.entries(job.asked)) if (value !== null) body.append(name, value);
+  body.set("seed", "-1");
+  body.set("takes", "1");
+  if (job.clip) body.append("clip", job.clip);
+  await send(body, async () => {});
+}
+
+async function send(body, before) {
+  sending = run.disabled = true;
+  at("status").textContent = "sending";
+  form.setAttribute("aria-busy", "true");
+  try {
+    await before();
+    for (const [name, value] of [...body]) if (value === "") body.delete(name);
+    const facts = clips.get(body.get("clip"));
+    const nothing = !facts && !String(body.get("prompt") || "").trim();
+    if (!nothing) body.append("project", await projects.id(String(body.get("prompt") || "") || (facts ? facts.name : "")));
+    const job = await ask("/api/jobs", { method: "POST", body, headers: { "Idempotency-Key": crypto.randomUUID() } });
+    at("status").textContent = "";
+    go(job);
   } catch (error) {
-    busy(false, "");
+    at("status").textContent = "";
     complain(error.message, error.field);
+  } finally {
+    sending = run.disabled = false;
+    form.setAttribute("aria-busy", "false");
   }
 }
 
-function follow(mine, start, wanted) {
-  let done = 0;
-  events = new EventSource(`/api/jobs/${mine.id}/events`);
-  const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
-  on("position", ({ position }) => { at("status").textContent = `waiting, number ${position} in the queue`; });
-  on("phase", ({ phase, share, take }) => {
-    const step = ORDER.indexOf(phase);
-    if (step >= 0) at("progress").value = (take - 1 + (step + share) / ORDER.length) / wanted;
-    if (share < 1) at("status").textContent = `${PHASES[phase] || phase}${wanted > 1 ? `, take ${take} of ${wanted}` : ""}`;
+function go(job) {
+  working += 1;
+  follow(job, {
+    take(facts, from) {
+      const first = !stage.take;
+      const made = takes.find(from.id, facts.take) || takes.add(facts, from, clips.get(from.clip) || null);
+      if (!stage.playing) stage.hear(made, first && false);
+    },
+    impression: (facts, from) => {
+      const take = takes.find(from.id, facts.take);
+      if (take) takes.judge(take, { ...facts, warnings: [...take.box.querySelectorAll(".warnings li")].map((row) => row.textContent) });
+    },
+    end(from, state, error, made) {
+      working -= 1;
+      at("status").textContent =
+        { done: `${made} ${made === 1 ? "take" : "takes"} made`, cancelled: "cancelled", failed: "" }[state];
+      if (state === "failed") complain(error, null);
+    },
+    lost: () => offline(false),
   });
-  on("take", (facts) => {
-    done += 1;
-    takes.add(facts, mine.id, mine.prompt, start, mine.clip);
-  });
-  on("state", async ({ state, error }) => {
-    if (state === "running") return;
-    events.close();
-    busy(false, { done: `${done} ${done === 1 ? "take" : "takes"} made`, cancelled: "cancelled", failed: "" }[state]);
-    if (state === "failed") complain(error, null);
-    if (state === "done") remark(mine.id);
-  });
-  events.onerror = () => {
-    if (events.readyState !== EventSource.CLOSED) return; // it tries again by itself
-    busy(false, "");
-    complain("The connection to the studio was lost: is it still running?", null);
-  };
 }
 
-/** The jobs of this browser; a browser that keeps nothing has none. */
-function remembered() {
-  try {
-    return JSON.parse(localStorage.getItem(JOBS)) || [];
-  } catch {
-    return [];
+/** A project was opened: its takes come back, its running jobs are followed, its last clip is shown. */
+function opened(project) {
+  takes.clear();
+  forget();
+  at("video").value = "";
+  at("status").textContent = "";
+  at("jobs").replaceChildren();
+  if (!project) return;
+  for (const one of project.clips) clips.set(one.id, one);
+  for (const job of project.jobs) {
+    const running = ["waiting", "running"].includes(job.state);
+    for (const facts of job.takes) takes.add(facts, job, clips.get(job.clip) || null);
+    if (running) go(job);
   }
-}
-
-function remember(jobs) {
-  try {
-    localStorage.setItem(JOBS, JSON.stringify(jobs.slice(-50)));
-  } catch { /* the page works without it */ }
-}
-
-/** After a reload or a restart: the takes that are still there come back, a running job is followed. */
-async function restore() {
-  const kept = [];
-  let running = null;
-  for (const one of remembered()) {
-    const found = await ask(`/api/jobs/${one.id}`).catch(() => null);
-    if (!found) continue;
-    const over = !["waiting", "running"].includes(found.state);
-    if (over && !found.takes.length) continue;
-    kept.push(one);
-    if (over) for (const facts of found.takes) takes.add(facts, found.id, found.prompt, one.start, found.clip);
-    else running = { found, ...one };
+  const last = project.jobs.at(-1);
+  if (!last) return;
+  fill({ prompt: last.prompt });
+  const held = clips.get(last.clip);
+  if (held) {
+    clip = held;
+    stage.open(held);
+    at("drop").classList.add("has");
+    at("clear").hidden = false;
+    at("video-note").textContent = `${held.name}: ${held.width} x ${held.height}, ${held.codec}` + (held.seconds ? `, ${held.seconds.toFixed(2)} s` : "");
   }
-  remember(kept);
-  if (!running || job) return;
-  busy(true, "running");
-  job = running.found;
-  follow(job, running.start, running.wanted);
-}
-
-async function remark(id) {
-  const ended = await ask(`/api/jobs/${id}`).catch(() => null);
-  if (ended && ended.warnings.length) at("status").textContent += `; ${ended.warnings.join("; ")}`;
-}
-
-function busy(on, words) {
-  if (!on) job = null;
-  run.disabled = on;
-  at("cancel").hidden = at("progress").hidden = !on;
-  at("progress").value = 0;
-  at("status").textContent = words;
-  form.setAttribute("aria-busy", String(on));
+  if (takes.takes[0]) stage.hear(takes.takes[0], false);
 }
 
 // -- what people do
 
 form.addEventListener("submit", submit);
-at("cancel").onclick = () => job && ask(`/api/jobs/${job.id}/cancel`, { method: "POST" }).catch((e) => complain(e.message, null));
-at("tidy").onclick = () => takes.tidy();
-at("original").onclick = (event) => takes.toggleOriginal(event.currentTarget);
+at("tidy").onclick = async () => {
+  const going = takes.unkept;
+  if (await confirmed(`Delete ${going.length} ${going.length === 1 ? "take" : "takes"} that are not kept? You can undo it for some minutes.`)) takes.remove(going);
+};
+at("undo").onclick = () => takes.undo();
+at("ab").onclick = toggleTakes;
 at("video").onchange = (event) => choose(event.target.files[0]);
 at("clear").onclick = () => {
   at("video").value = "";
   choose(null);
   at("video").focus();
 };
+for (const name of ["start", "duration"]) {
+  at(name).addEventListener("change", () => {
+    const start = Number(at("start").value) || 0, whole = clip && clip.seconds;
+    const length = Number(at("duration").value) || (whole ? whole - start : 0);
+    if (whole && length > 0 && (at("start").value || at("duration").value) && start < whole) {
+      stage.choose(start, Math.min(whole, start + length), true);
+    } else stage.choose(null, null, true);
+  });
+}
+
+/** Back to the take before, at the same moment. */
+function toggleTakes() {
+  const other = stage.before && takes.takes.includes(stage.before) ? stage.before : takes.takes.find((take) => take !== stage.take);
+  if (other) stage.hear(other, true);
+}
+
+listenToKeys(stage, takes, toggleTakes);
+
 const drop = at("drop");
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
@@ -261,18 +270,27 @@ document.addEventListener("dragleave", (event) => event.relatedTarget || drop.cl
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  choose(event.dataTransfer.files[0]);
+  at("video").value = "";
+  if (event.dataTransfer.files.length) choose(event.dataTransfer.files[0]);
 });
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#project-more")) at("project-more").open = false;
+});
+
+function offline(there) {
+  at("offline").hidden = there;
+}
+watch(() => working > 0 || !at("offline").hidden, offline);
 
 let later = 0;
 function redraw() {
   clearTimeout(later);
   later = setTimeout(() => {
     takes.redraw();
-    if (clip) drawMotion(at("motion"), clip.motion);
+    stage.redraw();
   }, 150);
 }
 window.addEventListener("resize", redraw);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-begin().then(restore).catch((error) => complain(error.message, null));
+begin().catch((error) => complain(error.message, null));

@@ -1,0 +1,54 @@
+"""The clips that come with the studio, and prompts of kinds the embedded model knows well.
+
+Knows file names and words only. In a checkout the clips are those of `examples/clips`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from soundvcm.web.limits import RefusedError
+
+#: in the wheel, and in a checkout
+FOLDERS = (Path(__file__).parent / "static" / "clips", Path(__file__).parents[3] / "examples" / "clips")
+#: name => what is to be seen, and a prompt that fits
+CLIPS = {
+    "bounce": ("A bouncing ball", "a rubber ball bounces on the floor"),
+    "hammer": ("A hammer at work", "a hammer strikes metal"),
+    "rain": ("Rain", "rain falls on leaves"),
+}
+#: pressed into the prompt by one click; each was classified as what it says for most seeds
+PROMPTS = (
+    "a ball bouncing",
+    "waves on a beach",
+    "birds singing",
+    "cymbal crash",
+    "a river stream",
+    "thunder",
+)
+
+
+def table() -> list[dict[str, Any]]:
+    """What there is of the clips: name, title, prompt, address."""
+    return [
+        {"name": name, "title": title, "prompt": prompt, "video": f"/api/examples/{name}"}
+        for name, (title, prompt) in CLIPS.items()
+        if _found(name) is not None
+    ]
+
+
+def path_of(name: str) -> Path:
+    """The file of an example.
+
+    Raises:
+        RefusedError: 404 if there is none of that name.
+    """
+    found = _found(name) if name in CLIPS else None
+    if found is None:
+        raise RefusedError(404, "there is no such example clip", "video")
+    return found
+
+
+def _found(name: str) -> Path | None:
+    return next((path for folder in FOLDERS if (path := folder / f"{name}.mp4").is_file()), None)
