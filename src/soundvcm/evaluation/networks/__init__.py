@@ -4,7 +4,14 @@ The bundled YAMNet is here by name; each of the others is a module of its own (`
 `imagebind`, `panns`, `passt`, `vggish`) that is imported where it is asked for. Knows no scores.
 """
 
-from soundvcm.evaluation.networks.classify import class_scores as class_scores
-from soundvcm.evaluation.networks.classify import classify as classify
-from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
-from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
+from typing import TYPE_CHECKING
+
+from soundvcm.lazy import front_door
+
+if TYPE_CHECKING:
+    from soundvcm.evaluation.networks.classify import class_scores as class_scores
+    from soundvcm.evaluation.networks.classify import classify as classify
+    from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
+    from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
+
+__getattr__, __dir__ = front_door(__name__, __file__)
