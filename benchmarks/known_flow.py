@@ -28,7 +28,9 @@ from torch import Tensor
 from soundvcm.objectives import build, config_of
 from soundvcm.runtime import describe_machine, threads
 from soundvcm.sampler import guided, integrate, sample_mean, uniform_times
+from soundvcm.training.ema import EmaProfiles
 
+AVERAGE = 0.05  # relative width of the average that "targets": "average" takes targets from
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
 SHORT = {**PINNED, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.0}
@@ -151,9 +153,12 @@ def train(
     generator: torch.Generator,
 ) -> tuple[float, float, int]:
     """Adam, cosine to zero; returns CPU seconds, passes per row (a backward counts 2), steps."""
+    settings = dict(settings)
+    averaged = settings.pop("targets", "live") == "average"
     objective = build(config_of(settings))
     optimizer = torch.optim.Adam(network.parameters(), lr=budget.rate)
-    u, frozen = Counted(network), Counted(network)
+    average = EmaProfiles(dict(network.named_parameters()), (AVERAGE,))
+    u, frozen = Counted(network), Counted(average.follower(network) if averaged else network)
     began, step, spent = time.process_time(), 0, 0.0
     while True:
         progress = spent / budget.seconds if budget.seconds else step / budget.steps
@@ -167,6 +172,8 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         terms.loss.backward()
         optimizer.step()
+        if averaged:
+            average.update()
         step, spent = step + 1, time.process_time() - began
     return spent, (3 * u.rows + frozen.rows) / u.rows, step
 

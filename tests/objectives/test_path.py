@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from soundvcm.objectives.path import column, draw_noise, interpolate, jump, sample_velocity, wide
+from soundvcm.objectives.path import column, draw_noise, interpolate, jump, sample_velocity, wide, within
 
 
 def test_ends_of_the_path_are_data_and_noise(draw) -> None:
@@ -45,3 +45,17 @@ def test_noise_is_drawn_from_the_generator_alone() -> None:
 def test_wide_never_narrows() -> None:
     assert wide(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert wide(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_within_draws_in_what_is_too_far_and_leaves_the_rest_to_the_bit(draw) -> None:
+    centre = draw(4, 5, 3)
+    value = centre + torch.tensor([0.0, 0.5, 3.0, 1e6])[:, None, None] * draw(4, 5, 3, seed=2)
+    found = within(value, centre, 1.0)
+    assert torch.equal(found[:2], value[:2])
+    size = centre.square().mean((1, 2)).sqrt()
+    away = (found - centre).square().mean((1, 2)).sqrt()
+    assert torch.allclose(away[2:], size[2:], rtol=1e-4)
+    direction = torch.nn.functional.cosine_similarity(
+        (found - centre).flatten(1), (value - centre).flatten(1)
+    )
+    assert torch.allclose(direction[2:], torch.ones(2), atol=1e-4)

@@ -62,18 +62,18 @@ def test_the_fast_pass_is_reported_beside_the_measured_one(world) -> None:
     assert "residual/rounding_fast" not in step(net, conditions, data, 0.002, "residual", fast=False).watch
 
 
-def test_measuring_asks_the_same_rows_once_more_and_only_under_autocast(
+def test_measuring_asks_the_live_network_once_more_without_gradient_and_only_under_autocast(
     counter, make_net, conditions_of, draw
 ) -> None:
-    for fast, expected in ((False, 16), (True, 32)):
+    for fast, measured in ((False, []), (True, [(16, False)])):
         net = make_net()
-        frozen = counter(net)
+        u, frozen = counter(net), counter(net)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             build(VelocityConsistencyConfig())(
-                net, frozen, draw(64, 5, 3), conditions_of(64), progress=0.5,
+                u, frozen, draw(64, 5, 3), conditions_of(64), progress=0.5,
                 generator=torch.Generator().manual_seed(0),
             )  # fmt: skip
-        assert frozen.calls[-1][0] == expected
+        assert u.calls == [(64, True), *measured] and frozen.calls[-1][0] == 16
 
 
 def test_the_gradient_flows_through_the_fast_pass_with_the_measured_residual() -> None:

@@ -11,7 +11,7 @@ from soundvcm.objectives.path import jump
 from soundvcm.objectives.rows import PairsConfig, draw_rows
 from soundvcm.objectives.split_meanflow import split_target
 from soundvcm.objectives.times import look_ahead
-from soundvcm.objectives.vcm import euler_target
+from soundvcm.objectives.vcm import euler_target, middle_velocity
 from soundvcm.sampler import integrate, sample_mean, uniform_times
 
 
@@ -101,6 +101,21 @@ def test_on_the_exact_flow_our_target_errs_by_order_lambda(gaussian, rows) -> No
     span = rows.times.t - rows.times.s
     bounds = [float((error / (weight * span)).max()) for error, weight in zip(errors, weights, strict=True)]
     assert bounds == pytest.approx([2.22] * 3, rel=0.02)  # one constant for every lambda and every span
+
+
+def test_on_the_exact_flow_the_midpoint_target_errs_by_order_lambda_squared_at_most(gaussian, rows) -> None:
+    own = gaussian.velocity(rows.noisy, rows.t)
+    truth = gaussian(rows.noisy, rows.t, rows.s, rows.conditions)
+    errors = []
+    for wanted in (0.04, 0.02, 0.01):
+        ahead, weight = look_ahead(rows.times, wanted, gap=1e-9)
+        middle = middle_velocity(gaussian, rows, own, ahead)
+        target, _ = euler_target(gaussian, rows, mixed=middle, velocity=middle, ahead=ahead, weight=weight)
+        errors.append(float((target - truth).abs().mean()) / wanted)
+        assert (
+            errors[-1] < 0.5 * float((target_at(gaussian, rows, own, wanted) - truth).abs().mean()) / wanted
+        )
+    assert errors[0] / errors[1] > 3.5 and errors[1] / errors[2] > 3.5
 
 
 def test_meanflow_holds_exactly_on_the_exact_flow(gaussian, rows) -> None:

@@ -7,6 +7,7 @@ import torch
 
 from soundvcm.errors import OptionError
 from soundvcm.objectives import VelocityConsistencyConfig, build
+from soundvcm.objectives.path import jump
 from soundvcm.objectives.rows import draw_rows
 from soundvcm.objectives.times import geometric, look_ahead
 
@@ -246,3 +247,75 @@ def test_the_defaults_are_the_paper() -> None:
         "modality_dropout": 0.0, "guidance_fade": "hard", "guidance_input": False, "look_ahead": "mixed",
     }  # fmt: skip
     assert {name: getattr(config, name) for name in paper} == paper
+
+
+@pytest.mark.parametrize("mix", [0.25, 1.0])
+def test_at_lambda_one_the_midpoint_target_is_the_own_velocity_half_way_and_a_share_of_the_sample(
+    counter, make_net, conditions_of, draw, mix
+) -> None:
+    """x_l = x_s there; null rows are mixed like the others, with w = 1."""
+    net, generator = make_net(dtype=torch.float64), seeded(3)
+    settings = {"ratio": 0.0, "guidance_until": 1.0, "null_share": 0.5, "mix": mix, "lambda_start": 1.0}
+    config = VelocityConsistencyConfig.build(settings | {"lambda_end": 1.0, "look_ahead": "midpoint"})
+    data, conditions = draw(32, 5, 3, dtype=torch.float64), conditions_of(32, torch.float64)
+    rows = draw_rows(config, data, conditions, None, seeded(3))
+    with torch.no_grad():
+        own = net(rows.noisy, rows.t, rows.t, rows.conditions)
+        empty = net(rows.noisy, rows.t, rows.t, rows.conditions.empty())
+        half = (rows.t + rows.s) / 2
+        middle = net(jump(rows.noisy, own, rows.t, half), half, half, rows.conditions)
+        given = net(rows.noisy, rows.t, rows.s, rows.conditions)
+    w = torch.where(rows.null, 1.0, 4.0).double()[:, None, None]
+    target = middle + mix * (w * rows.velocity + (1 - w) * empty - own)
+    found = build(config)(net, net, data, conditions, progress=0.5, generator=generator)
+    assert torch.allclose(found.rows["mse"], (given - target).square().mean((1, 2)), rtol=1e-9)
+
+
+def test_with_the_uniform_law_rows_have_lambdas_between_the_scheduled_one_and_one(
+    counter, make_net, conditions_of, draw
+) -> None:
+    net, frozen = make_net(), counter(make_net())
+    config = VelocityConsistencyConfig(ratio=0.0, mix=1.0, guidance=1.0, lambda_end=0.2, lambda_law="uniform")
+    build(config)(net, frozen, draw(512, 5, 3), conditions_of(512), progress=1.0, generator=seeded(5))
+    rows = draw_rows(config, draw(512, 5, 3), conditions_of(512), None, seeded(5))
+    (ahead, s, *_) = frozen.seen[-1]
+    share = (rows.t - ahead) / (rows.t - rows.s)
+    wide = rows.t - rows.s > 0.05
+    assert len(s) == 512 and 0.19 < float(share[wide].min()) < 0.22 and 0.97 < float(share[wide].max()) <= 1
+    assert float(share[wide].mean()) == pytest.approx(0.6, abs=0.03)
+
+
+def test_targets_may_come_from_other_weights(make_net, conditions_of, draw) -> None:
+    net, other = make_net(), make_net(seed=9)
+    objective = build(VelocityConsistencyConfig())
+    data, conditions = draw(32, 5, 3), conditions_of(32)
+    own = objective(net, net, data, conditions, progress=0.5, generator=seeded())
+    given = objective(net, other, data, conditions, progress=0.5, generator=seeded())
+    assert not torch.allclose(own.rows["mse"], given.rows["mse"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("look", ["mixed", "own", "midpoint"])
+def test_a_bound_holds_targets_by_the_sample_however_large_the_answers_are(
+    make_net, conditions_of, draw, look
+) -> None:
+    net, data, conditions = (
+        make_net(dtype=torch.float64),
+        draw(64, 5, 3, dtype=torch.float64),
+        conditions_of(64),
+    )
+
+    def gone(x, t, s, known, guidance=None):
+        return 1e6 * x.square()
+
+    def worst(bound: float | None) -> float:
+        objective = build(VelocityConsistencyConfig(ratio=0.5, bound=bound, look_ahead=look))
+        terms = objective(net, gone, data, conditions, progress=0.5, generator=seeded())
+        return float(terms.rows["mse"].detach().max())
+
+    assert worst(None) > 1e6 and worst(1.0) < 20
+    near = build(VelocityConsistencyConfig(look_ahead=look, bound=100.0))
+    free = build(VelocityConsistencyConfig(look_ahead=look))
+    one, other = (
+        o(net, net, data, conditions, progress=0.5, generator=seeded()).loss.detach() for o in (near, free)
+    )
+    assert float(one) == float(other)

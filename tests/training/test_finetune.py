@@ -14,6 +14,7 @@ from soundvcm import training, weights
 from soundvcm.data.catalog import Row
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.generate.options import Sampling
+from soundvcm.objectives import config_of
 from soundvcm.training.finetune import (
     best_average,
     export_finetuned,
@@ -36,7 +37,7 @@ def test_tiny_goes_on_as_it_was_trained_and_is_sampled() -> None:
     assert tuned_sampling(start) == start.sampling
     config = finetune_config(start, CLIPS, {"loop.steps": 50, "loop.log_steps": 7})
     told = json.loads(start.header["training"])["objective"]
-    assert config.objective.model_dump(mode="json") == told | {"warm_start": 0.0}
+    assert config.objective == config_of(told | {"warm_start": 0.0})
     # Validation has no clip of 8 s; of two clips no batch of 16 rows is made.
     assert config.data.crop_seconds == (4.0, 2.0) and config.loop.rows == 4
     assert config.loop.snapshot_steps == config.loop.validation_steps == 5 and config.loop.log_steps == 7

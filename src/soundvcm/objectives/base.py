@@ -66,8 +66,10 @@ class Objective(Protocol):
         """The loss of one batch.
 
         Args:
-            u: the network with gradient (maybe a DDP wrapper); called exactly once, on the whole batch.
-            frozen: the same weights without wrapper; called under no_grad, on gathered rows.
+            u: the network with gradient (maybe a DDP wrapper); called exactly once with gradient, on the
+                whole batch.
+            frozen: what targets come from, without wrapper: the same weights, or an average of them; called
+                under no_grad, on gathered rows.
             data: [b, n, c] standardised latents (t = 0).
             conditions: of the same b rows.
             noise: [b, n, c] recorded noise (t = 1) of each row; None draws fresh noise.

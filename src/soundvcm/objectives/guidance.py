@@ -46,12 +46,19 @@ def gate(t: Tensor, config: PairsConfig) -> Tensor:
     return torch.where(inside, 1.0, torch.where(t > config.guidance_until, faded, 0.0))
 
 
+def shares(config: PairsConfig, rows: Rows) -> Tensor:
+    """The m of each row, [b] float64: `mix`; by the law "span" the less the longer the step."""
+    span = rows.times.t - rows.times.s if config.mix_law == "span" else torch.zeros_like(rows.times.t)
+    return config.mix * (1 - span)
+
+
 def mix_velocity(
     config: PairsConfig, frozen: Velocity, rows: Rows, prediction: Tensor, *, want_own: bool = False
 ) -> Guided:
     """Step 3: v_mix = m (w v + (1 - w) v_uncond) + (1 - m) v_guided (Equation 16), per row.
 
-    Null rows and rows outside the guidance interval keep v_mix = v. v_uncond is asked where w is not 1;
+    Null rows and rows outside the guidance interval keep v_mix = v, except that with `want_own` consistency
+    rows there are mixed too (w = 1): the same mean, less variance. v_uncond is asked where w is not 1;
     v_guided only on consistency rows, because on velocity rows it is the prediction itself. Both in one call
     of `frozen`.
 
@@ -77,8 +84,9 @@ def mix_velocity(
     velocity = wide(rows.velocity)
     v_uncond = velocity.index_copy(0, empty.to(rows.device), answers[0])
     v_guided = wide(prediction.detach()).index_copy(0, own.to(rows.device), answers[1])
-    w, m = column(scale, velocity), config.mix
+    w, m = column(scale, velocity), column(shares(config, rows), velocity)
     mixed = m * (w * velocity + (1 - w) * v_uncond) + (1 - m) * v_guided
-    mixed = torch.where(column(guided, velocity) > 0, mixed, velocity)
+    is_mixed = guided | (rows.times.consistency & want_own)
+    mixed = torch.where(column(is_mixed, velocity) > 0, mixed, velocity)
     known = asks_own | ~rows.times.consistency
     return Guided(mixed, torch.where(column(known, velocity) > 0, v_guided, mixed))

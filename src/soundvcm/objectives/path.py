@@ -39,3 +39,15 @@ def draw_noise(data: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise of the shape, dtype and device of `data`, drawn where the generator lives."""
     noise = torch.randn(data.shape, generator=generator, device=generator.device)
     return noise.to(data.device, data.dtype)
+
+
+def within(value: Tensor, centre: Tensor, bound: float) -> Tensor:
+    """The value, drawn in to a distance of at most `bound` times the row's own size from the centre.
+
+    [b, ...]; sizes and distances are root mean squares over all axes but the first. Rows that are near enough
+    stay as they are, to the bit.
+    """
+    away, size = (part.square().flatten(1).mean(1).sqrt() for part in (value - centre, centre))
+    far = away > bound * size
+    share = column(torch.where(far, bound * size / away, torch.ones_like(away)), value)
+    return torch.where(column(far, value) > 0, centre + share * (value - centre), value)

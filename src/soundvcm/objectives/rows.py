@@ -49,6 +49,8 @@ class PairsConfig(RowsConfig):
         endpoint_share: share of the consistency rows moved to t = 1 and, independently, to s = 0 (paper: 0).
         guidance: w, the scale that is trained in; 1 means none.
         mix: m, share of the sample's guided velocity in v_mix (Equation 16); the rest is the network's own.
+        mix_law: "constant" (the paper), or "span": m (1 - (t - s)), so that a long step, whose mean velocity
+            is not the sample's, is spared its noise.
         guidance_from: guidance acts on rows with t at or above this,
         guidance_until: and at or below this.
         guidance_fade: above `guidance_until` the guidance stops ("hard") or fades to none at t = 1
@@ -66,6 +68,7 @@ class PairsConfig(RowsConfig):
     endpoint_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     guidance: float = pydantic.Field(default=4.0, ge=0)
     mix: float = pydantic.Field(default=0.25, gt=0, le=1)
+    mix_law: Literal["constant", "span"] = "constant"
     guidance_from: float = pydantic.Field(default=0.0, ge=0, le=1)
     guidance_until: float = pydantic.Field(default=0.8, ge=0, le=1)
     guidance_fade: Literal["hard", "smooth"] = "hard"

@@ -83,11 +83,16 @@ def after_warm_start(progress: float, warm_start: float) -> float | None:
     return (progress - warm_start) / (1 - warm_start) if warm_start < 1 else 1.0
 
 
-def look_ahead(times: Times, weight: float, gap: float) -> tuple[Tensor, Tensor]:
+def look_ahead(times: Times, weight: float | Tensor, gap: float) -> tuple[Tensor, Tensor]:
     """Step 4: the look-ahead time l and the lambda that belongs to it, [b] each (Equation 13).
 
     l = t + (s - t) weight, clamped to s <= l <= t - gap; lambda = (l - t)/(s - t) is recomputed from the
     clamped l, so that target and jump agree. Velocity rows: l = t and lambda = 1.
+
+    Args:
+        times: of the rows.
+        weight: the wanted lambda, one for all or [b] float64.
+        gap: least t - l.
     """
     ahead = times.t + (times.s - times.t) * weight
     ahead = torch.maximum(torch.minimum(ahead, times.t - gap), times.s)

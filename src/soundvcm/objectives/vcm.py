@@ -14,10 +14,10 @@ from torch import Tensor
 
 from soundvcm.objectives.base import LossTerms, Question, Velocity, answer, call, check_progress
 from soundvcm.objectives.guidance import mix_velocity
-from soundvcm.objectives.path import column, jump, wide
+from soundvcm.objectives.path import column, jump, wide, within
 from soundvcm.objectives.precision import Rounded, precision_watch, straight_through
 from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
-from soundvcm.objectives.times import after_warm_start, geometric, look_ahead
+from soundvcm.objectives.times import after_warm_start, geometric, look_ahead, uniform
 from soundvcm.objectives.weighting import loss_terms, mean_square
 from soundvcm.records import Conditions
 
@@ -33,8 +33,15 @@ class VelocityConsistencyConfig(PairsConfig):
         lambda_end: lambda at the end.
         residual: weigh the residual itself ("raw", the paper) or divided by lambda ("quotient"): the raw one
             fades with lambda against the velocity rows.
-        look_ahead: x_l along v_mix (the paper) or along the network's "own" velocity; with mix = 1 the latter
-            leaves the sample's velocity in the target alone.
+        lambda_law: every row has the scheduled lambda (the paper), or each its own, "uniform" between that
+            and 1: long steps carry the end's truth to t = 1 in few hops, short ones are exact.
+        look_ahead: x_l along v_mix (the paper), along the network's "own" velocity, or along that of the
+            "midpoint" of the step, which is exact to second order and so allows long steps. With the latter
+            two the sample's velocity, share m, is in the target alone: its noise moves no x_l.
+        bound: largest distance of velocities and targets from the sample's own velocity, as a multiple of its
+            size (root mean squares of the row); None for none (the paper). Guidance is steep where conditions
+            part, so a step along it may leave the data, where the network says anything: unbounded, that
+            becomes a target, and the next answer is larger.
         precision: under autocast, where the consistency residual would drown in rounding: "residual" measures
             it with float32 passes but sends the gradient through the fast one; "float32" makes the pass with
             gradient float32 too; "autocast" leaves all as it is.
@@ -43,8 +50,10 @@ class VelocityConsistencyConfig(PairsConfig):
     kind: Literal["vcm"] = "vcm"
     lambda_start: float = pydantic.Field(default=0.1, gt=0, le=1)
     lambda_end: float = pydantic.Field(default=1 / 500, gt=0, le=1)
+    lambda_law: Literal["scheduled", "uniform"] = "scheduled"
     residual: Literal["raw", "quotient"] = "raw"
-    look_ahead: Literal["mixed", "own"] = "mixed"
+    look_ahead: Literal["mixed", "own", "midpoint"] = "mixed"
+    bound: float | None = pydantic.Field(default=None, gt=0)
     precision: Literal["residual", "float32", "autocast"] = "residual"
 
 
@@ -79,31 +88,64 @@ class VelocityConsistency:
             prediction = wide(call(u, rows.noisy, rows.t, rows.s, rows.conditions, rows.guidance))
 
         # Lines 4, 5: the guided velocity, mixed from the sample's and the network's own.
-        guided = mix_velocity(config, frozen, rows, prediction, want_own=config.look_ahead == "own")
+        guided = mix_velocity(config, frozen, rows, prediction, want_own=config.look_ahead != "mixed")
+        mixed, own = self.bounded(guided.mixed, rows), self.bounded(guided.own, rows)
 
         # Line 6: lambda, and the time l it leads to; velocity rows have lambda = 1.
         scheduled = 1.0 if after is None else geometric(config.lambda_start, config.lambda_end, after)
-        ahead, weight = look_ahead(rows.times, scheduled, config.gap)
+        wanted: float | Tensor = scheduled
+        if config.lambda_law == "uniform" and after is not None:
+            wanted = scheduled + (1 - scheduled) * uniform(len(rows.t), generator)
+        ahead, weight = look_ahead(rows.times, wanted, config.gap)
 
         # Lines 6 to 8: Euler step to x_l, the mean velocity from there, and the target of both together.
-        velocity = guided.own if config.look_ahead == "own" else guided.mixed
+        always = config.equal_calls and after is not None
+        velocity = mixed if config.look_ahead == "mixed" else own
+        if config.look_ahead == "midpoint":
+            velocity = self.bounded(middle_velocity(frozen, rows, own, ahead, always=always), rows)
+            mixed = mixed + velocity - own
         target, exact = euler_target(
             frozen,
             rows,
-            mixed=guided.mixed,
+            mixed=mixed,
             velocity=velocity,
             ahead=ahead,
             weight=weight,
             exact=config.precision != "autocast",
-            measure=fast and config.precision == "residual",
-            always=config.equal_calls and after is not None,
+            live=u if fast and config.precision == "residual" else None,
+            always=always,
         )
+        target = self.bounded(target, rows)
 
         # Lines 8 to 10: adaptively weighted mean square.
         watch = precision_watch(rows, prediction, target, exact, fast and config.precision == "autocast")
         mse = mean_square(straight_through(prediction, exact) - target)
         quotient = mse / column(weight, mse).square() if config.residual == "quotient" else mse
         return loss_terms(config, rows, quotient, shown=mse, watch={"lambda": scheduled, **watch})
+
+    def bounded(self, value: Tensor, rows: Rows) -> Tensor:
+        """A velocity or target [b, n, c], no further from the sample's velocity than the settings allow."""
+        if self.config.bound is None:
+            return value
+        return within(value, wide(rows.velocity), self.config.bound)
+
+
+def middle_velocity(
+    frozen: Velocity, rows: Rows, own: Tensor, ahead: Tensor, *, always: bool = False
+) -> Tensor:
+    """The own velocity half way to x_l on consistency rows, u(x_h, h, h) with h = (t + l)/2; else `own`.
+
+    [b, n, c]. A step along it is exact to second order in t - l.
+    """
+    index = rows.times.consistency.nonzero().flatten()
+    there, t = index.to(rows.device), rows.times.t[index]
+    half = (t + ahead[index]) / 2
+    x_half = jump(wide(rows.noisy)[there], own[there], t, half)
+    time = half.to(rows.t)
+    (found,) = answer(
+        frozen, rows.conditions, rows.guidance, [Question(index, x_half, time, time)], always=always
+    )
+    return own.index_copy(0, there, found)
 
 
 def euler_target(
@@ -115,7 +157,7 @@ def euler_target(
     ahead: Tensor,
     weight: Tensor,
     exact: bool = False,
-    measure: bool = False,
+    live: Velocity | None = None,
     always: bool = False,
 ) -> tuple[Tensor, Rounded | None]:
     """Lines 6 to 8: x_l = x_t + (l - t) velocity; target = sg[lambda v_mix + (1 - lambda) u(x_l, l, s, c)].
@@ -123,12 +165,12 @@ def euler_target(
     Args:
         frozen: the network without gradient, asked only on rows with lambda < 1.
         rows: the batch.
-        mixed: [b, n, c] v_mix.
+        mixed: [b, n, c] v_mix, the mean velocity from t to l as the target has it.
         velocity: [b, n, c] what the Euler step follows.
         ahead: [b] float64, the times l.
         weight: [b] float64, lambda of each row.
         exact: leave autocast for these passes.
-        measure: also ask u(x_t, t, s, c) on the same rows, as exactly.
+        live: the network in training, to ask u(x_t, t, s, c) on the same rows as exactly; None: not asked.
         always: call the network even if no row asks.
 
     Returns:
@@ -138,10 +180,13 @@ def euler_target(
     there = index.to(rows.device)
     noisy, t, s = wide(rows.noisy)[there], rows.times.t[index], rows.s[there]
     x_l = jump(noisy, velocity[there], t, ahead[index])
-    questions = [Question(index, x_l, ahead[index].to(rows.t), s)]
-    if measure:
-        questions.append(Question(index, noisy, rows.t[there], s))
-    answers = answer(frozen, rows.conditions, rows.guidance, questions, exact=exact, always=always)
+
+    def ask(network: Velocity, question: Question) -> Tensor:
+        return answer(network, rows.conditions, rows.guidance, [question], exact=exact, always=always)[0]
+
+    beyond = ask(frozen, Question(index, x_l, ahead[index].to(rows.t), s))
     share = column(weight[index], noisy)
-    target = mixed.index_copy(0, there, share * mixed[there] + (1 - share) * answers[0])
-    return target, Rounded(there, answers[1]) if measure else None
+    target = mixed.index_copy(0, there, share * mixed[there] + (1 - share) * beyond)
+    if live is None:
+        return target, None
+    return target, Rounded(there, ask(live, Question(index, noisy, rows.t[there], s)))

@@ -9,6 +9,7 @@ networks or of the loop.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.training.distributed import local, part_of, whole
@@ -138,6 +139,17 @@ class EmaProfiles:
             known = ", ".join(f"{sigma:g}" for sigma in self.averages) or "none"
             raise OptionError(f"no average of width {sigma_rel} is tracked (tracked: {known})")
         return part
+
+    def follower(self, network: nn.Module) -> nn.Module:
+        """A copy of the network whose weights are the first average, now and after every update.
+
+        Raises:
+            OptionError: if no average is tracked.
+        """
+        average, copied = self.average(), copy.deepcopy(network)
+        for name, parameter in copied.named_parameters():
+            parameter.requires_grad_(False).data = average[name]
+        return copied
 
     @contextmanager
     def swapped(self, sigma_rel: float | None = None) -> Iterator[None]:

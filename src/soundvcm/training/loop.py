@@ -72,6 +72,11 @@ class Loop:
         network = state.network
         passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
         self.frozen: Any = passes
+        if config.targets == "average":
+            average = state.ema.follower(network)
+            self.frozen = (
+                average if config.compile == "none" else torch.compile(average, backend=config.compile)
+            )
         self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
@@ -174,7 +179,7 @@ class Loop:
             if total_norm > config.clip:
                 torch._foreach_mul_([local(grad) for grad in grads], config.clip / (total_norm + 1e-6))
             state.optimizer.step()
-            if self.team.leads or self.team.shards:
+            if self.team.leads or self.team.shards or config.targets == "average":
                 state.ema.update()
             state.bad_row = 0
             self.recent.add(total_loss, total_norm)

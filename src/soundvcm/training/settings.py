@@ -72,6 +72,8 @@ class LoopConfig(Config):
         bad_norm: a longer gradient than this (before clipping) makes the step a bad one.
         bad_steps: bad steps in a row after which training stops; a bad step changes nothing but its count.
         sigma_rels: widths of the tracked averages.
+        targets: weights that the objective's targets come from: as trained ("live", the paper) or averaged
+            with the first of `sigma_rels`, which does not feed an error of the last step back to itself.
         snapshot_steps: steps between snapshots of the averages; 0: only at the end.
         snapshot_dtype: format of the snapshots.
         checkpoint_steps: steps between checkpoints.
@@ -99,6 +101,7 @@ class LoopConfig(Config):
     bad_norm: Positive = 1e8
     bad_steps: Count = 10
     sigma_rels: tuple[Positive, ...] = (0.05, 0.1)
+    targets: Literal["live", "average"] = "live"
     snapshot_steps: int = pydantic.Field(default=5000, ge=0)
     snapshot_dtype: Literal["float32", "float16"] = "float32"
     checkpoint_steps: Count = 10_000
@@ -121,6 +124,8 @@ class LoopConfig(Config):
             raise ValueError("set steps or max_minutes: training must end")
         if len(set(self.sigma_rels)) < len(self.sigma_rels):
             raise ValueError("sigma_rels holds a width twice")
+        if self.targets == "average" and (not self.sigma_rels or self.processes == "fsdp"):
+            raise ValueError("targets=average needs a width in sigma_rels, and processes=ddp")
         return self
 
 
