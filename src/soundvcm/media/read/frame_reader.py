@@ -18,6 +18,7 @@ from soundvcm.media.read.source import (
     codec_name,
     is_picture_format,
     is_rereadable,
+    is_tiled,
     open_media,
     reason,
     sound_streams,
@@ -96,6 +97,10 @@ class FrameReader:
         if not streams:
             what = why_no_pictures(container)
             raise MediaError(f"{self.name}: holds {what}: give a video, an image or a GIF")
+        if is_tiled(container):
+            raise MediaError(
+                f"{self.name}: is a photograph stored in tiles (HEIC), which is not put together: save it as JPEG"
+            )
         stream: Any = streams[0]
         self._stream, context = stream, stream.codec_context
         context.thread_type = "AUTO"

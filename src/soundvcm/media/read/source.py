@@ -25,6 +25,20 @@ OPEN_SECONDS = 5
 READ_SECONDS = 60
 MAX_PIXELS = 160_000_000
 STILL_FORMATS = ("image2", "gif", "apng", "webp", "avif", "ico", "jpegxl_anim")
+_IMAGE_BRANDS = (
+    "avif",
+    "avis",
+    "mif1",
+    "mif2",
+    "miaf",
+    "msf1",
+    "heic",
+    "heix",
+    "heim",
+    "heis",
+    "hevc",
+    "hevx",
+)
 
 # Readers that follow addresses inside the file, open devices, or draw text files as pictures.
 _REFUSED = frozenset(
@@ -236,4 +250,15 @@ def is_picture_format(container: InputContainer) -> bool:
     kind.
     """
     names = container.format.name.split(",")
-    return any(name.endswith("_pipe") or name in STILL_FORMATS for name in names)
+    if any(name.endswith("_pipe") or name in STILL_FORMATS for name in names):
+        return True
+    # AVIF and HEIC are read by the demuxer of MP4: their brand tells what they are (ISO/IEC 23008-12).
+    return container.metadata.get("major_brand", "").strip() in _IMAGE_BRANDS
+
+
+def is_tiled(container: InputContainer) -> bool:
+    """True for a photograph stored as tiles (HEIC of phones), of which FFmpeg gives the tiles only."""
+    from av.stream import Disposition
+
+    tiles = [one for one in container.streams.video if one.disposition & Disposition.dependent]
+    return is_picture_format(container) and len(tiles) > 1

@@ -127,4 +127,5 @@ def file_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
     found = {"encoder": "SoundVCM", "comment": text}
     if tags.get("prompt"):
         found["title"] = str(tags["prompt"])[:100]
-    return found
+    # Words typed in another encoding cannot be told in UTF-8, which files want.
+    return {name: value.encode("utf-8", "replace").decode("utf-8") for name, value in found.items()}
