@@ -99,7 +99,7 @@ class FrameReader:
             raise MediaError(f"{self.name}: holds {what}: give a video, an image or a GIF")
         if is_tiled(container):
             raise MediaError(
-                f"{self.name}: is a photograph stored in tiles (HEIC), which is not put together: save it as JPEG"
+                f"{self.name}: is a photograph in tiles (HEIC), which are not put together: save it as JPEG"
             )
         stream: Any = streams[0]
         self._stream, context = stream, stream.codec_context

@@ -25,20 +25,7 @@ OPEN_SECONDS = 5
 READ_SECONDS = 60
 MAX_PIXELS = 160_000_000
 STILL_FORMATS = ("image2", "gif", "apng", "webp", "avif", "ico", "jpegxl_anim")
-_IMAGE_BRANDS = (
-    "avif",
-    "avis",
-    "mif1",
-    "mif2",
-    "miaf",
-    "msf1",
-    "heic",
-    "heix",
-    "heim",
-    "heis",
-    "hevc",
-    "hevx",
-)
+_IMAGE_BRANDS = frozenset("avif avis mif1 mif2 miaf msf1 heic heix heim heis hevc hevx".split())
 
 # Readers that follow addresses inside the file, open devices, or draw text files as pictures.
 _REFUSED = frozenset(
@@ -201,8 +188,11 @@ def video_streams(container: InputContainer) -> list[Stream]:
         if not stream.disposition & covers and stream.codec_context is not None
     ]
 
-    def rank(stream: Any) -> tuple[bool, int, int]:
-        return (bool(stream.disposition & Disposition.default), stream.width * stream.height, -stream.index)
+    sequence = is_picture_format(container)  # its cover is a track too, and the default one
+
+    def rank(stream: Any) -> tuple[bool, bool, int, int]:
+        default = bool(stream.disposition & Disposition.default)
+        return sequence and stream.frames > 1, default, stream.width * stream.height, -stream.index
 
     return sorted(found, key=rank, reverse=True)
 
