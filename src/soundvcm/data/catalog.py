@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +18,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from soundvcm import media
 from soundvcm.config import nearest
+from soundvcm.data.media_index import MediaIndex, plain, read_text, text_lines
 from soundvcm.errors import StoreError
 from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")
 CLIP_SECONDS = Fraction(8)
+_USUAL = {"start": Fraction(0), "seconds": CLIP_SECONDS}
+_LONGEST = 10**7  # s
 _CAMERA = set("img dsc dscn dscf vid video mov mvi gopr pxl clip file rec take scene track audio".split())
 _LEFT_OUT_SECONDS = Fraction(1, 4)  # so short an end gets no window of its own
 
@@ -90,14 +93,10 @@ def read_catalog(path: Path, root: Path | None = None) -> Catalog:
         StoreError: for an unknown column, a line without id, a number that is none, or one id for two clips.
     """
     root = path.parent if root is None else root
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} cannot be read as UTF-8 text ({error})") from None
-    files = media_files(root)
+    text, files = read_text(path), MediaIndex(root)
     readers = {".jsonl": _json_lines, ".csv": _csv_lines}
     lines = readers.get(path.suffix.lower(), _tsv_lines)(path, text)
-    return pair((_row(path, number, values, root, files) for number, values in lines), files.values())
+    return pair((_row(path, number, values, root, files) for number, values in lines), files.files())
 
 
 def pair(rows: Iterable[Row], files: Iterable[Path] = ()) -> Catalog:
@@ -122,17 +121,18 @@ def pair(rows: Iterable[Row], files: Iterable[Path] = ()) -> Catalog:
         else:
             more = tuple(caption for caption in row.captions if caption not in known.captions)
             found[row.id] = replace(known, captions=known.captions + more)
-    present = [row for row in found.values() if row.file.is_file()]
-    missing = tuple(row.id for row in found.values() if not row.file.is_file())
+    present = [row for row in found.values() if _is_file(row.file)]
+    missing = tuple(row.id for row in found.values() if not _is_file(row.file))
     named = {row.file.resolve() for row in present}
     rest = tuple(sorted(file for file in files if file.resolve() not in named))
     return Catalog(tuple(present), count, missing, rest)
 
 
-def media_files(folder: Path) -> dict[str, Path]:
-    """Media files of a folder and those below it, by name without ending."""
-    kinds = media.VIDEO_SUFFIXES | media.SOUND_SUFFIXES
-    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in kinds}
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no disk takes
+        return False
 
 
 def from_folder(
@@ -151,24 +151,21 @@ def from_folder(
         duration: seconds of a file; with it each file gives windows to its end (`window_starts`), without it
             one clip from its beginning.
     """
-    files, rows = media_files(folder), []
-    held_out = min(val_every, len(files)) - 1
-    for k, (name, file) in enumerate(files.items()):
+    files, rows = MediaIndex(folder), []
+    held_out = min(val_every, len(files.ids)) - 1
+    for k, (name, file) in enumerate(files.ids.items()):
         words = file.with_suffix(".txt")
-        caption = (
-            words.read_text(encoding="utf-8-sig")
-            if words.is_file()
-            else name.replace("_", " ").replace("-", " ")
-        )
+        told = words.is_file()
+        caption = read_text(words) if told else file.stem.replace("_", " ").replace("-", " ")
         split = "val" if held_out > 0 and k % val_every == held_out else "train"
-        lines = tuple(line.strip() for line in caption.splitlines() if line.strip())
+        lines = tuple(plain(line.strip()) for _, line in text_lines(caption) if line.strip())
         length, starts = (seconds, (Fraction(0),)) if duration is None else (
             window_starts(duration(file), seconds)
         )  # fmt: skip
         for number, start in enumerate(starts):
             title = name if len(starts) == 1 else f"{name}#{number}"
             rows.append(Row(title, file, start, length, lines, split))
-    return pair(rows, files.values())
+    return pair(rows, files.files())
 
 
 def window_starts(whole: Fraction, longest: Fraction = CLIP_SECONDS) -> tuple[Fraction, tuple[Fraction, ...]]:
@@ -203,7 +200,7 @@ def hold_out(catalog: Catalog, share: float) -> Catalog:
 
 
 def _hashed(name: str) -> str:
-    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def nameless(catalog: Catalog) -> list[str]:
@@ -220,7 +217,7 @@ def _says_something(caption: str) -> bool:
     )
 
 
-def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: dict[str, Path]) -> Row:
+def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: MediaIndex) -> Row:
     for other in ("caption", "label"):
         if other in values:
             values.setdefault("captions", values.pop(other))
@@ -228,32 +225,31 @@ def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: dic
     if unknown:
         raise StoreError(f"{path}: unknown column {unknown[0]!r}{nearest(unknown[0], COLUMNS)}")
     given = values.get("file")
-    name = str(values.get("id") or (Path(str(given)).with_suffix("").as_posix() if given else ""))
+    name = plain(values.get("id") or (Path(str(given)).with_suffix("").as_posix() if given else ""))
     if not name:
         raise StoreError(f"{path}, line {number}: no id and no file")
-    file = root / str(given) if given else files.get(name, root / name)
+    file = root / str(given) if given else files.find(name, root / name)
     captions = values.get("captions") or ()
+    if isinstance(captions, str):
+        captions = (captions,)
     try:
-        return Row(
-            name,
-            file,
-            exact_seconds(values.get("start") or 0),
-            exact_seconds(values.get("seconds") or CLIP_SECONDS),
-            (captions,) if isinstance(captions, str) else tuple(map(str, captions)),
-            str(values.get("split") or "train"),
-        )
-    except ValueError as error:
+        start, seconds = (exact_seconds(values.get(key) or usual) for key, usual in _USUAL.items())
+        if start < 0 or seconds <= 0 or max(start, seconds) > _LONGEST:
+            raise ValueError(f"a clip cannot begin at {start} s and last {seconds} s")
+        told = tuple(plain(caption) for caption in captions if caption is not None)
+        return Row(name, file, start, seconds, told, plain(values.get("split") or "train"))
+    except (ValueError, TypeError, OverflowError) as error:
         raise StoreError(f"{path}, line {number} ({name}): {error}") from None
 
 
 def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = text.splitlines()
-    header = lines[0].split("\t") if lines else []
+    lines = text_lines(text)
+    header = next(lines)[1].split("\t")
     if not {"id", "file"} & set(header):
         raise StoreError(
             f"{path}: the first line names the columns ({', '.join(COLUMNS)}), separated by tabs"
         )
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in lines:
         if line.strip():
             cells = line.split("\t")
             if len(cells) > len(header):
@@ -263,7 +259,7 @@ def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        table = list(csv.reader(text.splitlines(keepends=True), strict=True))
+        table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None
     header = table[0] if table else []
@@ -277,9 +273,9 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in text_lines(text):
         if line.strip():
             try:
                 yield number, dict(json.loads(line))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 raise StoreError(f"{path}, line {number}: not a JSON object") from None

@@ -8,12 +8,14 @@ Pairing is by id, never by position (case 35). Knows tables and names; opens no 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from soundvcm.data.catalog import CLIP_SECONDS, Catalog, Row, hold_out, media_files, pair
+from soundvcm.data.catalog import CLIP_SECONDS, Catalog, Row, hold_out, pair
+from soundvcm.data.media_index import MediaIndex, plain, read_text
 from soundvcm.errors import StoreError
 
 #: share of VGGSound's training clips that MMAudio validates on: 2,048 of about 183,700
@@ -27,28 +29,30 @@ def from_vggsound(table: Path, folder: Path, *, val_share: float = VGGSOUND_VAL)
     Files are named after the id and the start in six digits, "--0PQM4-hqg_000030.mp4". The table has no
     split for validation: `val_share` of the training files are taken for it, as many as MMAudio takes.
     """
-    files = media_files(folder)
+    files = MediaIndex(folder)
 
     def rows() -> Iterator[Row]:
-        for name, start, label, split in _csv(table, 4):
-            clip = f"{name}_{int(start):06d}"
-            yield Row(clip, files.get(clip, folder / f"{clip}.mp4"), captions=(label,), split=split)
+        for number, (name, start, label, split) in enumerate(_csv(table, 4), start=1):
+            if number == 1 and not _is_number(start):
+                continue  # some copies of the table have a header
+            clip = f"{name}_{_whole(table, number, start):06d}"
+            yield Row(clip, files.find(clip, folder / f"{clip}.mp4"), captions=(label,), split=split)
 
-    return hold_out(pair(rows(), files.values()), val_share)
+    return hold_out(pair(rows(), files.files()), val_share)
 
 
 def from_audiocaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
     """AudioCaps' train.csv (audiocap_id, youtube_id, start_time, caption); several captions of one clip come
     together.
     """
-    files = media_files(folder)
+    files = MediaIndex(folder)
 
     def rows() -> Iterator[Row]:
-        for _, name, start, caption in _csv(table, 4, header="audiocap_id"):
-            clip = f"{name}_{int(start):06d}"
-            yield Row(clip, files.get(clip, folder / f"{clip}.wav"), captions=(caption,), split=split)
+        for number, (_, name, start, caption) in enumerate(_csv(table, 4, header="audiocap_id"), start=1):
+            clip = f"{name}_{_whole(table, number, start):06d}"
+            yield Row(clip, files.find(clip, folder / f"{clip}.wav"), captions=(caption,), split=split)
 
-    return pair(rows(), files.values())
+    return pair(rows(), files.files())
 
 
 def from_clotho(
@@ -71,7 +75,7 @@ def from_clotho(
             for k in range(int(count)):
                 yield Row(f"{file.stem}_{k}", file, k * CLIP_SECONDS, captions=tuple(captions), split=split)
 
-    return pair(rows(), media_files(folder).values())
+    return pair(rows(), MediaIndex(folder).files())
 
 
 def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
@@ -81,43 +85,59 @@ def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
     segments as fit without overlap, at most five, their starts spread evenly over the file as in MMAudio; a
     segment's id is the file's and its number, but the first one keeps the file's own.
     """
-    files = media_files(folder)
+    files = MediaIndex(folder)
     try:
-        entries = json.loads(table.read_text(encoding="utf-8-sig"))["data"]
+        entries = json.loads(read_text(table))["data"]
         told = [
             (
-                str(entry["id"]).removesuffix(".wav"),
-                str(entry["caption"]),
-                Fraction(str(entry.get("duration", CLIP_SECONDS))),
+                plain(entry["id"]).removesuffix(".wav"),
+                plain(entry["caption"]),
+                min(Fraction(10**7), Fraction(str(entry.get("duration") or CLIP_SECONDS))),
             )
             for entry in entries
+            if entry["caption"] is not None
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise StoreError(
             f"{table} is not a table of WavCaps: it has no data with id and caption ({error})"
         ) from None
 
     def rows() -> Iterator[Row]:
         for name, caption, whole in told:
-            file = files.get(name, folder / f"{name}.flac")
+            file = files.find(name, folder / f"{name}.flac")
             count = min(WAVCAPS_SEGMENTS, max(1, int(whole // CLIP_SECONDS)))
             apart = (whole - CLIP_SECONDS) / (count - 1) if count > 1 else Fraction(0)
             for k in range(count):
                 start = Fraction(round(k * apart * 100), 100)
                 yield Row(f"{name}_{k}" if k else name, file, start, captions=(caption,), split=split)
 
-    return pair(rows(), files.values())
+    return pair(rows(), files.files())
 
 
 def _csv(path: Path, width: int, header: str | None = None) -> Iterator[list[str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} cannot be read ({error})") from None
+        rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+        table = [cells for cells in rows if cells]
+    except csv.Error as error:
+        raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None
     if header is not None and (not table or table[0][0] != header):
         raise StoreError(f"{path}: the first column of its header is {header!r} in the published table")
     for number, cells in enumerate(table[1 if header is not None else 0 :], start=1):
         if len(cells) != width:
             raise StoreError(f"{path}, row {number}: {len(cells)} cells, the published table has {width}")
         yield cells
+
+
+def _is_number(text: str) -> bool:
+    try:
+        Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        return False
+    return True
+
+
+def _whole(path: Path, number: int, text: str) -> int:
+    """Whole seconds of a cell, also where a program wrote "30.0"."""
+    if not _is_number(text) or not 0 <= Fraction(text.strip()) < 10**6:
+        raise StoreError(f"{path}, row {number}: the start {text!r} is no number of seconds")
+    return int(Fraction(text.strip()))
