@@ -23,10 +23,8 @@ WAVCAPS = json.dumps(
 )
 TSV = "id\tfile\tstart\tseconds\tcaptions\tsplit\na\ta.wav\t0\t8\train\ttrain\nb\tb.wav\t1.5\t4\twind\tval\n"
 JSONL = (
-    '{"id": "a", "captions": ["rain", null]}
-'
-    '{"file": "b.wav", "start": 1.5, "seconds": "4", "caption": null}
-'
+    '{"id": "a", "captions": ["rain", null]}\n'
+    '{"file": "b.wav", "start": 1.5, "seconds": "4", "caption": null}\n'
 )
 BATCH = 'video,prompt,seed\na.mp4,"rain, wind",1\nb.mp4,,\n'
 
@@ -47,8 +45,19 @@ READERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
 }
 ODD = [
-    *(b"\xff", b"\0", b'"', b"\n", b"\r", b"\t", b",", b"1e999", b"nan", b"-5", b"1/0", b"\xed\xa0\x80", b"null"),
-    *(b"[", b"{}", "\u2028".encode(), b"\xef\xbb\xbf", b"true", b"9" * 20, b"\\ud800", b"../", b"x" * 5000),
+    *(b"\xff", b"\0", b'"', b"\n", b"\r", b"\t", b",", b"1e999", b"nan", b"-5", b"1/0", b"\xed\xa0\x80"),
+    *(
+        b"null",
+        b"[",
+        b"{}",
+        "\u2028".encode(),
+        b"\xef\xbb\xbf",
+        b"true",
+        b"9" * 20,
+        b"\\ud800",
+        b"../",
+        b"x" * 5000,
+    ),
 ]
 
 
