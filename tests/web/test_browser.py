@@ -10,6 +10,8 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from chromium import MARKS
 
@@ -163,6 +165,41 @@ def test_choose_a_part_by_dragging(visit: Any, clip: Path) -> None:
     assert page.text_content("#clock").endswith("/ 0:02.0")
     page.click("#whole")
     assert page.input_value("#start") == page.input_value("#duration") == ""
+
+
+def test_parts_with_words_of_their_own(visit: Any, tmp_path: Path) -> None:
+    film = tmp_path / "two shots.mp4"
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        for k in range(100):
+            picture = np.full((32, 48, 3), 20 if k < 50 else 230, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    opened = visit()
+    page = opened.page
+    page.set_input_files("#video", str(film))
+    opened.until("document.getElementById('strip').naturalWidth > 0")
+    page.click("#parts summary")
+    page.click("#parts-cut")
+    assert page.locator(".part").count() == page.locator("#marks span").count() == 2
+    page.locator(".part [data-name=prompt]").first.fill("rain")
+    page.locator(".part [data-name=mute]").nth(1).check()
+    page.locator(".part [data-name=end]").nth(1).fill("1")
+    page.click("#run")
+    opened.until("document.getElementById('segments-error').textContent !== ''")
+    page.locator(".part [data-name=end]").nth(1).fill("4")
+    page.click("#run")
+    opened.takes(1)
+    (job,) = opened.served.get("/api/jobs").json()
+    rows = [(row["start"], row["end"], row["prompt"], row["mute"]) for row in job["asked"]["segments"]]
+    assert rows == [("0.00", "2.00", "rain", False), ("2.00", "4", "", True)]
+    page.reload()
+    opened.takes(1)
+    assert page.locator(".part").count() == 2
+    page.click(".take .again")
+    opened.takes(2)
+    assert opened.served.get("/api/jobs").json()[0]["asked"]["segments"] == job["asked"]["segments"]
 
 
 def test_keys_loop_and_another_like_this(visit: Any, clip: Path) -> None:

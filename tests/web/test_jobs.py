@@ -236,3 +236,20 @@ def test_a_result_that_is_not_ready_is_said_so(serve: Any, gated: Any) -> None:
     answer = served.get(f"/api/jobs/{job['id']}/takes/1/sound")
     assert answer.status_code == 409 and "not ready" in answer.json()["error"]
     assert served.get(f"/api/jobs/{job['id']}/takes/2/sound").status_code == 404
+
+
+def test_segments_are_one_track(serve: Any, clip: Path, tmp_path: Path) -> None:
+    served = serve()
+    rows = (
+        '[{"start": 0, "end": 2, "prompt": "rain"}, {"start": 2, "end": 4, "prompt": "wind", "mute": true}]'
+    )
+    done = served.finish(served.submit(clip, segments=rows, seed="7"))
+    assert done["state"] == "done" and done["seconds"] == 4.0 and done["network_calls"] == 1
+    assert [row["prompt"] for row in done["asked"]["segments"]] == ["rain", "wind"]
+    wave, rate = media.read_sound(saved(tmp_path / "take.wav", served.get(done["takes"][0]["sound"])))
+    assert wave.shape[-1] == 4 * rate and wave[:, : 2 * rate].any()
+    assert not wave[:, round(2.03 * rate) :].any()  # after the fade
+    assert seconds_of(saved(tmp_path / "take.mp4", served.get(done["takes"][0]["video"]))) > 3.9
+    for wrong in ("{", "3", '[{"start": 3, "end": 1}]', '[{"start": 0}]'):
+        answer = served.client.post("/api/jobs", data={"clip": done["clip"], "segments": wrong})
+        assert answer.status_code == 422 and answer.json()["field"] == "segments", wrong

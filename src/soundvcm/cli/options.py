@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -20,6 +21,8 @@ from soundvcm.generate.options import GenerateOptions
 #: given by the command itself, as what it is about
 NOT_FLAGS = ("video",)
 SHORT = {"output": "-o"}
+#: options that a command line gives as a file
+AS_FILE = {"segments": Path | None}
 
 
 def flags_of_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -52,6 +55,7 @@ def flags_of_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def _annotation(name: str, value: Any) -> Any:
+    value = AS_FILE.get(name, value)
     if value is bool:
         return Annotated[bool, tyro.conf.FlagCreatePairsOff]
     return Annotated[value, tyro.conf.arg(aliases=[SHORT[name]])] if name in SHORT else value

@@ -43,7 +43,7 @@ class BatchItem:
 
 def batch_key(pipeline: Pipeline, features: ClipFeatures, options: GenerateOptions) -> Hashable | None:
     """What takes must share to be made as one batch; None for a film, which is made by itself."""
-    if features.parts:
+    if features.parts or options.segments:
         return None
     steps = options.num_steps or pipeline.sampling.steps
     strength = pipeline.sampling.guidance if options.cfg_strength is None else options.cfg_strength

@@ -20,6 +20,7 @@ from soundvcm import media
 from soundvcm.encoders import FeatureCache, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
+from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import Progress, silent_progress, timed
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
@@ -160,6 +161,18 @@ class ClipEncoder:
 
     def _features(self, encoder: VideoEncoder, frames: Tensor) -> Tensor:
         return encoder.encode(frames) if self.cache is None else self.cache.get(encoder, frames)
+
+
+def asked_range(video: Video | None, options: GenerateOptions) -> tuple[Fraction, Fraction]:
+    """Where a take of segments begins and ends, in seconds of the clip: as asked, or to the end of the clip.
+
+    The end is the container's where there is a file that says it, else that of the last segment.
+    """
+    start = exact_seconds(options.start)
+    if options.duration is not None:
+        return start, start + exact_seconds(options.duration)
+    claimed = media.claimed_info(video).claimed_seconds if isinstance(video, str | Path) else None
+    return start, claimed or max(one.span[1] for one in options.segments)
 
 
 def whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds | None) -> Fraction | None:

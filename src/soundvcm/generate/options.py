@@ -6,6 +6,7 @@ here (case 27). Loads neither torch nor media.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from soundvcm.config import nearest
 from soundvcm.errors import OptionError
+from soundvcm.generate.segments import segments_of
 
 if TYPE_CHECKING:
     from soundvcm import media
@@ -44,6 +46,8 @@ class GenerateOptions:
         sample_rate: of the written sound; None keeps the system's.
         stereo: write two identical channels.
         exact_cut: cut a part of a video exactly, which encodes the picture again.
+        segments: parts of the clip with prompts of their own: a table (CSV: start,end,prompt,gain,mute,seed),
+            in Python also a list of the same; joined without a click, silent where there is none.
     """
 
     video: Path | None = None
@@ -64,6 +68,10 @@ class GenerateOptions:
     sample_rate: int | None = None
     stereo: bool = False
     exact_cut: bool = False
+    segments: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "segments", segments_of(self.segments))
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> GenerateOptions:
@@ -115,6 +123,8 @@ class GenerateOptions:
             tags["negative_prompt"] = self.negative_prompt
         if self.ignore_pictures:
             tags["ignore_pictures"] = "true"
+        if self.segments:
+            tags["segments"] = json.dumps([vars(one) for one in self.segments])
         return tags
 
 

@@ -24,9 +24,10 @@ from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.audio import Audio, Wave, refuse_non_finite
-from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video
+from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video, asked_range
 from soundvcm.generate.options import DEFAULTS, FILE_OPTIONS, GenerateOptions, Sampling
 from soundvcm.generate.progress import Progress, silent_progress, timed
+from soundvcm.generate.segments import joined_pieces, pieces_of
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
@@ -111,7 +112,7 @@ class Pipeline:
             progress: called with (phase, share done); wrap it in `progress.TimeLeft` to be told how many
                 seconds are left. A long clip is told as "watch", then "film".
             options: prompt, negative_prompt, duration, start, num_steps, seed, cfg_strength, ignore_pictures,
-                as `GenerateOptions` explains them.
+                segments, as `GenerateOptions` explains them.
 
         Raises:
             InputError: if something given cannot be used; the message says what and why.
@@ -121,6 +122,8 @@ class Pipeline:
         if misplaced := sorted(FILE_OPTIONS & options.keys()):
             raise OptionError(f"{misplaced[0]} is about files: use Audio.save, Audio.mux or soundvcm.render")
         self.check(asked)
+        if asked.segments:
+            return self.take_segments(video, asked, fps=fps, seed=asked.seed, progress=progress)
         features = self.encode_clip(
             video, start=asked.start, duration=asked.duration, fps=fps, progress=progress
         )
@@ -143,6 +146,48 @@ class Pipeline:
         timings = dict(features.timings)
         pieces = list(self.stream(features, options, seed=seed, timings=timings, progress=progress))
         return self.audio_of(np.concatenate(pieces, axis=1), features, options, seed, timings)
+
+    def take_segments(
+        self,
+        video: Video | None,
+        options: GenerateOptions,
+        *,
+        fps: Seconds | None = None,
+        seed: int = -1,
+        progress: Progress = silent_progress,
+    ) -> Audio:
+        """One take whose segments are made by themselves, each from its part of the clip and its prompt.
+
+        Raises:
+            OptionError: if no segment lies in the range that is asked for.
+        """
+        seed = runtime.pick_seed(seed)
+        start, end = asked_range(video, options)
+        pieces = pieces_of(options.segments, start, end)
+        timings: dict[str, float] = {}
+        waves: list[Wave] = []
+        warnings: list[str] = []
+        calls = 0
+        for number, piece in enumerate(pieces):
+            progress("film", number / len(pieces))
+            if piece.segment.mute:
+                waves.append(np.zeros((1, round(piece.seconds * self.sample_rate)), np.float32))
+                continue
+            features = self.encode_clip(
+                video, start=piece.start, duration=piece.seconds, fps=fps, progress=progress
+            )
+            own = long_form.window_seed(seed, number) if piece.segment.seed is None else piece.segment.seed
+            here = replace(options, prompt=piece.segment.prompt or options.prompt, segments=None)
+            audio = self.take(features, here, seed=own, progress=progress)
+            waves.append(audio.wave[:1])
+            warnings += [line for line in audio.warnings if line not in warnings]
+            calls += audio.calls
+            for phase, spent in audio.timings.items():
+                timings[phase] = timings.get(phase, 0.0) + spent
+        progress("film", 1.0)
+        wave = joined_pieces(pieces, waves, start, end, self.sample_rate)
+        rate, tags = self.sample_rate, self.tags(options)
+        return Audio(wave, rate, seed, end - start, tags, timings, tuple(warnings), calls)
 
     def audio_of(
         self,

@@ -18,7 +18,7 @@ import numpy as np
 from soundvcm import media, runtime
 from soundvcm.errors import OptionError
 from soundvcm.generate.audio import Audio, Wave
-from soundvcm.generate.clip_encoder import ClipFeatures
+from soundvcm.generate.clip_encoder import ClipFeatures, asked_range
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.outputs import plan_outputs, settled
 from soundvcm.generate.pipeline import Pipeline
@@ -113,6 +113,10 @@ def _work(
 ) -> GenerateResult:
     first = runtime.pick_seed(options.seed)
     result = GenerateResult()
+    if options.segments:
+        start, end = asked_range(options.video, options)
+        features = ClipFeatures(pipeline.clip_encoder.timeline.at(end - start))
+        take = segmented(pipeline)
     if features is None:
         features = pipeline.encode_clip(
             options.video, start=options.start, duration=options.duration, progress=progress
@@ -138,7 +142,18 @@ def _work(
         result.peak_dbfs = media.decibels(peak)
         _note(result, features, sound, written, messages, seconds, number)
     result.calls = pipeline.calls(options) * max(1, len(features.parts)) * options.takes
+    if options.segments:
+        result.calls = sum(sound.calls for sound in result.sounds)
     return result
+
+
+def segmented(pipeline: Pipeline) -> TakeFunction:
+    """Takes of segments, in place of takes of the whole clip."""
+
+    def take(_: ClipFeatures, options: GenerateOptions, *, seed: int, progress: Progress) -> Audio:
+        return pipeline.take_segments(options.video, options, seed=seed, progress=progress)
+
+    return take
 
 
 def progress_of_take(progress: Progress, take: int, takes: int) -> Progress:

@@ -31,6 +31,7 @@ PAGE = {
             "form.js",
             "jobs.js",
             "keys.js",
+            "parts.js",
             "projects.js",
             "sounds.js",
             "stage.js",

@@ -5,14 +5,16 @@ Knows the table of defaults, limits and sentences; nothing of HTTP frameworks.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from soundvcm.errors import InputError
+from soundvcm.errors import InputError, OptionError
 from soundvcm.generate.options import DEFAULTS, GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
+from soundvcm.generate.segments import segments_of
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import Limits, RefusedError
@@ -73,6 +75,7 @@ def check_fields(fields: dict[str, Any], clip: StoredClip | None, sent: bool, li
 def draft_of(fields: dict[str, Any]) -> GenerateOptions:
     """The request as far as it is known without its clip; blank controls mean "not given"."""
     fields = {name: _tidy(value) for name, value in fields.items()}
+    fields["segments"] = _segments(fields["segments"])
     return GenerateOptions(**{**fields, "prompt": fields["prompt"] or ""}, video=PENDING)
 
 
@@ -92,6 +95,19 @@ def request_of(fields: dict[str, Any], clip: StoredClip | None, limits: Limits) 
     if clip is not None and clip.preview.seconds is None and draft.duration is None:
         raise RefusedError(422, "A still picture has no length of its own: enter the seconds.", "duration")
     return replace(draft, video=None if clip is None else clip.path)
+
+
+def _segments(value: str | None) -> Any:
+    if value is None:
+        return None
+    try:
+        found = json.loads(value)
+        if not isinstance(found, list):
+            raise TypeError
+        return segments_of(found)
+    except (ValueError, TypeError, RecursionError) as error:
+        told = str(error) if isinstance(error, OptionError) else "segments are a JSON list"
+        raise RefusedError(422, told, "segments") from None
 
 
 def _tidy(value: Any) -> Any:

@@ -49,6 +49,9 @@ async def submit(
     sample_rate: Annotated[int | None, Form(ge=8000, le=192_000)] = DEFAULTS.sample_rate,
     stereo: Annotated[bool, Form()] = DEFAULTS.stereo,
     exact_cut: Annotated[bool, Form()] = DEFAULTS.exact_cut,
+    segments: Annotated[
+        str | None, Form(description="JSON list of {start, end, prompt, gain, mute, seed}: parts made apart")
+    ] = DEFAULTS.segments,
     project: Annotated[str | None, Form(description="id of the project it joins")] = None,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:

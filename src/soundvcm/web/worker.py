@@ -155,6 +155,8 @@ class Worker:
         """What the pipeline saw, from an earlier job where it is kept."""
         request, clip = job.request, job.clip
         span = (request.start, request.duration)
+        if request.segments:  # each is encoded as its turn comes
+            return ClipFeatures(self.pipeline.clip_encoder.timeline.at(1))
         kept = None if clip is None else self.clips.features(clip, span)
         if kept is not None:
             job.kept_features = True

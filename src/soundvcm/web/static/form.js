@@ -40,3 +40,13 @@ export function confirmed(words) {
   box.showModal();
   return new Promise((done) => box.addEventListener("close", () => done(box.returnValue === "yes"), { once: true }));
 }
+
+/** A small round button with words to press into a field. */
+export function chip(words, press) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "chip small";
+  button.textContent = words;
+  button.onclick = press;
+  return button;
+}

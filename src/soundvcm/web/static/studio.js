@@ -2,9 +2,10 @@
 // Defaults and limits come from the server's one table. Knows the other parts; draws and plays nothing itself.
 
 import { ask, upload, watch } from "./api.js";
-import { complain, confirmed, fill, forgive } from "./form.js";
+import { chip, complain, confirmed, fill, forgive } from "./form.js";
 import { follow } from "./jobs.js";
 import { listenToKeys } from "./keys.js";
+import { Parts } from "./parts.js";
 import { Projects } from "./projects.js";
 import { Stage } from "./stage.js";
 import { Takes } from "./takes.js";
@@ -18,6 +19,7 @@ const stage = new Stage((start, end) => {
   at("start").value = start === null ? "" : start.toFixed(2);
   at("duration").value = start === null ? "" : (end - start).toFixed(2);
 });
+const parts = new Parts(() => stage.part);
 const takes = new Takes(stage, another, changed);
 const projects = new Projects(opened);
 projects.confirm = confirmed;
@@ -50,15 +52,6 @@ async function begin() {
   at("model").textContent =
     `${table.model.name}, ${table.model.sample_rate / 1000} kHz, up to ${limits.seconds} s; ` +
     "everything stays on the machine that runs the studio";
-}
-
-function chip(words, press) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "chip small";
-  button.textContent = words;
-  button.onclick = press;
-  return button;
 }
 
 // -- the clip
@@ -103,6 +96,7 @@ async function take_in(name, body, seen) {
     if (looking !== going) return;
     clip = found;
     clips.set(found.id, found);
+    parts.open(found);
     stage.open(found, seen);
     const length = found.still ? "a still picture: enter the seconds" : `${found.seconds.toFixed(2)} s`;
     const remarks = found.warnings.length ? `; ${found.warnings.join("; ")}` : "";
@@ -123,6 +117,7 @@ function forget() {
   clip = looking = null;
   if (going) going.abort();
   stage.clear();
+  parts.open(null);
   at("clear").hidden = true;
   at("drop").classList.remove("has");
   at("video-note").textContent = "";
@@ -140,6 +135,7 @@ async function submit(event) {
   await send(body, async () => {
     if (looking) await looking.answer.catch(() => {});
     if (clip) body.append("clip", clip.id);
+    body.append("segments", clip ? parts.value() : "");
   });
 }
 
@@ -147,7 +143,7 @@ async function submit(event) {
 async function another(job) {
   forgive();
   const body = new FormData();
-  for (const [name, value] of Object.entries(job.asked)) if (value !== null) body.append(name, value);
+  for (const [name, value] of Object.entries(job.asked)) if (value !== null) body.append(name, name === "segments" ? JSON.stringify(value) : value);
   body.set("seed", "-1");
   body.set("takes", "1");
   if (job.clip) body.append("clip", job.clip);
@@ -219,6 +215,8 @@ function opened(project) {
   if (held) {
     clip = held;
     stage.open(held);
+    parts.open(held);
+    if (last.asked.segments) parts.fill(last.asked.segments);
     at("drop").classList.add("has");
     at("clear").hidden = false;
     at("video-note").textContent = `${held.name}: ${held.width} x ${held.height}, ${held.codec}` + (held.seconds ? `, ${held.seconds.toFixed(2)} s` : "");
