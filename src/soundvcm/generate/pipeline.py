@@ -24,10 +24,10 @@ from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.audio import Audio, Wave, refuse_non_finite
-from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video, asked_range
+from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video
 from soundvcm.generate.options import DEFAULTS, FILE_OPTIONS, GenerateOptions, Sampling
 from soundvcm.generate.progress import Progress, silent_progress, timed
-from soundvcm.generate.segments import joined_pieces, pieces_of
+from soundvcm.generate.segmented import take_segments
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
@@ -147,47 +147,9 @@ class Pipeline:
         pieces = list(self.stream(features, options, seed=seed, timings=timings, progress=progress))
         return self.audio_of(np.concatenate(pieces, axis=1), features, options, seed, timings)
 
-    def take_segments(
-        self,
-        video: Video | None,
-        options: GenerateOptions,
-        *,
-        fps: Seconds | None = None,
-        seed: int = -1,
-        progress: Progress = silent_progress,
-    ) -> Audio:
-        """One take whose segments are made by themselves, each from its part of the clip and its prompt.
-
-        Raises:
-            OptionError: if no segment lies in the range that is asked for.
-        """
-        seed = runtime.pick_seed(seed)
-        start, end = asked_range(video, options)
-        pieces = pieces_of(options.segments, start, end)
-        timings: dict[str, float] = {}
-        waves: list[Wave] = []
-        warnings: list[str] = []
-        calls = 0
-        for number, piece in enumerate(pieces):
-            progress("film", number / len(pieces))
-            if piece.segment.mute:
-                waves.append(np.zeros((1, round(piece.seconds * self.sample_rate)), np.float32))
-                continue
-            features = self.encode_clip(
-                video, start=piece.start, duration=piece.seconds, fps=fps, progress=progress
-            )
-            own = long_form.window_seed(seed, number) if piece.segment.seed is None else piece.segment.seed
-            here = replace(options, prompt=piece.segment.prompt or options.prompt, segments=None)
-            audio = self.take(features, here, seed=own, progress=progress)
-            waves.append(audio.wave[:1])
-            warnings += [line for line in audio.warnings if line not in warnings]
-            calls += audio.calls
-            for phase, spent in audio.timings.items():
-                timings[phase] = timings.get(phase, 0.0) + spent
-        progress("film", 1.0)
-        wave = joined_pieces(pieces, waves, start, end, self.sample_rate)
-        rate, tags = self.sample_rate, self.tags(options)
-        return Audio(wave, rate, seed, end - start, tags, timings, tuple(warnings), calls)
+    def take_segments(self, video: Video | None, options: GenerateOptions, **given: Any) -> Audio:
+        """One take whose segments are made by themselves: `segmented.take_segments`."""
+        return take_segments(self, video, options, **given)
 
     def audio_of(
         self,
