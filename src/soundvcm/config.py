@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pydantic
 import yaml
@@ -21,6 +21,20 @@ class Config(pydantic.BaseModel):
     """Base of all configurations: frozen, unknown names refused, values converted to the declared types."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    #: settings that are constants now, with their value: files that name it are still read
+    retired: ClassVar[dict[str, Any]] = {}
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in cls.retired or value != cls.retired[name]
+        }
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:

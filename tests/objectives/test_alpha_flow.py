@@ -15,20 +15,17 @@ def seeded() -> torch.Generator:
 
 
 def test_the_curriculum_falls_from_one_to_nothing() -> None:
-    config = AlphaFlowConfig()
-    values = [alpha_at(config, step / 100) for step in range(101)]
+    values = [alpha_at(step / 100) for step in range(101)]
     assert values[0] == 1.0 and values[-1] == 0.0 and values[50] == pytest.approx(0.5)
     assert all(a >= b for a, b in zip(values, values[1:], strict=False))
     assert all(value in (0.0, 1.0) or 5e-3 <= value <= 1 - 5e-3 for value in values)
 
 
-def test_the_curriculum_can_be_moved() -> None:
-    config = AlphaFlowConfig(falls_from=0.2, falls_until=0.6)
-    assert alpha_at(config, 0.4) == pytest.approx(0.5)
-    assert alpha_at(config, 0.1) == 1.0 and alpha_at(config, 0.7) == 0.0
-    with pytest.raises(ConfigError, match="falls_from"):
-        AlphaFlowConfig.build({"falls_from": 0.5, "falls_until": 0.5})
-    assert alpha_at(AlphaFlowConfig(steepness=1e6), 1.0) == 0.0
+def test_files_of_before_are_read_and_only_those() -> None:
+    earlier = {"falls_from": 0.0, "falls_until": 1.0, "steepness": 25.0, "snap": 5e-3, "reach": 5e-3}
+    assert AlphaFlowConfig.build(earlier) == AlphaFlowConfig()
+    with pytest.raises(ConfigError, match="steepness"):
+        AlphaFlowConfig.build({"steepness": 3.0})
 
 
 @pytest.mark.parametrize("derivative", ["jvp", "central"])

@@ -8,9 +8,8 @@ epsilon) differ, and what happens below a smallest alpha. Knows the network only
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-import pydantic
 import torch
 from torch import Tensor
 
@@ -24,33 +23,29 @@ from soundvcm.objectives.vcm import euler_target
 from soundvcm.objectives.weighting import adaptive_weight, loss_terms, mean_square
 from soundvcm.records import Conditions
 
+#: slope of the sigmoid along which alpha falls; below SNAP it counts as 0 (MeanFlow), above 1 - SNAP as 1
+STEEPNESS, SNAP = 25.0, 5e-3
+#: e of the central difference
+REACH = 5e-3
+
 
 class AlphaFlowConfig(PairsConfig):
     """Settings of alpha-Flow.
 
     Attributes:
         kind: its name.
-        falls_from: share of the training at which alpha begins to fall from 1.
-        falls_until: share at which it has reached 0.
-        steepness: of the sigmoid in between.
-        snap: alpha below this counts as 0 (MeanFlow), above 1 - snap as 1.
         derivative: how MeanFlow's derivative is taken at alpha = 0: "jvp" or "central".
-        reach: e of the central difference.
     """
 
     kind: Literal["alpha_flow"] = "alpha_flow"
-    falls_from: float = pydantic.Field(default=0.0, ge=0, le=1)
-    falls_until: float = pydantic.Field(default=1.0, ge=0, le=1)
-    steepness: float = pydantic.Field(default=25.0, gt=0)
-    snap: float = pydantic.Field(default=5e-3, gt=0, lt=0.5)
     derivative: Literal["jvp", "central"] = "jvp"
-    reach: float = pydantic.Field(default=5e-3, gt=0, lt=0.5)
-
-    @pydantic.model_validator(mode="after")
-    def _falls(self) -> AlphaFlowConfig:
-        if self.falls_from >= self.falls_until:
-            raise ValueError("falls_from must be below falls_until")
-        return self
+    retired: ClassVar[dict[str, Any]] = {
+        "falls_from": 0.0,
+        "falls_until": 1.0,
+        "steepness": STEEPNESS,
+        "snap": SNAP,
+        "reach": REACH,
+    }
 
 
 class AlphaFlow:
@@ -78,7 +73,7 @@ class AlphaFlow:
         prediction = wide(call(u, rows.noisy, rows.t, rows.s, rows.conditions, rows.guidance))
         mixed = mix_velocity(config, frozen, rows, prediction).mixed
 
-        alpha = 1.0 if after is None else alpha_at(config, after)
+        alpha = 1.0 if after is None else alpha_at(after)
         always = config.equal_calls and alpha < 1
         weight = torch.ones_like(rows.times.t)
         if alpha > 0:
@@ -94,18 +89,16 @@ class AlphaFlow:
                 always=always,
             )
         else:
-            reach = config.reach if config.derivative == "central" else None
+            reach = REACH if config.derivative == "central" else None
             target = derivative_target(frozen, rows, mixed, reach=reach, always=always)
         mse = mean_square(prediction - target)
         scaled = weight.to(mse) * adaptive_weight(mse, config.power, config.epsilon)
         return loss_terms(config, rows, mse, weight=scaled, watch={"alpha": alpha})
 
 
-def alpha_at(config: AlphaFlowConfig, progress: float) -> float:
-    """The scheduled alpha: a sigmoid falling between `falls_from` and `falls_until`, snapped to 0 and 1."""
-    middle = (config.falls_from + config.falls_until) / 2
-    slope = config.steepness / (config.falls_until - config.falls_from)
-    alpha = 1 / (1 + math.exp(min(slope * (progress - middle), 700.0)))
-    if alpha < config.snap:
+def alpha_at(progress: float) -> float:
+    """The scheduled alpha: a sigmoid over the whole training, snapped to 1 at first and to 0 at last."""
+    alpha = 1 / (1 + math.exp(STEEPNESS * (progress - 0.5)))
+    if alpha < SNAP:
         return 0.0
-    return 1.0 if alpha > 1 - config.snap else alpha
+    return 1.0 if alpha > 1 - SNAP else alpha
