@@ -78,7 +78,8 @@ def test_onnxruntime_gives_what_torch_gives(tmp_path: Path) -> None:
         with torch.inference_mode():
             wave = pipeline.codec.decode(pipeline.network.unstandardise(ours))
         noise = np.fromfile(tmp_path / "noise.bin", "<f4")[None]
-        (made,) = codec.run(None, {"latents": theirs, "noise": noise})
+        # From equal latents: Griffin-Lim doubles small differences from round to round.
+        (made,) = codec.run(None, {"latents": ours.numpy(), "noise": noise})
         assert made.shape == tuple(wave.shape) and float(wave.abs().max()) > 0.01
         assert np.abs(made - wave.numpy()).max() < 1e-4
 
