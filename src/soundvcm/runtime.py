@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import DeviceError, OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-MAX_SEED = 2**63 - 1
 
 
 def available_devices() -> list[str]:

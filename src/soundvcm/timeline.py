@@ -6,6 +6,7 @@ Knows no tensors, no files and no global state.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -13,20 +14,29 @@ from math import ceil, floor
 from soundvcm.errors import InputError
 
 Seconds = Fraction | int | float | str
+_CLOCK = re.compile(r"-?(\d+:[0-5]?\d|\d+):[0-5]?\d(\.\d*)?")
 
 
 def exact_seconds(value: Seconds) -> Fraction:
     """The duration as a fraction; floats are read as the decimal number a person would write (0.1 is 1/10).
 
+    Texts may also be MM:SS or HH:MM:SS, with a decimal part: "1:30" is 90, "00:01:02.5" is 62.5.
+
     Raises:
-        InputError: if the value is not a finite number.
+        InputError: if the value is not a finite number, or minutes or seconds after a colon reach 60.
     """
     if isinstance(value, Fraction):
         return value
+    text = str(value).strip()
     try:
-        return Fraction(str(value).strip())
+        if not _CLOCK.fullmatch(text):
+            return Fraction(text)
+        whole = Fraction(0)
+        for part in text.removeprefix("-").split(":"):
+            whole = 60 * whole + Fraction(part)
+        return -whole if text.startswith("-") else whole
     except (ValueError, ZeroDivisionError):
-        raise InputError(f"not a duration in seconds: {value!r}") from None
+        raise InputError(f"not a duration: {value!r} (seconds, MM:SS or HH:MM:SS)") from None
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,21 @@ def test_the_terminal_shows_share_and_time_left(capsys: pytest.CaptureFixture[st
                      "film  40%, 2 min 30 s left ...", ""]  # fmt: skip
 
 
+def test_a_log_gets_a_line_in_ten_seconds_at_most(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    clock = Clock()
+    clock.now = 0
+    phases = Phases(clock=clock)
+    for now in range(35):
+        clock.now = now
+        phases("film", now / 40)
+    phases.clear()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["film  25%, 30 s left", "film  50%, 20 s left", "film  75%, 10 s left"]
+
+
 def test_logs_stay_clean(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     phases = Phases()

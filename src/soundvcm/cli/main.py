@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import platform
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 from soundvcm import __version__
+from soundvcm.cli.terminal import detail, voice
+from soundvcm.cli.words import config_file, defaults, translated
 from soundvcm.config import nearest
 from soundvcm.errors import SoundVCMError
 
@@ -59,12 +63,19 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "licences of the code, every network and every data set",
     ),
     "doctor": ("soundvcm.cli.commands.doctor", "doctor", "say what this machine can run and what is missing"),
+    "completion": (
+        "soundvcm.cli.commands.completion",
+        "completion",
+        "print a script that completes commands",
+    ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `soundvcm` command; leaves through SystemExit."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = spoken(list(sys.argv[1:] if arguments is None else arguments))
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         raise SystemExit(0 if words else 2)
@@ -78,11 +89,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}"))
 
 
+def spoken(words: list[str]) -> list[str]:
+    """The words without -q and -v, which every command has; how much is said from now on follows them."""
+    voice.quiet = bool({"-q", "--quiet"} & set(words))
+    voice.verbose = bool({"-v", "--verbose"} & set(words))
+    if voice.quiet and voice.verbose:
+        fail("-q and -v contradict each other: give one of them", 2)
+    return [word for word in words if word not in ("-q", "--quiet", "-v", "--verbose")]
+
+
 def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> int:
     """Parse the words for the command and call it; expected errors become one line and an exit code."""
     try:
-        return int(parse_and_call(find(), words, prog) or 0)
+        command = find()
+        if voice.verbose:
+            detail(f"soundvcm {__version__}, Python {platform.python_version()}, {platform.platform()}")
+        own = defaults(prog.split()[-1], command)
+        if own:
+            detail(f"your defaults: {' '.join(own)}")
+        typed = translated(words) if prog.endswith(" generate") else words
+        return int(parse_and_call(command, [*own, *typed], prog) or 0)
     except SoundVCMError as error:
+        if voice.verbose:
+            traceback.print_exc()
         report(str(error))
         return error.exit_code
     except KeyboardInterrupt:
@@ -149,7 +178,9 @@ def overview() -> str:
     rows = "\n".join(f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items())
     return (
         "soundvcm: give silent video a soundtrack in one network call\n\n"
-        f"usage: soundvcm COMMAND [--help] ...\n\n{rows}\n\n"
+        f"usage: soundvcm COMMAND ...\n\n{rows}\n\n"
+        "every command: --help explains it; -q says errors only; -v says more, with a traceback of errors\n"
+        f"your own defaults: {config_file()}, or SOUNDVCM_DEVICE and its like\n"
         "first steps: soundvcm generate clip.mp4      writes clip.sound.mp4\n"
         '             soundvcm generate --prompt "rain on a tin roof" --duration 8'
     )

@@ -1,6 +1,6 @@
 """What a person at a terminal sees while a command works: a rewritten phase line, times in words.
 
-Silent where standard error is not a terminal, so that logs stay clean. Knows no command.
+Where standard error is no terminal, a plain line at most every ten seconds. Knows no command.
 """
 
 from __future__ import annotations
@@ -13,12 +13,29 @@ from typing import Any
 
 from soundvcm.generate.progress import TimeLeft
 
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Voice:
+    """How much is said: `main` sets it once, from -q and -v."""
+
+    quiet = False
+    verbose = False
+
+
+voice = Voice()
+
 
 class Phases:
-    """Shows the running phase on one line of the terminal: what, how much is done, how much time is left."""
+    """Shows the running phase: what, how much is done, how much time is left.
+
+    On a terminal one line is rewritten; elsewhere (logs, CI) there is a line at most every ten seconds.
+    """
 
     def __init__(self, show: bool | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.show = sys.stderr.isatty() if show is None else show
+        self.show = (not voice.quiet) if show is None else show
+        self.rewrite = sys.stderr.isatty() or show is True
+        self._clock, self._said = clock, clock()
         self.began = time.perf_counter()
         self._estimate = TimeLeft(self._line, clock)
 
@@ -30,11 +47,15 @@ class Phases:
     def _line(self, phase: str, share: float, left: float | None) -> None:
         done = "" if share in (0.0, 1.0) else f" {share:4.0%}"
         soon = f", {in_words(left)} left" if done and left is not None else ""
-        print(f"\r\x1b[K{phase}{done}{soon} ...", end="", file=sys.stderr, flush=True)
+        if self.rewrite:
+            print(f"\r\x1b[K{phase}{done}{soon} ...", end="", file=sys.stderr, flush=True)
+        elif self._clock() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = self._clock()
+            print(f"{phase}{done}{soon}", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Remove the line."""
-        if self.show:
+        if self.show and self.rewrite:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
@@ -44,8 +65,21 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A remark or warning, on standard error."""
-    print("note: " + " ".join(text.split()), file=sys.stderr)
+    """A remark or warning, on standard error; with -q nothing."""
+    if not voice.quiet:
+        print("note: " + " ".join(text.split()), file=sys.stderr)
+
+
+def summary(text: str) -> None:
+    """What came of a command, on standard output; with -q nothing."""
+    if not voice.quiet:
+        print(text)
+
+
+def detail(text: str) -> None:
+    """What helps to understand a fault, on standard error; with -v only."""
+    if voice.verbose:
+        print(text, file=sys.stderr)
 
 
 def emit_json(values: dict[str, Any]) -> None:

@@ -13,14 +13,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from soundvcm.config import nearest
+from soundvcm.config import MAX_SEED, nearest
 from soundvcm.errors import OptionError
 from soundvcm.generate.segments import segments_of
+from soundvcm.timeline import exact_seconds
 
 if TYPE_CHECKING:
     from soundvcm import media
 
 Existing = Literal["replace", "mix", "keep"]
+MAX_TAKES = 100
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,16 @@ class GenerateOptions:
         video: the clip; None for sound from a prompt alone.
         prompt: what should be heard; "" to go by the picture alone.
         negative_prompt: what should not be heard, where the system can act on it.
-        duration: seconds to use; None for the whole clip. Needed without a video.
-        start: first second of the clip to use.
+        duration: length to use, seconds or MM:SS; None for the whole clip. Needed without a video.
+        start: where in the clip to begin, seconds, MM:SS or HH:MM:SS.
         num_steps: network calls; None for the system's default (1 for tiny).
         seed: of the first take; -1 picks one.
         takes: how many takes, with seeds counting up; the clip is encoded once.
         cfg_strength: guidance scale, where the system has that knob.
         ignore_pictures: use motion and the prompt only, not what the pictures show.
-        output: file to write (or folder); None puts it beside the clip.
-        audio_only: write a sound file instead of a video.
+        output: file to write (or folder); None puts it beside the clip. A sound's suffix (.wav, .flac, .mp3,
+            .ogg, .opus, .m4a) means a sound file, a video's a video.
+        audio_only: write a sound file instead of a video, also without such a suffix.
         existing_audio: what becomes of sound the clip already has.
         gain: dB added to the new sound.
         loudness: LUFS to bring it to (BS.1770); None leaves the level alone.
@@ -92,6 +95,35 @@ class GenerateOptions:
             exact = name in ("duration", "start") and value is not None
             values[name] = str(value) if exact else value
         return cls(**values)
+
+    def check(self) -> None:
+        """Refuse what no system could do, before anything heavy is loaded.
+
+        Raises:
+            OptionError, InputError: naming the option.
+        """
+        if not 1 <= self.takes <= MAX_TAKES:
+            raise OptionError(f"takes must be 1 .. {MAX_TAKES}, not {self.takes}")
+        if not -1 <= self.seed <= MAX_SEED - self.takes:
+            raise OptionError(f"seed {self.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
+        if self.num_steps is not None and not 1 <= self.num_steps <= 1000:
+            raise OptionError(f"num_steps must be 1 .. 1000, not {self.num_steps}")
+        if exact_seconds(self.start) < 0:
+            raise OptionError(f"start is 0 or later, not {self.start}")
+        if self.duration is not None and exact_seconds(self.duration) <= 0:
+            raise OptionError(f"duration is more than 0 seconds, not {self.duration}")
+        if self.video is None and not self.prompt.strip():
+            raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
+        if self.video is None and self.duration is None:
+            raise OptionError("without a video the length must be given: add --duration SECONDS")
+
+    @property
+    def sound_only(self) -> bool:
+        """A sound file is written: asked for, or said by the output's suffix, or there is no video."""
+        from soundvcm.media import SOUND_OUTPUTS
+
+        named = self.output is not None and self.output.suffix.lower() in SOUND_OUTPUTS
+        return self.video is None or self.audio_only or named
 
     @property
     def levels(self) -> media.Levels:

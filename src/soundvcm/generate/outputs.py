@@ -28,7 +28,7 @@ def plan_outputs(options: GenerateOptions, *, overwrite: bool = True) -> list[Pa
         video = media.pipe_name(video)
         if options.output is None:
             raise OptionError(f"{video}: say where to write: add --output FILE")
-    sound = options.audio_only or video is None
+    sound = options.sound_only
     found = media.output_paths(
         video,
         options.output,
@@ -55,7 +55,7 @@ def settled(options: GenerateOptions, outputs: list[Path], *, overwrite: bool = 
         MediaError: if the clip cannot be read, or a file cannot or must not be written.
         OptionError: if a kind of file cannot hold what is asked for.
     """
-    if options.audio_only or options.video is None:
+    if options.sound_only or options.video is None:
         return outputs
     never, muxing = options.video, options.muxing
     return [

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from soundvcm import media, runtime
-from soundvcm.errors import OptionError
 from soundvcm.generate.audio import Audio, Wave
 from soundvcm.generate.clip_encoder import ClipFeatures, asked_range
 from soundvcm.generate.options import GenerateOptions
@@ -212,7 +211,7 @@ def streaming_writer(
 ) -> media.MuxWriter | media.SoundWriter:
     """What takes the pieces of a long clip: a video with its pictures, or a sound file."""
     channels = options.channels or 1
-    if options.video is None or options.audio_only:
+    if options.sound_only:
         never = options.video
         return media.SoundWriter(output, rate, channels, to_rate=options.sample_rate, tags=tags, never=never)
     settings = media.MuxSettings(tags=tags, **options.muxing)
@@ -226,15 +225,8 @@ def check_options(pipeline: Pipeline, options: GenerateOptions) -> None:
     Raises:
         OptionError: naming the option.
     """
+    options.check()
     pipeline.check(options)
-    if not 1 <= options.takes <= 100:
-        raise OptionError(f"takes must be 1 .. 100, not {options.takes}")
-    if options.video is None and not options.prompt.strip():
-        raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
-    if options.video is None and options.duration is None:
-        raise OptionError("without a video the length must be given: add --duration SECONDS")
-    if options.seed > runtime.MAX_SEED - options.takes:
-        raise OptionError(f"seed {options.seed} is out of range: use -1 (random) or 0 .. 2**63 - 1")
 
 
 def write(options: GenerateOptions, sound: Audio, output: Path) -> tuple[Path, list[str]]:
@@ -244,10 +236,11 @@ def write(options: GenerateOptions, sound: Audio, output: Path) -> tuple[Path, l
         MediaError: if it cannot be written; nothing is left behind.
     """
     levels, channels = options.levels, options.channels
-    if options.audio_only or options.video is None:
+    if options.sound_only:
         rate, never = options.sample_rate, options.video
         saved = sound.save(output, levels=levels, to_rate=rate, channels=channels, never=never)
         return saved.path, list(saved.messages)
+    assert options.video is not None
     span = {"start": options.start, "seconds": options.duration}
     muxed = sound.mux(options.video, output, levels=levels, channels=channels, **span, **options.muxing)
     return muxed.path, list(muxed.messages)

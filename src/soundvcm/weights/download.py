@@ -56,7 +56,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     if row.bundled:
         raise WeightsError(missing_text(row))
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false"):
-        raise WeightsError(f"offline (HF_HUB_OFFLINE is set): {missing_text(row)}")
+        raise WeightsError(f"offline (HF_HUB_OFFLINE is set): {missing_text(row, fetching=True)}")
     _check_room(row)
     failures = []
     for address in addresses(row):
@@ -66,7 +66,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
             failures.append(f"{urllib.parse.urlsplit(address).netloc}: {_reason(error)}")
             continue
         return _accept(row, beside)
-    raise WeightsError(f"{row.file} could not be fetched ({'; '.join(failures)}): {missing_text(row)}")
+    told = missing_text(row, fetching=True)
+    raise WeightsError(f"{row.file} could not be fetched ({'; '.join(failures)}): {told}")
 
 
 def addresses(row: Part) -> list[str]:

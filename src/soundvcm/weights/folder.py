@@ -109,17 +109,21 @@ def locate(name: str) -> Path:
     return path
 
 
-def missing_text(row: Part) -> str:
-    """One line for a file that is not here: file, size, hash, folder, command, licence."""
+def missing_text(row: Part, *, fetching: bool = False) -> str:
+    """One line for a file that is not here: file, size, hash, folder, command, licence.
+
+    Args:
+        row: the file.
+        fetching: the command that fetches it has just failed, so that it is not advised again.
+    """
     if row.bundled:
         known = f" ({row.size_text}, {row.hash_text})" if row.bytes is not None else ""
         where = f"the installed package ({place(row).parent})"
         return f"{row.file}{known} is missing from {where}: reinstall soundvcm"
-    line = (
-        f"weights file {row.file} is not here ({row.size_text}, {row.hash_text}): "
-        f"put it in {weights_folder()} or run: soundvcm weights fetch {row.name}"
-    )
-    if row.name in systems():
+    line = f"weights file {row.file} is not here ({row.size_text}, {row.hash_text}): put it in"
+    line += f" {weights_folder()}"
+    line += " by hand" if fetching else f" or run: soundvcm weights fetch {row.name}"
+    if row.name in systems() and not fetching:
         line += f" (with all it needs: weights fetch --system {row.name})"
     limit = notice(row)
     return f"{line} [{limit}]" if limit else line

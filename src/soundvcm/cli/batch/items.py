@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +56,13 @@ class Plan:
     ignored: int = 0
 
 
-def plan(inputs: tuple[Path, ...], request: GenerateOptions) -> Plan:
+def plan(inputs: tuple[Path, ...], request: GenerateOptions, naming: tuple[str, str] | None = None) -> Plan:
     """Collect the clips and decide where every result goes; nothing is written.
+
+    Args:
+        inputs: clips, folders, tables.
+        request: what holds for all.
+        naming: template of the results' names and the name of the model; clips without a seed get one then.
 
     Raises:
         OptionError: there is nothing to do, a table is wrong as a whole, or --output is no folder.
@@ -82,7 +88,7 @@ def plan(inputs: tuple[Path, ...], request: GenerateOptions) -> Plan:
         raise OptionError(f"no clips in {', '.join(map(str, inputs))} ({found.ignored} other files)")
     root = _common(roots + [item.source.parent for item in found.items])
     found.folder = output or root
-    _place(found.items, root, found.folder, request)
+    _place(found.items, root, found.folder, request, naming)
     return found
 
 
@@ -150,7 +156,13 @@ def _common(places: list[Path]) -> Path:
         raise OptionError("the clips lie on different drives: run each drive by itself") from None
 
 
-def _place(items: list[Item], root: Path, folder: Path, request: GenerateOptions) -> None:
+def _place(
+    items: list[Item],
+    root: Path,
+    folder: Path,
+    request: GenerateOptions,
+    naming: tuple[str, str] | None,
+) -> None:
     """Give every item its output; ".sound" marks results that lie among clips."""
     real, top = Path(os.path.realpath(folder)), Path(os.path.realpath(root))
     mark = ".sound" if real == top or real in top.parents else ""
@@ -163,11 +175,22 @@ def _place(items: list[Item], root: Path, folder: Path, request: GenerateOptions
             continue
         ending = ".wav" if request.audio_only else media.output_paths(item.source)[0].suffix
         planned = names[item.source].with_suffix(ending)
+        if naming is not None:
+            planned = planned.with_name(_named(item, request, *naming) + ending)
         item.output, number = planned, 2
         while taken & (keys := _keys(item, request.takes)):
             item.output = planned.with_name(f"{planned.stem}-{number}{ending}")
             number += 1
         taken |= keys
+
+
+def _named(item: Item, request: GenerateOptions, template: str, model: str) -> str:
+    """The stem of an item's result by the template."""
+    seed = request.seed if item.seed is None else item.seed
+    if "{seed" in template and seed < 0:
+        seed = item.seed = secrets.randbelow(2**31)
+    prompt = request.prompt if item.prompt is None else item.prompt
+    return media.named_stem(template, stem=item.source.stem, seed=seed, prompt=prompt, model=model)
 
 
 def _keys(item: Item, takes: int) -> set[str]:

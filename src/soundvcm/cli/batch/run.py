@@ -17,13 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundvcm import runtime
-from soundvcm.cli.batch.items import Item, Plan, plan
+from soundvcm.cli.batch.items import Item, Plan
 from soundvcm.cli.batch.report import Record, Report
 from soundvcm.cli.batch.work import BatchSettings, LoadedItem
-from soundvcm.cli.terminal import Phases, emit_json, in_words, say
+from soundvcm.cli.terminal import Phases, emit_json, in_words, summary
 from soundvcm.generate.options import GenerateOptions
-from soundvcm.timeline import exact_seconds
 
 if TYPE_CHECKING:
     from soundvcm.generate.pipeline import Pipeline
@@ -49,7 +47,7 @@ class Tally:
 
 
 def run_batch(
-    inputs: tuple[Path, ...],
+    work: Plan,
     request: GenerateOptions,
     options: dict[str, str],
     *,
@@ -58,10 +56,10 @@ def run_batch(
     as_json: bool = False,
     cluster: tuple[str, int] | None = None,
 ) -> int:
-    """Make the sound of every clip in files, folders and tables; clips that fail do not stop the others.
+    """Make the sound of every clip of a plan; clips that fail do not stop the others.
 
     Args:
-        inputs: clips, folders, and tables (CSV, TSV, JSONL).
+        work: the clips and where their results go.
         request: what is asked of each; rows of tables may say prompt and seed. `output` is a folder.
         options: name, device and dtype of the model.
         skip_existing: leave out what is there with the same content and settings.
@@ -73,12 +71,9 @@ def run_batch(
         The exit code: 0 all well (or already done), 3 some failed, 2 none succeeded.
 
     Raises:
-        OptionError: for what is wrong for every clip; nothing was done.
         WeightsError, DeviceError: if the model cannot be loaded.
         MissingExtraError, ClusterError: if the cluster cannot be used.
     """
-    check_for_all(request)
-    work = plan(inputs, request)
     batch = Batch(
         BatchSettings(request, options, work.folder, overwrite, skip_existing),
         cluster=cluster,
@@ -89,20 +84,8 @@ def run_batch(
     if as_json:
         emit_json({"clips": len(work.items), **asdict(tally), "report": str(report.path)})
     else:
-        say(f"{in_short(len(work.items), tally)}; report: {report.path}")
+        summary(f"{in_short(len(work.items), tally)}; report: {report.path}")
     return tally.exit_code
-
-
-def check_for_all(request: GenerateOptions) -> None:
-    """Refuse at once what would fail for each clip in turn.
-
-    Raises:
-        InputError: for a seed, a start or a duration that makes no sense.
-    """
-    runtime.pick_seed(request.seed)
-    exact_seconds(request.start)
-    if request.duration is not None:
-        exact_seconds(request.duration)
 
 
 def in_short(clips: int, tally: Tally) -> str:

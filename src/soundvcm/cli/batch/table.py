@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soundvcm.config import nearest
+from soundvcm.config import MAX_SEED, nearest
 from soundvcm.errors import OptionError
-from soundvcm.runtime import MAX_SEED
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 COLUMNS = ("video", "prompt", "seed")

@@ -6,6 +6,8 @@ One clip is done here; several are handed to `batch`. The work is in
 
 from __future__ import annotations
 
+import os
+import secrets
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +17,18 @@ import tyro
 
 from soundvcm.cli.loading import load_options, load_pipeline
 from soundvcm.cli.options import flags_of_options
-from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say
-from soundvcm.errors import OptionError
+from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say, summary
+from soundvcm.cli.words import inputs
+from soundvcm.errors import DeviceError, OptionError
 from soundvcm.generate.options import GenerateOptions
-from soundvcm.systems.catalog import require
+from soundvcm.generate.outputs import plan_outputs
+from soundvcm.systems.catalog import TINY, require
 
 if TYPE_CHECKING:
     from soundvcm.generate.render import GenerateResult
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("float32", "bfloat16", "float16")
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional]
 
 
@@ -40,6 +46,8 @@ def generate(
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-n"])] = False,
+    name: str | None = None,
     ray: str | None = None,
     ray_workers: int = 0,
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -49,7 +57,7 @@ def generate(
     Several clips, a folder or a table (CSV, JSONL with video, prompt, seed) make a batch with a report.
 
     Args:
-        videos: clips, folders or tables.
+        videos: clips, folders or tables; a pattern in quotes ("takes/*.mp4") names all files that match.
         video: the same, by name.
         options: a flag each, as `GenerateOptions` explains them.
         model: a name of: soundvcm models; or a network file (from train, average or adopt).
@@ -62,30 +70,115 @@ def generate(
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
             whatever lies there.
+        dry_run: only say what would be written; nothing is loaded or made.
+        name: how results in a folder are named, such as "{stem}_{seed}"; also {prompt} and {model}. The
+            suffix is added.
         ray: do a batch on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
     """
-    require(model)
-    inputs, system = (*videos, *video), load_options(model, device, dtype, compile, frame_reuse_threshold)
-    if len(inputs) > 1 or any(is_collection(path) for path in inputs):
+    check_system(model, device, dtype, options)
+    files, system = (
+        inputs((*videos, *video)),
+        load_options(model, device, dtype, compile, frame_reuse_threshold),
+    )
+    if len(files) > 1 or any(is_collection(path) for path in files):
+        from soundvcm.cli.batch.items import plan
+
+        replace(options, video=Path("clip")).check()  # what would fail for each clip in turn
+        work = plan(files, options, None if name is None else (name, model))
+        if dry_run:
+            return tell_plan([(item.source, item.output, item.fault) for item in work.items], as_json=json)
         from soundvcm.cli.batch.run import run_batch
 
-        cluster = None if ray is None else (ray, ray_workers)
         return run_batch(
-            inputs,
+            work,
             options,
             system,
             skip_existing=skip_existing,
             overwrite=overwrite,
             as_json=json,
-            cluster=cluster,
+            cluster=None if ray is None else (ray, ray_workers),
         )
     if ray is not None:
         raise OptionError("--ray is for batches: name several clips, a folder or a table")
-    return one_clip(
-        replace(options, video=inputs[0] if inputs else None), system, as_json=json, overwrite=overwrite
-    )
+    one = replace(options, video=files[0] if files else None)
+    one.check()
+    if name is not None:
+        one = named(one, name, model)
+    outputs = plan_outputs(one, overwrite=overwrite or dry_run)
+    check_files(one, outputs)
+    if dry_run:
+        return tell_plan([(one.video, path, "") for path in outputs], as_json=json)
+    return one_clip(one, system, as_json=json, overwrite=overwrite)
+
+
+def check_system(model: str, device: str, dtype: str, options: GenerateOptions) -> None:
+    """Refuse what the table of systems already says no to; torch is not loaded for it.
+
+    Raises:
+        OptionError, DeviceError: naming the option.
+    """
+    require(model)
+    if device.split(":")[0] not in DEVICES:
+        raise DeviceError(f"unknown device {device!r}: use one of {', '.join(DEVICES)}")
+    if dtype not in DTYPES:
+        raise OptionError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
+    if model != TINY.name:
+        return
+    for option, given in (
+        ("cfg_strength", options.cfg_strength is not None),
+        ("negative_prompt", (options.negative_prompt or "").strip()),
+    ):
+        if given:
+            raise OptionError(f"{option} has nothing to act on: guidance is trained into tiny; leave it out")
+
+
+def check_files(options: GenerateOptions, outputs: list[Path]) -> None:
+    """Refuse a clip that is not there and a place that cannot be written to.
+
+    Raises:
+        OptionError: naming the file.
+    """
+    from soundvcm import media
+
+    clip = options.video
+    if clip is not None and not media.is_pipe(clip) and not clip.exists():
+        raise OptionError(f"{clip} is not here")
+    for output in outputs:
+        if output.is_dir():
+            raise OptionError(f"{output}: is a folder")
+        place = next(parent for parent in output.absolute().parents if parent.exists())
+        if not os.access(place, os.W_OK):
+            raise OptionError(f"{output}: {place} cannot be written to")
+
+
+def named(options: GenerateOptions, template: str, model: str) -> GenerateOptions:
+    """The options with their output named by a template; a seed that is asked for is drawn now.
+
+    Raises:
+        OptionError: if there is no folder to name something in, or the template is not understood.
+    """
+    from soundvcm import media
+
+    folder = options.output or (Path() if options.video is None else options.video.parent)
+    if options.output is not None and options.output.suffix and not options.output.is_dir():
+        raise OptionError(f"--name names results in a folder, but --output {options.output} is a file")
+    seed = secrets.randbelow(2**31) if options.seed < 0 else options.seed
+    stem = "sound" if options.video is None else Path(media.pipe_name(options.video)).stem
+    ending = ".wav" if options.sound_only else media.output_paths(options.video)[0].suffix
+    text = media.named_stem(template, stem=stem, seed=seed, prompt=options.prompt, model=model)
+    return replace(options, seed=seed, output=folder / (text + ending))
+
+
+def tell_plan(planned: list[tuple[Path | None, Path, str]], *, as_json: bool) -> int:
+    """Say what would be written of (source, output, why not), a line each; 2 if it is nothing at all."""
+    if as_json:
+        emit_json({"would_write": [str(output) for _, output, fault in planned if not fault]})
+    for source, output, fault in () if as_json else planned:
+        there = " (there already)" if output.is_file() else ""
+        say(f"not: {fault}" if fault else f"{'' if source is None else f'{source} -> '}{output}{there}")
+    return 0 if any(not fault for *_, fault in planned) else 2
 
 
 def is_collection(path: Path) -> bool:
@@ -97,11 +190,6 @@ def one_clip(
     options: GenerateOptions, system: dict[str, Any], *, as_json: bool, overwrite: bool = False
 ) -> int:
     """Make the sound of one clip or prompt and say what came of it."""
-    if options.video is None and not options.prompt.strip():
-        raise OptionError("nothing to make a sound for: give a video, or --prompt and --duration")
-    from soundvcm.generate.outputs import plan_outputs
-
-    plan_outputs(options, overwrite=overwrite)  # refuses before anything large is loaded
     began = time.perf_counter()
     phases = Phases(False if as_json else None)
     phases("load", 0.0)
@@ -142,7 +230,7 @@ def summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
     phases = ", ".join(f"{name} {value:.2f}" for name, value in outcome.timings.items())
     seeds = " ".join(str(seed) for seed in outcome.seeds)
     files = ", ".join(str(path) for path in outcome.outputs)
-    say(
+    summary(
         f"{files}: {outcome.seconds:.3f} s of sound, classified as {' / '.join(labels).lower()} (YAMNet);"
         f" {in_words(total)} ({phases}); seed {seeds}"
     )

@@ -44,6 +44,28 @@ def _safe(text: str, limit: int) -> str:
     return words.encode("utf-8")[:limit].decode("utf-8", "ignore").strip("._- ")
 
 
+def named_stem(template: str, *, stem: str, seed: int, prompt: str, model: str) -> str:
+    """A file name (without suffix) by a template such as "{stem}_{seed}".
+
+    Raises:
+        MediaError: for a field that is not stem, seed, prompt or model, and for what is no file name.
+    """
+    fields = {
+        "stem": stem,
+        "seed": seed,
+        "prompt": _safe(prompt, NAME_BYTES) or "no_prompt",
+        "model": _safe(Path(model).stem, NAME_BYTES),
+    }
+    try:
+        name = template.format(**fields)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        known = ", ".join(f"{{{field}}}" for field in fields)
+        raise MediaError(f"name {template!r} is not understood ({error}): its fields are {known}") from None
+    if not name.strip(". ") or "/" in name or "\\" in name or "\0" in name:
+        raise MediaError(f"name {template!r} gives {name!r}, which is no file name")
+    return name
+
+
 def output_paths(
     video: Path | str | None,
     output: Path | str | None = None,
