@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundvcm.cli.main import COMMANDS
+from soundvcm.cli.commands import COMMANDS
 
 pytestmark = pytest.mark.slow
 LOOP = ("loop.rows=2", "loop.snapshot_steps=2", "loop.log_steps=1", "loop.schedule.warmup_steps=1")

@@ -12,7 +12,7 @@ import pytest
 
 from soundvcm.cli import main as cli
 from soundvcm.cli import words
-from soundvcm.cli.commands import completion, generate
+from soundvcm.cli.commands import COMMANDS, completion, generate
 from soundvcm.errors import InputError, MediaError, OptionError
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.outputs import plan_outputs
@@ -198,5 +198,5 @@ def test_completion_is_understood_by_the_shells(capsys: pytest.CaptureFixture[st
 
 def test_completion_knows_every_command() -> None:
     known = completion.options()
-    assert set(known) == set(cli.COMMANDS) and "store" in known["train"]
+    assert set(known) == set(COMMANDS) and "store" in known["train"]
     assert known["generate"]["existing_audio"] == ("replace", "mix", "keep")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from soundvcm.cli.commands import COMMANDS
 from soundvcm.cli.terminal import note
 from soundvcm.config import nearest
 from soundvcm.errors import OptionError
@@ -84,8 +85,6 @@ def defaults(name: str, command: Callable[..., Any]) -> list[str]:
 
 
 def _tables(path: Path) -> dict[str, dict[str, Any]]:
-    from soundvcm.cli.main import COMMANDS
-
     if not path.is_file():
         if "SOUNDVCM_CONFIG" in os.environ:
             raise OptionError(f"{path} is not here: SOUNDVCM_CONFIG names the file of defaults")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
+from soundvcm.cli.commands import COMMANDS
 from soundvcm.cli.terminal import say
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -34,8 +35,6 @@ def completion(shell: Annotated[Shell, tyro.conf.Positional], /) -> int:
 
 def options() -> dict[str, dict[str, tuple[str, ...]]]:
     """Command -> option -> the values it may have ("" stands for files)."""
-    from soundvcm.cli.main import COMMANDS
-
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, (module, function, _) in COMMANDS.items():
         command = getattr(import_module(module), function)
@@ -65,8 +64,6 @@ def _values(command: str, key: str, hint: Any) -> tuple[str, ...]:
 
 
 def _commands() -> dict[str, str]:
-    from soundvcm.cli.main import COMMANDS
-
     return {name: text for name, (_, _, text) in COMMANDS.items()} | {"help": "explain a command"}
 
 
