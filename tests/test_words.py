@@ -28,6 +28,7 @@ GIVEN_UP = {
     "PictureEncoder": "ImageEncoder",
     "WordsEncoder": "TextEmbedder",
     "Bridge": "RepeatSpreader",
+    "Question": "FrozenQuery",
     "Shelf": "JobStore",
     "Maker": "Worker",
     "heard_as": "classified_as",

@@ -1,7 +1,7 @@
 """What an objective is: a function of a network (itself seen only as a function) and a batch, giving a loss.
 
 Holds the protocols, the record of a loss, and the one place where gradient-free passes are made: on gathered
-rows only, several questions in one call. Knows neither time laws nor any objective in particular.
+rows only, several queries in one call. Knows neither time laws nor any objective in particular.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Question:
+class FrozenQuery:
     """A gradient-free pass wanted on some rows of a batch.
 
     Attributes:
@@ -112,49 +112,49 @@ def call(
 
 
 @torch.no_grad()
-def answer(
+def evaluate_frozen(
     frozen: Velocity,
     conditions: Conditions,
     guidance: Tensor | None,
-    questions: Sequence[Question],
+    queries: Sequence[FrozenQuery],
     *,
     exact: bool = False,
     always: bool = False,
 ) -> list[Tensor]:
-    """All questions in one gradient-free call on their rows together; [k, n, c] each, float32 or wider.
+    """All queries in one gradient-free call on their rows together; [k, n, c] each, float32 or wider.
 
     Args:
         frozen: the network without gradient.
         conditions: of the whole batch.
         guidance: [b] of the whole batch, or None.
-        questions: at least one; those with no rows cost nothing.
+        queries: at least one; those with no rows cost nothing.
         exact: leave autocast, so that a float32 network computes in float32.
         always: call the network even if no row asks (sharded networks need the same calls on every process).
     """
-    total = sum(len(question.index) for question in questions)
+    total = sum(len(question.index) for question in queries)
     if total == 0:
         if not always:
-            return [wide(question.noisy) for question in questions]
-        first, zero = questions[0], torch.zeros(1, dtype=torch.long)
+            return [wide(question.noisy) for question in queries]
+        first, zero = queries[0], torch.zeros(1, dtype=torch.long)
         blank = first.noisy.new_zeros(1, *first.noisy.shape[1:])
         time = first.t.new_full((1,), 0.5)
-        answer(frozen, conditions, guidance, [Question(zero, blank, time, time)], exact=exact)
-        return [wide(question.noisy) for question in questions]
-    device = questions[0].noisy.device
+        evaluate_frozen(frozen, conditions, guidance, [FrozenQuery(zero, blank, time, time)], exact=exact)
+        return [wide(question.noisy) for question in queries]
+    device = queries[0].noisy.device
     asked, scales = [], []
-    for question in questions:
+    for question in queries:
         index = question.index.to(device)
         rows = conditions.rows(index)
         asked.append(rows.empty() if question.empty else rows)
         if guidance is not None:
             scales.append(torch.ones_like(guidance[index]) if question.empty else guidance[index])
-    noisy = torch.cat([question.noisy for question in questions])
-    t = torch.cat([question.t for question in questions])
-    s = torch.cat([question.s for question in questions])
+    noisy = torch.cat([question.noisy for question in queries])
+    t = torch.cat([question.t for question in queries])
+    s = torch.cat([question.s for question in queries])
     scale = torch.cat(scales) if guidance is not None else None
     with torch.autocast(device.type, enabled=torch.is_autocast_enabled(device.type) and not exact):
         given = wide(call(frozen, noisy, t, s, Conditions.cat(asked), scale))
-    return list(torch.split(given, [len(question.index) for question in questions]))
+    return list(torch.split(given, [len(question.index) for question in queries]))
 
 
 def check_progress(progress: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from soundvcm.objectives.base import Question, Velocity, answer
+from soundvcm.objectives.base import FrozenQuery, Velocity, evaluate_frozen
 from soundvcm.objectives.path import column, wide
 from soundvcm.objectives.rows import PairsConfig, Rows
 
@@ -74,12 +74,12 @@ def mix_velocity(
     guided = acting > 0
     asks_own = rows.times.consistency & ((guided & (config.mix < 1)) | want_own)
     empty, own = (mask.nonzero().flatten() for mask in (guided & (scale != 1), asks_own))
-    questions = []
+    queries = []
     for index, is_empty in ((empty, True), (own, False)):
         there = index.to(rows.device)
         time = rows.t[there]
-        questions.append(Question(index, rows.noisy[there], time, time, empty=is_empty))
-    answers = answer(frozen, rows.conditions, rows.guidance, questions, always=config.equal_calls)
+        queries.append(FrozenQuery(index, rows.noisy[there], time, time, empty=is_empty))
+    answers = evaluate_frozen(frozen, rows.conditions, rows.guidance, queries, always=config.equal_calls)
 
     velocity = wide(rows.velocity)
     v_uncond = velocity.index_copy(0, empty.to(rows.device), answers[0])

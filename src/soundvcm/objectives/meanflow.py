@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from soundvcm.objectives.base import LossTerms, Question, Velocity, answer, call, check_progress
+from soundvcm.objectives.base import FrozenQuery, LossTerms, Velocity, call, check_progress, evaluate_frozen
 from soundvcm.objectives.guidance import mix_velocity
 from soundvcm.objectives.path import column, wide
 from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
@@ -116,9 +116,9 @@ def path_derivative(
         return slope.detach()
     exact_t, exact_s = rows.times.t[index], rows.times.s[index]
     late, early = (exact_t + reach).clamp(max=1.0), torch.maximum(exact_t - reach, exact_s)
-    questions = [
-        Question(index, noisy + column(time - exact_t, noisy) * along, time.to(t), s)
+    queries = [
+        FrozenQuery(index, noisy + column(time - exact_t, noisy) * along, time.to(t), s)
         for time in (late, early)
     ]
-    after, before = answer(frozen, rows.conditions, rows.guidance, questions, exact=True)
+    after, before = evaluate_frozen(frozen, rows.conditions, rows.guidance, queries, exact=True)
     return (after - before) / column(late - early, noisy)

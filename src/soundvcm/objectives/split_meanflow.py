@@ -12,7 +12,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from soundvcm.objectives.base import LossTerms, Question, Velocity, answer, call, check_progress
+from soundvcm.objectives.base import FrozenQuery, LossTerms, Velocity, call, check_progress, evaluate_frozen
 from soundvcm.objectives.guidance import mix_velocity
 from soundvcm.objectives.path import column, jump, wide
 from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
@@ -86,9 +86,9 @@ def split_target(
     part = (torch.ones_like(rows.times.t) * share)[index]
     middle = t + (s - t) * part
     noisy = wide(rows.noisy)[there]
-    ask = [Question(index, noisy, t.to(rows.t), middle.to(rows.t))]
-    (first,) = answer(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
-    ask = [Question(index, jump(noisy, first, t, middle), middle.to(rows.t), s.to(rows.t))]
-    (second,) = answer(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
+    ask = [FrozenQuery(index, noisy, t.to(rows.t), middle.to(rows.t))]
+    (first,) = evaluate_frozen(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
+    ask = [FrozenQuery(index, jump(noisy, first, t, middle), middle.to(rows.t), s.to(rows.t))]
+    (second,) = evaluate_frozen(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
     first_share = column(part, noisy)
     return velocity.index_copy(0, there, first_share * first + (1 - first_share) * second)

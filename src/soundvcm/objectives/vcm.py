@@ -12,7 +12,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from soundvcm.objectives.base import LossTerms, Question, Velocity, answer, call, check_progress
+from soundvcm.objectives.base import FrozenQuery, LossTerms, Velocity, call, check_progress, evaluate_frozen
 from soundvcm.objectives.guidance import mix_velocity
 from soundvcm.objectives.path import column, jump, wide, within
 from soundvcm.objectives.precision import Rounded, precision_watch, straight_through
@@ -142,8 +142,8 @@ def middle_velocity(
     half = (t + ahead[index]) / 2
     x_half = jump(wide(rows.noisy)[there], own[there], t, half)
     time = half.to(rows.t)
-    (found,) = answer(
-        frozen, rows.conditions, rows.guidance, [Question(index, x_half, time, time)], always=always
+    (found,) = evaluate_frozen(
+        frozen, rows.conditions, rows.guidance, [FrozenQuery(index, x_half, time, time)], always=always
     )
     return own.index_copy(0, there, found)
 
@@ -181,12 +181,14 @@ def euler_target(
     noisy, t, s = wide(rows.noisy)[there], rows.times.t[index], rows.s[there]
     x_l = jump(noisy, velocity[there], t, ahead[index])
 
-    def ask(network: Velocity, question: Question) -> Tensor:
-        return answer(network, rows.conditions, rows.guidance, [question], exact=exact, always=always)[0]
+    def ask(network: Velocity, question: FrozenQuery) -> Tensor:
+        return evaluate_frozen(
+            network, rows.conditions, rows.guidance, [question], exact=exact, always=always
+        )[0]
 
-    beyond = ask(frozen, Question(index, x_l, ahead[index].to(rows.t), s))
+    beyond = ask(frozen, FrozenQuery(index, x_l, ahead[index].to(rows.t), s))
     share = column(weight[index], noisy)
     target = mixed.index_copy(0, there, share * mixed[there] + (1 - share) * beyond)
     if live is None:
         return target, None
-    return target, Rounded(there, ask(live, Question(index, noisy, rows.t[there], s)))
+    return target, Rounded(there, ask(live, FrozenQuery(index, noisy, rows.t[there], s)))
