@@ -1,11 +1,13 @@
 """Many clients at one studio on the loopback: is a result ever lost or another's, does memory grow?
 
     python benchmarks/load.py --clients 50 --jobs 2
+    python benchmarks/load.py --clients 50 --jobs 2 --upload examples/clips/bounce.mp4
     python benchmarks/load.py --clients 12 --jobs 3 --equal --batches 1 4     # what batching gains
 
 Starts `soundvcm serve` as a process of its own. Every client asks for a sound of its own length and seed,
 again and again, waits its turn (trying again when the queue is full) and checks what it gets: length, seed,
-the same sound each time. Prints one JSON object; exit code 1 if anything was lost or swapped.
+the same sound each time. With --upload each job brings its clip, and forgets it at the end. Prints one JSON
+object; exit code 1 if anything was lost or swapped.
 """
 
 from __future__ import annotations
@@ -48,7 +50,15 @@ class Found:
             self.faults.append(f"{kind}: {words}")
 
 
-def client(address: str, number: int, jobs: int, end: float, found: Found, equal: bool = False) -> None:
+def client(
+    address: str,
+    number: int,
+    jobs: int,
+    end: float,
+    found: Found,
+    equal: bool = False,
+    upload: Path | None = None,
+) -> None:
     """One client: asks for its own sound `jobs` times and checks every answer."""
     seed = 1000 + number
     samples = RATE + (0 if equal else 160 * number)  # 1 s, and 10 ms more for each client
@@ -58,7 +68,7 @@ def client(address: str, number: int, jobs: int, end: float, found: Found, equal
         for _ in range(jobs):
             began = time.perf_counter()
             try:
-                content = one_job(studio, fields, end, found)
+                content = one_job(studio, fields, end, found, upload)
             except (httpx.HTTPError, KeyError, ValueError) as error:
                 found.fault("lost", f"client {number}: {type(error).__name__}: {error}")
                 continue
@@ -77,12 +87,15 @@ def client(address: str, number: int, jobs: int, end: float, found: Found, equal
                 found.waits.append(time.perf_counter() - began)
 
 
-def one_job(studio: httpx.Client, fields: dict[str, str], end: float, found: Found) -> bytes | None:
+def one_job(
+    studio: httpx.Client, fields: dict[str, str], end: float, found: Found, upload: Path | None = None
+) -> bytes | None:
     """Submit, follow the events to the end, fetch the sound, forget the job; None when time is up."""
     while True:
         if time.monotonic() > end:
             return None
-        answer = studio.post("/api/jobs", data=fields)
+        files = None if upload is None else {"video": (upload.name, upload.read_bytes())}
+        answer = studio.post("/api/jobs", data=fields, files=files)
         if answer.status_code != 429:
             break
         with found.lock:
@@ -97,6 +110,8 @@ def one_job(studio: httpx.Client, fields: dict[str, str], end: float, found: Fou
         raise ValueError(f"state {done['state']}: {done['error']}")
     content = studio.get(done["takes"][0]["sound"]).raise_for_status().content
     studio.delete(f"/api/jobs/{job['id']}").raise_for_status()
+    if done["clip"] is not None:
+        studio.delete(f"/api/clips/{done['clip']}").raise_for_status()
     return content
 
 
@@ -109,11 +124,13 @@ def resident_mib(pid: int) -> float | None:
     return int(kib) / 1024
 
 
-def crowd(address: str, clients: int, jobs: int, seconds: float, equal: bool = False) -> Found:
+def crowd(
+    address: str, clients: int, jobs: int, seconds: float, equal: bool = False, upload: Path | None = None
+) -> Found:
     """All clients at once, for at most `seconds`."""
     found, end = Found(), time.monotonic() + seconds
     threads = [
-        threading.Thread(target=client, args=(address, k, jobs, end, found, equal), daemon=True)
+        threading.Thread(target=client, args=(address, k, jobs, end, found, equal, upload), daemon=True)
         for k in range(clients)
     ]
     for thread in threads:
@@ -124,13 +141,20 @@ def crowd(address: str, clients: int, jobs: int, seconds: float, equal: bool = F
     return found
 
 
-def measure(words: list[str], clients: int, jobs: int, seconds: float, equal: bool = False) -> dict[str, Any]:
+def measure(
+    words: list[str],
+    clients: int,
+    jobs: int,
+    seconds: float,
+    equal: bool = False,
+    upload: Path | None = None,
+) -> dict[str, Any]:
     """Start a studio by the command `words`, load it twice, and say what came of it."""
     with studio(words) as (address, pid):
-        warm = crowd(address, clients, 1, seconds, equal)  # every length has been seen once
+        warm = crowd(address, clients, 1, seconds, equal, upload)  # every length has been seen once
         settled = resident_mib(pid)
         began = time.perf_counter()
-        found = crowd(address, clients, jobs, seconds, equal)
+        found = crowd(address, clients, jobs, seconds, equal, upload)
         took = time.perf_counter() - began
         after = resident_mib(pid)
         left = httpx.get(f"{address}/metrics", trust_env=False).text
@@ -155,7 +179,7 @@ def measure(words: list[str], clients: int, jobs: int, seconds: float, equal: bo
 
 
 def compare(
-    words: list[str], batches: list[int], rounds: int, load: tuple[int, int, float, bool]
+    words: list[str], batches: list[int], rounds: int, load: tuple[int, int, float, bool, Path | None]
 ) -> dict[str, Any]:
     """The same load on studios that differ in --max-batch, in turns; jobs a second by those of the first."""
     runs: dict[int, list[dict[str, Any]]] = {batch: [] for batch in batches}
@@ -183,9 +207,10 @@ def main() -> int:
         "--batches", type=int, nargs="*", default=[], help="a studio for each --max-batch, and their ratios"
     )
     parser.add_argument("--rounds", type=int, default=1, help="of --batches, in turns")
+    parser.add_argument("--upload", type=Path, help="a clip that every job brings")
     given = parser.parse_args()
     words = [*SERVE, "--model", given.model]
-    load = (given.clients, given.jobs, given.seconds, given.equal)
+    load = (given.clients, given.jobs, given.seconds, given.equal, given.upload)
     if given.batches:
         report = compare(words, given.batches, given.rounds, load)
     else:

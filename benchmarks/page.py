@@ -87,13 +87,14 @@ def taken(page: Any, clip: Path, repeats: int, pid: int) -> dict[str, list[float
     page.set_input_files("#video", str(clip))
     until(page, "document.getElementById('strip').naturalWidth > 0")
     found: dict[str, list[float]] = {"told": [], "take": [], "drawn": [], "cpu": []}
+    page.evaluate("document.getElementById('more').open = true")
     for number in range(repeats + 1):
         page.fill("#seed", str(number))
         page.evaluate("window.before = document.querySelectorAll('.take').length")
         before = cpu_seconds(pid)
         page.click("#run")
         until(page, "['told', 'take', 'drawn'].every(name => name in window.moments)")
-        until(page, "!document.getElementById('run').disabled")
+        until(page, "!document.getElementById('run').disabled && !document.querySelector('.job')")
         if number == 0:
             continue  # this one encodes the clip
         moments = page.evaluate("window.moments")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import json
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,7 +17,6 @@ import pytest
 import torch
 from standins import random_pipeline
 
-from soundvcm.errors import OptionError
 from soundvcm.systems.catalog import PRESETS
 
 FOLDER = Path(__file__).resolve().parents[2] / "integrations" / "comfyui"
@@ -107,7 +109,9 @@ def test_every_node_is_what_the_host_expects(host: Host) -> None:
                 link = isinstance(what, str) and what in LINKS
                 assert link or isinstance(what, list) or what in SCALARS
                 assert link or "default" in more[0]
-    assert host.classes["LoadSoundVCM"].INPUT_TYPES()["required"]["name"][0] == list(PRESETS)
+    names = host.classes["LoadSoundVCM"].INPUT_TYPES()["required"]["name"][0]
+    assert names[0] == "tiny" and set(names) <= set(PRESETS)
+    assert "large_44k_v2" not in names, "a system whose weights are not here is in the menu"
 
 
 def test_pictures_and_words_become_sound(host: Host) -> None:
@@ -133,8 +137,9 @@ def test_words_alone_transparency_and_length(host: Host) -> None:
 
 def test_what_cannot_be_done_is_a_sentence(host: Host) -> None:
     for inputs in ({}, {"prompt": "rain"}, {"prompt": "rain", "seconds": 1.0, "cfg_strength": 4.5}):
-        with pytest.raises(OptionError):
+        with pytest.raises(RuntimeError, match="SoundVCM: ") as error:
             host.run(graph(**inputs))
+        assert "--" not in str(error.value), "the words of the command line"
     with pytest.raises(AssertionError, match="seed"):
         host.run(graph(prompt="rain", seconds=1.0) | {"2": graph(seed=-1)["2"]})
 
@@ -180,3 +185,102 @@ def test_progress_and_interrupt(host: Host, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Interrupted):
         host.run(graph(prompt="rain", seconds=1.0))
     assert len(seen) == 2
+
+
+def test_freed_memory_comes_back_when_it_is_needed(host: Host) -> None:
+    host.run(graph(prompt="rain", seconds=1.0, unload=True))
+    (system,) = host.kept["1"]
+    assert system._pipeline is None
+    first = host.kept["2"][0]["waveform"]
+    host.run({"2": graph(prompt="rain", seconds=1.0)["2"]})
+    assert torch.equal(host.kept["2"][0]["waveform"], first)
+    assert len(host.asked) == 2  # type: ignore[attr-defined]
+
+
+# -- the V3 schema, in a stand-in for comfy_api.latest that keeps what is declared
+
+
+class Declared(SimpleNamespace):
+    """An input, an output or a schema: what it was given."""
+
+
+def declared_type(kind: str) -> Any:
+    def make(name: str = "", **facts: Any) -> Declared:
+        return Declared(kind=kind, name=name, **facts)
+
+    return SimpleNamespace(Input=make, Output=make)
+
+
+class FilmParts(SimpleNamespace):
+    """As ComfyUI's VideoComponents: images, audio, frame_rate."""
+
+
+class Film:
+    """As a video of ComfyUI."""
+
+    def __init__(self, parts: Any) -> None:
+        self.parts = parts
+
+    def get_components(self) -> Any:
+        return self.parts
+
+
+@pytest.fixture
+def v3(host: Host, monkeypatch: pytest.MonkeyPatch) -> Any:
+    kinds = ("Combo", "String", "Int", "Float", "Boolean", "Image", "Video", "Audio")
+    io = SimpleNamespace(
+        ComfyNode=object,
+        Schema=lambda **facts: Declared(**facts),
+        NodeOutput=lambda *values: values,
+        Custom=declared_type,
+        **{kind: declared_type(kind) for kind in kinds},
+    )
+    latest = ModuleType("comfy_api.latest")
+    latest.io, latest.ComfyExtension = io, object  # type: ignore[attr-defined]
+    latest.InputImpl = SimpleNamespace(VideoFromComponents=Film)  # type: ignore[attr-defined]
+    latest.Types = SimpleNamespace(VideoComponents=FilmParts)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "comfy_api", ModuleType("comfy_api"))
+    monkeypatch.setitem(sys.modules, "comfy_api.latest", latest)
+    for name in [name for name in sys.modules if name.startswith("comfy_soundvcm")]:
+        monkeypatch.delitem(sys.modules, name)
+    spec = importlib.util.spec_from_file_location(
+        "comfy_soundvcm", FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "comfy_soundvcm", module)
+    spec.loader.exec_module(module)
+    assert not hasattr(module, "NODE_CLASS_MAPPINGS"), "a host would take the old schema"
+    extension = asyncio.run(module.comfy_entrypoint())
+    return {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+
+
+def test_a_video_gets_its_sound_in_the_v3_schema(v3: Any, host: Host) -> None:
+    schemas = {name: node.define_schema() for name, node in v3.items()}
+    old = {name: kind.INPUT_TYPES() for name, kind in host.classes.items()}
+    for name, schema in schemas.items():  # workflows of the old schema open: same ids, same defaults
+        fields = {one.name: one for one in schema.inputs}
+        for field, (_, *facts) in {**old[name]["required"], **old[name].get("optional", {})}.items():
+            assert field in fields, (name, field)
+            if facts and "default" in facts[0]:
+                assert fields[field].default == facts[0]["default"], field
+    (system,) = v3["LoadSoundVCM"].execute("tiny", "cpu")
+    film_in = Film(FilmParts(images=film(50), audio=None, frame_rate=Fraction(25)))
+    sound, seed, joined = v3["SoundVCM"].execute(system, video=film_in, prompt="rain", seed=7)
+    assert seed == 7 and sound["waveform"].shape == (1, 1, 32_000)
+    parts = joined.get_components()
+    assert parts.audio is sound and parts.frame_rate == 25 and parts.images.shape[0] == 50
+    alone = v3["SoundVCM"].execute(system, prompt="rain", seed=7, seconds=1.0)
+    assert alone[2] is None and alone[0]["waveform"].shape[-1] == 16_000
+
+
+def test_the_example_workflow_fits_the_nodes(v3: Any) -> None:
+    workflow = json.loads((FOLDER / "example_workflows" / "sound_for_a_video.json").read_text())
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, out, target, into, kind in workflow["links"]:
+        assert nodes[source]["outputs"][out]["type"] == kind == nodes[target]["inputs"][into]["type"]
+    (ours,) = (node for node in nodes.values() if node["type"] == "SoundVCM")
+    schema = v3["SoundVCM"].define_schema()
+    widgets = [one for one in schema.inputs if one.kind in ("Combo", "String", "Int", "Float", "Boolean")]
+    assert len(ours["widgets_values"]) == len(widgets) + 1  # and what happens to the seed after a run
+    assert [one["name"] for one in ours["outputs"]] == [one.display_name for one in schema.outputs]
