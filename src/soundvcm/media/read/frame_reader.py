@@ -231,7 +231,7 @@ class FrameReader:
 
         try:
             yield from self._container.demux(self._stream)
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, IndexError) as error:  # PyAV: a track that begins later
             self._counts.stopped = reason(error)
             yield from self._flush()
 

@@ -18,7 +18,8 @@ from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.read.source import open_media, reason, sound_streams, source_name
 
 _GAP = Fraction(1, 10)  # s; times rounded by a container must not tear the sound, real gaps stay gaps
-_LONGEST_GAP = 3600  # s
+_LONGEST_OVERLAP = Fraction(2)  # s; what comes twice is dropped, a clock that begins anew is joined
+_LONGEST_GAP = Fraction(600)  # s; a longer one is a jump of the clock, as among pictures
 
 
 class SoundReader:
@@ -56,6 +57,7 @@ class SoundReader:
             wave, self.rate, begin = first
             self.channels = wave.shape[0]
             self._zero = (begin if zero is None else zero) + after
+            self._jump = Fraction(0)
             self._place = round((begin - self._zero) * self.rate)
             self._add(wave, begin)
         elif rate and channels:
@@ -112,9 +114,13 @@ class SoundReader:
             self._add(block[0], block[2])
 
     def _add(self, wave: Wave, time: Fraction) -> None:
-        at = round((time - self._zero) * self.rate)
-        if at - self._place > _GAP * self.rate:
-            self._place = min(at, self._place + _LONGEST_GAP * self.rate)
+        ahead = time - self._zero + self._jump - Fraction(self._place, self.rate)
+        if ahead > _LONGEST_GAP or ahead < -_LONGEST_OVERLAP:
+            self._jump -= ahead
+        elif ahead > _GAP:
+            self._place += round(ahead * self.rate)
+        elif ahead < -_GAP:
+            wave = wave[:, round(-ahead * self.rate) :]
         begin, self._place = self._place, self._place + wave.shape[1]
         if self._place <= 0:
             return
@@ -150,19 +156,21 @@ def read_sound(source: Any, *, stream: int = 0, seconds: Fraction | None = None)
 def _blocks(
     source: Any, number: int, rate: int | None, channels: int | None
 ) -> Iterator[tuple[Wave, int, Fraction]]:
-    """Blocks ([c, s] float32, sample rate, time of the first sample in the file's own time) of one track."""
+    """Blocks ([c, s] float32, sample rate, time of the first sample in the file's own time) of one track.
+
+    All have the rate and the channels of the first, or those asked for, whatever the track changes to.
+    """
     import av
 
+    name = source_name(source)
     with open_media(source) as container:
         tracks: list[Any] = sound_streams(container)
         if number >= len(tracks):
-            raise MediaError(f"{source_name(source)}: has {len(tracks)} sound track(s), no number {number}")
+            raise MediaError(f"{name}: has {len(tracks)} sound track(s), no number {number}")
         track = tracks[number]
-        to_rate = rate or track.rate
-        if not to_rate or to_rate <= 0:
-            raise MediaError(f"{source_name(source)}: the sound track names no sample rate")
-        layout = {None: None, 1: "mono", 2: "stereo"}[channels]
-        resampler = av.AudioResampler(format="fltp", layout=layout, rate=to_rate)
+        if not (rate or track.rate) or (track.rate or 0) < 0:
+            raise MediaError(f"{name}: the sound track names no sample rate")
+        converter = _Converter(rate or track.rate, channels)
         try:
             for packet in container.demux(track):
                 try:
@@ -170,16 +178,54 @@ def _blocks(
                 except (av.FFmpegError, ValueError):
                     continue
                 for frame in frames:
-                    for out in resampler.resample(frame):
-                        yield _block(out)
-            for out in resampler.resample(None):
-                yield _block(out)
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaError(
-                f"{source_name(source)}: the sound cannot be decoded ({reason(error)})"
-            ) from None
+                    yield from converter.convert(frame)
+            yield from converter.finish()
+        except (av.FFmpegError, ValueError, IndexError) as error:  # PyAV: a track that begins later
+            raise MediaError(f"{name}: the sound cannot be decoded ({reason(error)})") from None
 
 
-def _block(frame: Any) -> tuple[Wave, int, Fraction]:
-    time = Fraction(frame.pts or 0) * (frame.time_base or Fraction(1, frame.sample_rate))
-    return frame.to_ndarray().astype(np.float32, copy=False), frame.sample_rate, time
+class _Converter:
+    """Frames of any format, rate and channels => blocks of one rate and number of channels."""
+
+    def __init__(self, rate: int, channels: int | None) -> None:
+        self._rate, self._channels = rate, channels
+        self._layout: Any = {None: None, 1: "mono", 2: "stereo"}[channels]
+        self._kind: tuple[Any, ...] | None = None
+        self._resampler: Any = None
+
+    def convert(self, frame: Any) -> Iterator[tuple[Wave, int, Fraction]]:
+        """What is ready."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:
+            yield from self.finish()
+            self._open(frame, kind)
+        for out in self._resampler.resample(frame):
+            yield self._block(out)
+
+    def finish(self) -> Iterator[tuple[Wave, int, Fraction]]:
+        """The rest of the part with one format."""
+        if self._resampler is not None:
+            for out in self._resampler.resample(None):
+                yield self._block(out)
+            self._resampler = None
+
+    def _open(self, frame: Any, kind: tuple[Any, ...]) -> None:
+        import av
+
+        self._kind = kind
+        if self._layout is None:
+            self._layout, self._channels = frame.layout.name, frame.layout.nb_channels
+        # FFmpeg makes stereo 3 dB quieter than its mono, and mono 3 dB louder than its stereo: done here.
+        have = frame.layout.nb_channels
+        self._repeat = 2 if have == 1 and self._channels == 2 else 1
+        self._mean = have == 2 and self._channels == 1
+        layout = None if self._repeat == 2 or self._mean else self._layout
+        layout = None if layout == frame.layout.name else layout
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=self._rate)
+
+    def _block(self, frame: Any) -> tuple[Wave, int, Fraction]:
+        time = Fraction(frame.pts or 0) * (frame.time_base or Fraction(1, frame.sample_rate))
+        wave = frame.to_ndarray().astype(np.float32, copy=False)
+        if self._mean:
+            wave = wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+        return np.repeat(wave, self._repeat, axis=0), frame.sample_rate, time
