@@ -36,7 +36,7 @@ class Config(pydantic.BaseModel):
         return {
             name: value
             for name, value in values.items()
-            if name not in cls.retired or value != cls.retired[name]
+            if name not in cls.retired or not _equal(value, cls.retired[name])
         }
 
     @classmethod
@@ -105,6 +105,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.55)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names)})"
+
+
+def _equal(value: Any, constant: Any) -> bool:
+    return list(value) == list(constant) if isinstance(constant, tuple) else bool(value == constant)
 
 
 def _set(values: dict[str, Any], parts: list[str], value: Any, path: str) -> None:

@@ -258,8 +258,7 @@ class Loop:
 
     def _snapshots(self) -> None:
         if self.team.leads or self.team.shards:
-            dtype = getattr(torch, self.config.snapshot_dtype)
-            self.state.write_snapshots(self.run_dir, dtype, write=self.team.leads)
+            self.state.write_snapshots(self.run_dir, torch.float32, write=self.team.leads)
 
     def _save(self) -> None:
         if self.team.leads or self.team.shards:

@@ -9,6 +9,9 @@ import math
 
 from soundvcm.training.settings import LoopConfig, ScheduleConfig
 
+#: the paper's step schedule (section 4.3): 240k and 270k of 300k steps
+MILESTONES, STEP_FACTOR = (0.8, 0.9), 0.1
+
 
 def progress_at(config: LoopConfig, step: int, seconds: float) -> float:
     """Share of the run done, 0 to 1: steps, or minutes spent, whichever is further."""
@@ -21,7 +24,7 @@ def rate_factor(schedule: ScheduleConfig, step: int, progress: float) -> float:
     """Learning rate at a step (from 0), as a factor of the peak (section 4.3)."""
     warm = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
     if schedule.kind == "step":
-        return warm * schedule.factor ** sum(progress >= milestone for milestone in schedule.milestones)
+        return warm * STEP_FACTOR ** sum(progress >= milestone for milestone in MILESTONES)
     if schedule.kind == "cosine":
         return warm * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * progress)))
     return warm

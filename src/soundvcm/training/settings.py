@@ -6,7 +6,7 @@ Knows names and ranges only; what they do is in `loop` and `schedule`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 
@@ -40,18 +40,17 @@ class ScheduleConfig(Config):
     """Learning rate over the run, as a factor of the peak.
 
     Attributes:
-        kind: "step" multiplies by `factor` at each milestone; "cosine" falls to `floor`; "constant" stays.
+        kind: "step" multiplies by 0.1 at 0.8 and 0.9 of the run (240k and 270k of 300k steps); "cosine" falls
+            to `floor`; "constant" stays.
         warmup_steps: linear rise over this many steps; step k (from 0) gets (k + 1) / (warmup_steps + 1).
-        milestones: shares of the run; 0.8 and 0.9 are 240k and 270k of 300k steps.
-        factor: of the step schedule.
         floor: last factor of the cosine.
     """
 
     kind: Literal["step", "cosine", "constant"] = "step"
     warmup_steps: int = pydantic.Field(default=1000, ge=0)
-    milestones: tuple[Share, ...] = (0.8, 0.9)
-    factor: Share = 0.1
     floor: Share = 0.0
+
+    retired: ClassVar[dict[str, Any]] = {"milestones": (0.8, 0.9), "factor": 0.1}
 
 
 class LoopConfig(Config):
@@ -75,7 +74,6 @@ class LoopConfig(Config):
         targets: weights that the objective's targets come from: as trained ("live", the paper) or averaged
             with the first of `sigma_rels`, which does not feed an error of the last step back to itself.
         snapshot_steps: steps between snapshots of the averages; 0: only at the end.
-        snapshot_dtype: format of the snapshots.
         checkpoint_steps: steps between checkpoints.
         checkpoint_minutes: minutes between checkpoints, whichever comes first.
         keep: checkpoints kept.
@@ -103,7 +101,6 @@ class LoopConfig(Config):
     sigma_rels: tuple[Positive, ...] = (0.05, 0.1)
     targets: Literal["live", "average"] = "live"
     snapshot_steps: int = pydantic.Field(default=5000, ge=0)
-    snapshot_dtype: Literal["float32", "float16"] = "float32"
     checkpoint_steps: Count = 10_000
     checkpoint_minutes: Positive = 30.0
     keep: Count = 2
@@ -117,6 +114,8 @@ class LoopConfig(Config):
     tensorboard: bool = False
     optimizer: OptimizerConfig = pydantic.Field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = pydantic.Field(default_factory=ScheduleConfig)
+
+    retired: ClassVar[dict[str, Any]] = {"snapshot_dtype": "float32"}
 
     @pydantic.model_validator(mode="after")
     def _ends(self) -> LoopConfig:
