@@ -57,6 +57,23 @@ def test_seeds() -> None:
             runtime.pick_seed(bad)
 
 
+def test_bfloat16_is_called_fast_where_the_machine_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for one in (False, True):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda one=one: one, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+        assert runtime.fast_bfloat16(cpu) is one
+    assert not runtime.fast_bfloat16(torch.device("mps"))
+
+
+def test_keeping_freed_memory_needs_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Called in a process of its own elsewhere: it lasts as long as the process."""
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
+    assert runtime.keep_freed_memory() is False
+    monkeypatch.setattr(runtime.sys, "platform", "win32")
+    assert runtime.keep_freed_memory() is False
+
+
 def test_threads_are_put_back() -> None:
     before = torch.get_num_threads()
     with runtime.threads(1):

@@ -6,7 +6,7 @@ import torch
 from small_networks import loud, small_conditions, small_config
 from torch.nn import functional as F
 
-from soundvcm.network.blocks import HEAD_NORM_EPS, attend
+from soundvcm.network.blocks import HEAD_NORM_EPS, PLAIN_TOKENS, attend
 from soundvcm.network.layers import modulated
 from soundvcm.network.rotary import rotate, rotation
 
@@ -82,3 +82,30 @@ def test_each_stream_sees_the_others() -> None:
         after = network.joint[0](*other, one, one, encoded.by_latent, encoded.by_semantic)
         for old, new in zip(before, after, strict=True):
             assert float((old - new).detach().abs().max()) > 1e-4
+
+
+def test_plain_attention_in_bfloat16_is_within_its_rounding() -> None:
+    """Values and gradients, for one row and many, with fewer and more tokens than `PLAIN_TOKENS`."""
+    for batch, tokens in ((1, 5), (3, 134), (1, PLAIN_TOKENS + 1)):
+        draw = torch.Generator().manual_seed(tokens)
+        wide = [torch.randn(batch, tokens, *rest, generator=draw) for rest in ((2, 2, 8), (2, 8))]
+
+        def run(values: list[torch.Tensor], attention) -> list[torch.Tensor]:
+            values = [value.clone().requires_grad_() for value in values]
+            out = attention(*values)
+            gradients = torch.autograd.grad(out.float().square().sum(), values)
+            return [value.float() for value in (out, *gradients)]
+
+        def fused(queries_keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+            query, key = queries_keys.permute(2, 0, 3, 1, 4)
+            out = torch.nn.functional.scaled_dot_product_attention(query, key, values.transpose(1, 2))
+            return out.transpose(1, 2).flatten(2)
+
+        narrow = [value.bfloat16() for value in wide]
+        right = run([value.float() for value in narrow], attend)
+        errors = []
+        for attention in (attend, fused):
+            pairs = zip(run(narrow, attention), right, strict=True)
+            errors.append([float((got - value).norm() / value.norm()) for got, value in pairs])
+        assert all(ours <= 3 * theirs for ours, theirs in zip(*errors, strict=True)), errors
+        assert torch.equal(run(wide, attend)[0], fused(*wide))  # float32 stays what it was

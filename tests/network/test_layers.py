@@ -57,3 +57,11 @@ def test_modulation_of_a_layer_norm() -> None:
     x, shift, scale = torch.randn(2, 3, 8), torch.randn(2, 1, 8), torch.randn(2, 3, 8)
     normed = (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(modulated(x, shift, scale), normed * (1 + scale) + shift)
+
+
+def test_windows_under_autocast_hold_the_numbers_that_the_product_would_round_to() -> None:
+    x = torch.randn(2, 7, 4, generator=torch.Generator().manual_seed(0))
+    plain = windows(x, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(windows(x, 3), plain.bfloat16())
+        assert windows(x.double(), 3).dtype == torch.float64

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from soundvcm.objectives import VelocityConsistencyConfig, build
-from soundvcm.objectives.precision import Rounded, precision_watch, rms, straight_through
+from soundvcm.objectives.precision import CLEAR, Rounded, precision_watch, rms, straight_through
 from soundvcm.objectives.rows import PairsConfig, draw_rows
 
 LAMBDAS = (0.1, 0.02, 0.002)
@@ -74,6 +74,37 @@ def test_measuring_asks_the_live_network_once_more_without_gradient_and_only_und
                 generator=torch.Generator().manual_seed(0),
             )  # fmt: skip
         assert u.calls == [(64, True), *measured] and frozen.calls[-1][0] == 16
+
+
+def test_only_residuals_that_rounding_would_drown_are_measured(world) -> None:
+    """Large lambda: no row; tiny lambda: most. Each row is as "autocast" has it or as "residual" has it."""
+    net, conditions, data = world
+    shares = []
+    for weight in (0.5, 0.1, 0.02, 0.002):
+        needed, fast, exact = (
+            step(net, conditions, data, weight, how) for how in ("needed", "autocast", "residual")
+        )
+        shares.append(needed.watch["residual/measured"])
+        got, rounded, right = (terms.rows["mse"].detach() for terms in (needed, fast, exact))
+        is_fast, is_exact = (torch.isclose(got, other, rtol=1e-5) for other in (rounded, right))
+        assert bool((is_fast | is_exact).all())
+        assert float(is_exact.float().mean()) >= shares[-1] > -1
+        assert float((got / right - 1).abs().max()) < 2 / CLEAR
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] > 0.5
+    assert "residual/measured" not in step(net, conditions, data, 0.002, "needed", fast=False).watch
+
+
+def test_without_consistency_rows_needed_asks_nothing_more(counter, make_net, conditions_of, draw) -> None:
+    config = VelocityConsistencyConfig(precision="needed", guidance=1.0, mix=1.0, warm_start=0.5)
+    for always, calls in ((False, 0), (True, 1)):
+        net = make_net()
+        frozen = counter(net)
+        with torch.autocast("cpu", torch.bfloat16):
+            build(config.model_copy(update={"equal_calls": always}))(
+                net, frozen, draw(8, 5, 3), conditions_of(8), progress=0.1,
+                generator=torch.Generator().manual_seed(0),
+            )  # fmt: skip
+        assert len(frozen.calls) == calls
 
 
 def test_the_gradient_flows_through_the_fast_pass_with_the_measured_residual() -> None:

@@ -16,6 +16,7 @@ from training.parts import Small, small_loop
 from soundvcm.data.mixture import Mixture, mixed_seed
 from soundvcm.objectives import FlowMatchingConfig, VelocityConsistencyConfig, build
 from soundvcm.training import LoopConfig, View, latest_checkpoint, read_log
+from soundvcm.training import loop as training_loop
 from soundvcm.training.checkpoint import read_checkpoint
 
 
@@ -178,6 +179,20 @@ def test_gradients_are_clipped(quick: LoopConfig, mixture: Mixture, tmp_path: Pa
     loop.run()
     assert norms == pytest.approx([1e-3] * 12, rel=2e-3)
     assert read_log(tmp_path, "train")[0]["gradient_norm"] > 0.01, "the log tells the norm before clipping"
+
+
+def test_auto_precision_is_what_the_machine_is_fast_at(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fast, told in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(training_loop, "fast_bfloat16", lambda device, fast=fast: fast)
+        losses = []
+        for precision in ("auto", told):
+            folder = tmp_path / f"{precision}-{told}"
+            config = quick.change({"steps": 2, "precision": precision})
+            losses.append(small_loop(config, mixture, folder).run().loss)
+            assert read_log(folder, "start")[0]["precision"] == told
+        assert losses[0] == losses[1]
 
 
 @pytest.mark.slow

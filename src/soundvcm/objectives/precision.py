@@ -11,8 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from soundvcm.objectives.base import FrozenQuery, Velocity, evaluate_frozen
 from soundvcm.objectives.path import wide
 from soundvcm.objectives.rows import Rows
+
+#: A residual this many times the rounding of a pass is left to the fast ones (two: its square is 1 / 8 off).
+CLEAR = 4.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,35 @@ class Rounded:
 
     index: Tensor
     exact: Tensor
+
+
+def drowned(
+    u: Velocity, rows: Rows, prediction: Tensor, mixed: Tensor, weight: Tensor, *, always: bool = False
+) -> Tensor:
+    """Which consistency rows have a residual that a pass under autocast would drown, [b] bool on the CPU.
+
+    The residual is about lambda times the distance of v_mix from the prediction; the rounding of this network
+    is measured on the first such row by one pass in float32, and taken in proportion to each prediction.
+
+    Args:
+        u: the network in training; asked without gradient.
+        rows: the batch.
+        prediction: [b, n, c] of the fast pass.
+        mixed: [b, n, c] v_mix.
+        weight: [b] float64, lambda of each row; rows with 1 have no residual to measure.
+        always: call the network even if no row asks.
+    """
+    asks = weight < 1
+    index = asks.nonzero().flatten()[:1]
+    there = index.to(rows.device)
+    query = FrozenQuery(index, rows.noisy[there], rows.t[there], rows.s[there])
+    (exact,) = evaluate_frozen(u, rows.conditions, rows.guidance, [query], exact=True, always=always)
+    if not len(index):
+        return asks
+    size = wide(prediction.detach())
+    share = rms(exact - size[there]) / max(rms(exact), 1e-12)
+    distance = (mixed - size).square().flatten(1).mean(1).sqrt().cpu()
+    return asks & (weight * distance < CLEAR * share * size.square().flatten(1).mean(1).sqrt().cpu())
 
 
 def straight_through(prediction: Tensor, rounded: Rounded | None) -> Tensor:
@@ -63,7 +96,9 @@ def precision_watch(
         "residual/rounding": torch.finfo(dtype).eps / 2 * rms(now),
     }
     if rounded is not None:
-        found["residual/rounding_fast"] = rms(rounded.exact - prediction[rounded.index])
+        found["residual/measured"] = len(rounded.index) / len(index)
+        if len(rounded.index):
+            found["residual/rounding_fast"] = rms(rounded.exact - prediction[rounded.index])
     return found
 
 

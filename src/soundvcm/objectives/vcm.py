@@ -15,7 +15,7 @@ from torch import Tensor
 from soundvcm.objectives.base import FrozenQuery, LossTerms, Velocity, call, check_progress, evaluate_frozen
 from soundvcm.objectives.guidance import mix_velocity
 from soundvcm.objectives.path import column, jump, wide, within
-from soundvcm.objectives.precision import Rounded, precision_watch, straight_through
+from soundvcm.objectives.precision import Rounded, drowned, precision_watch, straight_through
 from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
 from soundvcm.objectives.times import after_warm_start, geometric, look_ahead, uniform
 from soundvcm.objectives.weighting import loss_terms, mean_square
@@ -43,8 +43,9 @@ class VelocityConsistencyConfig(PairsConfig):
             part, so a step along it may leave the data, where the network says anything: unbounded, that
             becomes a target, and the next answer is larger.
         precision: under autocast, where the consistency residual would drown in rounding: "residual" measures
-            it with float32 passes but sends the gradient through the fast one; "float32" makes the pass with
-            gradient float32 too; "autocast" leaves all as it is.
+            it with float32 passes but sends the gradient through the fast one; "needed" does so on the rows
+            where rounding would be felt; "float32" makes the pass with gradient float32 too; "autocast"
+            leaves all as it is.
     """
 
     kind: Literal["vcm"] = "vcm"
@@ -54,7 +55,7 @@ class VelocityConsistencyConfig(PairsConfig):
     residual: Literal["raw", "quotient"] = "raw"
     look_ahead: Literal["mixed", "own", "midpoint"] = "mixed"
     bound: float | None = pydantic.Field(default=None, gt=0)
-    precision: Literal["residual", "float32", "autocast"] = "residual"
+    precision: Literal["residual", "needed", "float32", "autocast"] = "residual"
 
 
 class VelocityConsistency:
@@ -104,21 +105,35 @@ class VelocityConsistency:
         if config.look_ahead == "midpoint":
             velocity = self.bounded(middle_velocity(frozen, rows, own, ahead, always=always), rows)
             mixed = mixed + velocity - own
+        measured, left = fast and config.precision == "residual", weight
+        if fast and config.precision == "needed":
+            unclear = drowned(u, rows, prediction, mixed, weight, always=always)
+            mixed, _ = euler_target(
+                frozen,
+                rows,
+                mixed=mixed,
+                velocity=velocity,
+                ahead=ahead,
+                weight=torch.where(unclear, 1.0, weight),
+                always=always,
+            )
+            measured, left = True, torch.where(unclear, weight, 1.0)
         target, exact = euler_target(
             frozen,
             rows,
             mixed=mixed,
             velocity=velocity,
             ahead=ahead,
-            weight=weight,
+            weight=left,
             exact=config.precision != "autocast",
-            live=u if fast and config.precision == "residual" else None,
+            live=u if measured else None,
             always=always,
         )
         target = self.bounded(target, rows)
 
         # Lines 8 to 10: adaptively weighted mean square.
-        watch = precision_watch(rows, prediction, target, exact, fast and config.precision == "autocast")
+        rounded = fast and (config.precision == "autocast" or not torch.equal(left, weight))
+        watch = precision_watch(rows, prediction, target, exact, rounded)
         mse = mean_square(straight_through(prediction, exact) - target)
         quotient = mse / column(weight, mse).square() if config.residual == "quotient" else mse
         return loss_terms(config, rows, quotient, shown=mse, watch={"lambda": scheduled, **watch})

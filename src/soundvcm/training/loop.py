@@ -21,6 +21,7 @@ from torch import Tensor
 
 from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
+from soundvcm.runtime import fast_bfloat16
 from soundvcm.training.checkpoint import random_state, set_random_state
 from soundvcm.training.distributed import Team, local
 from soundvcm.training.feed import Feed
@@ -68,6 +69,9 @@ class Loop:
     ) -> None:
         self.config, self.state, self.objective, self.data = config, state, objective, data
         self.run_dir, self.team, self.record = Path(run_dir), team, dict(record)
+        self.precision = config.precision
+        if self.precision == "auto":
+            self.precision = "bf16" if fast_bfloat16(team.device) else "fp32"
         self.hooks, self.on_progress = hooks, on_progress
         network = state.network
         passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
@@ -112,7 +116,15 @@ class Loop:
         Raises:
             TrainingError: after `bad_steps` bad steps in a row, or if a process of the team is lost.
         """
-        self._log("start", {"resumed": self.state.step > 0, "processes": self.team.size, "parts": self.parts})
+        self._log(
+            "start",
+            {
+                "resumed": self.state.step > 0,
+                "processes": self.team.size,
+                "parts": self.parts,
+                "precision": self.precision,
+            },
+        )
         loss = math.nan
         try:
             with stop_signals(self.ask_stop):
@@ -145,7 +157,7 @@ class Loop:
             seed = mixed_seed(config.seed, "objective", step, self.mine[place])
             generator = torch.Generator(self.team.device).manual_seed(seed)
             share = len(batch.ids) / rows
-            with autocast(self.team.device, config.precision):
+            with autocast(self.team.device, self.precision):
                 terms = self.objective(
                     self.u,
                     self.frozen,

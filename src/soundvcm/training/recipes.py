@@ -28,7 +28,7 @@ def paper() -> TrainingConfig:
 
 
 def tiny() -> TrainingConfig:
-    """The embedded network: float32, flow matching first, then consistency with pinned ends, guidance 2."""
+    """The embedded network: flow matching first, then consistency with pinned ends, guidance 2."""
     return TrainingConfig(
         network=tiny_network(),
         objective=VelocityConsistencyConfig(
@@ -44,12 +44,13 @@ def tiny() -> TrainingConfig:
             power=0.5,
             lambda_start=1.0,
             lambda_end=0.02,
+            precision="needed",
         ),
         data=MixtureConfig(crop_seconds=(2.0, 4.0, 2.0, 4.0, 2.0, 8.0), emphasis=0.5),
         loop=LoopConfig(
             steps=6000,
             rows=32,
-            precision="fp32",
+            precision="auto",
             optimizer=OptimizerConfig(rate=1e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=1e-4),
             schedule=ScheduleConfig(kind="cosine", warmup_steps=200, floor=0.02),
             sigma_rels=(0.05, 0.1),

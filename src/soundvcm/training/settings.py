@@ -66,6 +66,7 @@ class LoopConfig(Config):
             gradients, moments and averages (FSDP2). Checkpoints are the same.
         seed: of weights, order, noise and every other draw.
         precision: "bf16" is autocast without a gradient scaler; weights, moments and averages stay float32.
+            "auto" is bf16 where the device multiplies it faster, else fp32; the log says which.
         compile: backend of torch.compile, or "none". "eager" only traces.
         clip: largest norm of the gradient; longer ones are scaled down.
         bad_norm: a longer gradient than this (before clipping) makes the step a bad one.
@@ -93,7 +94,7 @@ class LoopConfig(Config):
     accumulate: Count = 1
     processes: Literal["ddp", "fsdp"] = "ddp"
     seed: int = pydantic.Field(default=14159265, ge=0)
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Literal["fp32", "bf16", "auto"] = "bf16"
     compile: Literal["none", "inductor", "eager"] = "none"
     clip: Positive = 1.0
     bad_norm: Positive = 1e8

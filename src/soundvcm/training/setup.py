@@ -24,7 +24,7 @@ from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, TrainingError, WeightsError
 from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
 from soundvcm.objectives import Objective, ObjectiveConfig, build
-from soundvcm.runtime import resolve_device
+from soundvcm.runtime import keep_freed_memory, resolve_device
 from soundvcm.training.checkpoint import latest_checkpoint, seed_random_state
 from soundvcm.training.continuity import same_run
 from soundvcm.training.distributed import Team, team
@@ -86,6 +86,8 @@ def train(
     opened = [store if isinstance(store, FeatureStore) else FeatureStore(store) for store in stores]
     with team(resolve_device(device), shards=config.loop.processes == "fsdp") as together:
         seed_random_state(config.loop.seed)
+        if together.device.type == "cpu":
+            keep_freed_memory()
         last = latest_checkpoint(run_dir)
         if last is not None and not resume:
             raise OptionError(
