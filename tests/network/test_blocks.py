@@ -94,7 +94,7 @@ def test_plain_attention_in_bfloat16_is_within_its_rounding() -> None:
             values = [value.clone().requires_grad_() for value in values]
             out = attention(*values)
             gradients = torch.autograd.grad(out.float().square().sum(), values)
-            return [value.float() for value in (out, *gradients)]
+            return [value.detach().float() for value in (out, *gradients)]
 
         def fused(queries_keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
             query, key = queries_keys.permute(2, 0, 3, 1, 4)
