@@ -39,7 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if name not in COMMANDS:
         fail(f"no command {name!r}{nearest(name, COMMANDS)}; see: soundvcm --help", 2)
     module, function, _ = COMMANDS[name]
+    let_threads_sleep()
     raise SystemExit(run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}"))
+
+
+def let_threads_sleep() -> None:
+    """Have OpenMP's threads sleep between loops, unless the user has said how they wait; before torch loads.
+
+    They spin by default, and beside other work two of them take ten times the time (benchmarks/waiting.py).
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def spoken(words: list[str]) -> list[str]:
