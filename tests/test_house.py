@@ -20,7 +20,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     0: ("errors", "lazy", "timeline", "records"),
     1: ("config", "weights", "runtime", "clusters"),
-    2: ("media", "encoders", "network", "objectives", "sampler", "codec"),
+    2: ("media", "encoders", "network", "objectives", "sampler", "codec", "reference"),
     3: ("generate",),
     4: ("systems",),
     5: ("data",),

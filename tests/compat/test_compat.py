@@ -1,6 +1,7 @@
 """Sounds and file formats stay what they were: ten takes of `tiny`, a feature store, a training checkpoint.
 
-The recorded files were written by the code of 29 November 2026 (see `recorded.py`).
+Store and checkpoint were written by the code of 29 November 2026, the sounds by that of 30 November, which
+let reference recordings sound (see `recorded.py`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from soundvcm.errors import MissingExtraError, OptionError, WeightsError
 from soundvcm.evaluation import preparing
-from soundvcm.evaluation.metrics import motion, onsets
+from soundvcm.evaluation.metrics import motion
 from soundvcm.evaluation.networks import (
     aisfx,
     clap,
@@ -35,6 +35,7 @@ from soundvcm.evaluation.networks import (
     vggish,
     yamnet,
 )
+from soundvcm.reference import onsets
 from soundvcm.weights import asset_path, digest, locate
 
 Extract = Callable[[Tensor], dict[str, Tensor]]

@@ -32,6 +32,7 @@ class Audio:
         timings: seconds spent in each phase.
         warnings: sentences for the user.
         calls: network calls that were made.
+        credits: reference recordings in the sound, one line each: what, by whom, under which licence.
     """
 
     wave: Wave
@@ -42,6 +43,7 @@ class Audio:
     timings: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     calls: int = 0
+    credits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         refuse_non_finite(self.wave)
@@ -49,7 +51,8 @@ class Audio:
     @property
     def metadata(self) -> dict[str, str]:
         """Tags for the written file: how to make this sound again."""
-        return {**self.settings, "seed": str(self.seed)}
+        credits = {"credits": "; ".join(self.credits)} if self.credits else {}
+        return {**self.settings, "seed": str(self.seed), **credits}
 
     @property
     def peak(self) -> float:

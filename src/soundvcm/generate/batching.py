@@ -133,8 +133,13 @@ class _Batch:
         one = self.items[row]
         try:
             cut = wave[None, : one.features.timeline.samples].cpu().float().numpy()
+            credits: list[str] = []
+            if self.pipeline.reference is not None:
+                with timed(self.timings[row], "place", one.progress):
+                    asked = (one.features, one.options, one.seed, one.seed, True)
+                    cut, credits = self.pipeline.finished(cut, *asked)
             self.sounds[row] = self.pipeline.audio_of(
-                cut, one.features, one.options, one.seed, self.timings[row]
+                cut, one.features, one.options, one.seed, self.timings[row], credits
             )
         except Exception as error:
             self.errors[row] = error

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Existing = Literal["replace", "mix", "keep"]
 MAX_TAKES = 100
+Renderer = Literal["auto", "network", "bank"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class GenerateOptions:
         takes: how many takes, with seeds counting up; the clip is encoded once.
         cfg_strength: guidance scale, where the system has that knob.
         ignore_pictures: use motion and the prompt only, not what the pictures show.
+        kind: (tiny) take the reference sounds of this kind, such as "rain", whatever the prompt names.
+        like: (tiny) a recording of yours: the sound is made from it, at the moments of the clip.
+        renderer: (tiny) "network": the network's own sound; "bank": reference recordings at the network's
+            moments; "auto": the bank where a kind it has is meant, else the network.
         output: file to write (or folder); None puts it beside the clip. A sound's suffix (.wav, .flac, .mp3,
             .ogg, .opus, .m4a) means a sound file, a video's a video.
         audio_only: write a sound file instead of a video, also without such a suffix.
@@ -63,6 +68,9 @@ class GenerateOptions:
     takes: int = 1
     cfg_strength: float | None = None
     ignore_pictures: bool = False
+    kind: str | None = None
+    like: Path | None = None
+    renderer: Renderer = "auto"
     output: Path | None = None
     audio_only: bool = False
     existing_audio: Existing = "replace"
@@ -157,6 +165,12 @@ class GenerateOptions:
             tags["ignore_pictures"] = "true"
         if self.segments:
             tags["segments"] = json.dumps([vars(one) for one in self.segments])
+        if self.kind:
+            tags["kind"] = self.kind
+        if self.like is not None:
+            tags["like"] = Path(self.like).name
+        if self.renderer != "auto":
+            tags["renderer"] = self.renderer
         return tags
 
 

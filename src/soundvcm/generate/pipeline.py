@@ -9,9 +9,8 @@ line, no training and no system by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -24,15 +23,16 @@ from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.audio import Audio, Wave, refuse_non_finite
+from soundvcm.generate.checks import check_options
 from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video
+from soundvcm.generate.conditions import conditions_of, token_counts
 from soundvcm.generate.options import DEFAULTS, FILE_OPTIONS, GenerateOptions, Sampling
 from soundvcm.generate.progress import Progress, silent_progress, timed
+from soundvcm.generate.reference_sounds import LIKE_TIME, ReferenceSounds, follows
 from soundvcm.generate.segmented import take_segments
-from soundvcm.network import VelocityNetwork
+from soundvcm.network import VelocityNetwork, placed
 from soundvcm.records import Conditions
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
-
-STATISTICS = ("latent_mean", "latent_std", "data_covariance")
 
 
 class Pipeline:
@@ -51,6 +51,7 @@ class Pipeline:
         dtype: number format of the network; the codec always runs in float32 (case 29).
         longest: seconds the network was trained for; longer clips are made in overlapping windows.
         cache: keeps features by content, so that a second take of the same clip costs one network call.
+        reference: its reference sounds; None for a system without, which then always is its network alone.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Pipeline:
         dtype: torch.dtype = torch.float32,
         longest: Seconds = 8,
         cache: FeatureCache | None = None,
+        reference: ReferenceSounds | None = None,
     ) -> None:
         lines = timeline or Timeline(exact_seconds(longest))
         if not network.config.segment_tokens:
@@ -76,6 +78,7 @@ class Pipeline:
         self.device = device or torch.device("cpu")
         self.name, self.network, self.codec = name, placed(network, self.device, dtype), codec
         self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
+        self.reference = reference
 
     @property
     def semantic(self) -> VideoEncoder:
@@ -112,7 +115,7 @@ class Pipeline:
             progress: called with (phase, share done); wrap it in `progress.TimeLeft` to be told how many
                 seconds are left. A long clip is told as "watch", then "film".
             options: prompt, negative_prompt, duration, start, num_steps, seed, cfg_strength, ignore_pictures,
-                segments, as `GenerateOptions` explains them.
+                kind, like, renderer, segments, as `GenerateOptions` explains them.
 
         Raises:
             InputError: if something given cannot be used; the message says what and why.
@@ -144,8 +147,12 @@ class Pipeline:
         """One take from features: N steps are N network calls (twice that with outside guidance)."""
         seed = runtime.pick_seed(seed)
         timings = dict(features.timings)
-        pieces = list(self.stream(features, options, seed=seed, timings=timings, progress=progress))
-        return self.audio_of(np.concatenate(pieces, axis=1), features, options, seed, timings)
+        credits: list[str] = []
+        pieces = self.stream(
+            features, options, seed=seed, timings=timings, progress=progress, credits=credits
+        )
+        wave = np.concatenate(list(pieces), axis=1)
+        return self.audio_of(wave, features, options, seed, timings, credits)
 
     def take_segments(self, video: Video | None, options: GenerateOptions, **given: Any) -> Audio:
         """One take whose segments are made by themselves: `segmented.take_segments`."""
@@ -158,12 +165,18 @@ class Pipeline:
         options: GenerateOptions,
         seed: int,
         timings: dict[str, float],
+        credits: Sequence[str] = (),
     ) -> Audio:
         """What was made, with all that is known of it."""
-        warnings = features.warnings + tuple(self.text.warnings(options.prompt))
+        warnings = features.warnings + tuple(self.remarks(options))
         calls = self.calls(options) * max(1, len(features.parts))
         seconds, tags = features.timeline.seconds, self.tags(options)
-        return Audio(wave, self.sample_rate, seed, seconds, tags, timings, warnings, calls)
+        return Audio(wave, self.sample_rate, seed, seconds, tags, timings, warnings, calls, tuple(credits))
+
+    def remarks(self, options: GenerateOptions) -> list[str]:
+        """What the user should know about the prompt."""
+        near = self.reference.remarks(options) if self.reference else []
+        return [*self.text.warnings(options.prompt), *near]
 
     def stream(
         self,
@@ -173,6 +186,7 @@ class Pipeline:
         seed: int,
         timings: dict[str, float] | None = None,
         progress: Progress = silent_progress,
+        credits: list[str] | None = None,
     ) -> Iterator[Wave]:
         """The take in pieces [1, samples], in order: all at once for a clip, window by window for a long one.
 
@@ -181,13 +195,20 @@ class Pipeline:
         """
         self.check(options)
         timings = {} if timings is None else timings
+        named = [] if credits is None else credits
         parts = features.parts or (features,)
 
         def windows() -> Iterator[Wave]:
             for k, part in enumerate(parts):
                 if len(parts) > 1:
                     progress("film", k / len(parts))
-                yield self._window(part, options, long_form.window_seed(seed, k), timings, progress)
+                wave = self._window(part, options, long_form.window_seed(seed, k), timings, progress)
+                own = long_form.window_seed(seed, k)
+                if self.reference is not None:
+                    with timed(timings, "place", progress):
+                        wave, used = self.finished(wave, part, options, own, seed, len(parts) == 1)
+                    named.extend(line for line in used if line not in named)
+                yield wave
             if len(parts) > 1:
                 progress("film", 1.0)
 
@@ -215,33 +236,36 @@ class Pipeline:
         refuse_non_finite(samples)
         return samples
 
+    @torch.inference_mode()
+    def finished(
+        self, wave: Wave, features: ClipFeatures, options: GenerateOptions, seed: int, take: int, alone: bool
+    ) -> tuple[Wave, list[str]]:
+        """The sound of a window from the network's own [1, s], by its `ReferenceSounds`, if it has any."""
+        if self.reference is None:
+            return wave, []
+        rate, semantic, still = self.sample_rate, features.semantic, features.sync is None
+        return self.reference.finished(
+            wave, rate, options, semantic, take, lambda start: self._from(start, features, options, seed),
+            quiet_stays=not (alone or still), alone=alone,
+        )  # fmt: skip
+
+    def _from(self, wave: Wave, features: ClipFeatures, options: GenerateOptions, seed: int) -> Wave:
+        """The network's sound [1, s] when it starts at `LIKE_TIME` from a wave [1, s] and not from noise."""
+        given = torch.from_numpy(wave).to(self.device)
+        start = self.network.standardise(self.codec.encode(given).mean)
+        conditions = self.conditions(features, options.prompt, options.ignore_pictures)
+        latents = self.latents(features, conditions, options, seed, start=start)
+        return self.codec.decode(latents.float())[:, : wave.shape[1]].cpu().numpy().astype(np.float32)
+
     def conditions(self, features: ClipFeatures, prompt: str, ignore_pictures: bool = False) -> Conditions:
-        """A batch of one: features where there are any, flags where there are none; blank text is no text."""
-        semantic, sync = features.semantic, features.sync
-        shown, moved = self.tokens(features)
-        nothing = {
-            "semantic": torch.zeros(shown, self.semantic.dim),
-            "sync": torch.zeros(moved, self.sync.dim),
-        }
-        conditions = Conditions(
-            semantic=(nothing["semantic"] if semantic is None else semantic)[None],
-            sync=(nothing["sync"] if sync is None else sync)[None],
-            text=self._words(prompt),
-            has_semantic=torch.tensor([semantic is not None and not ignore_pictures]),
-            has_sync=torch.tensor([sync is not None]),
-            has_text=torch.tensor([bool(prompt.strip())]),
-        )
-        return conditions.to(self.device, self.dtype)
+        """A batch of one: features where there are any, flags where there are none; see `conditions_of`."""
+        dims, tokens, words = (self.semantic.dim, self.sync.dim), self.tokens(features), self._words(prompt)
+        found = conditions_of(features, words, dims, tokens, prompt, ignore_pictures, self.reference)
+        return found.to(self.device, self.dtype)
 
     def tokens(self, features: ClipFeatures) -> tuple[int, int]:
         """Tokens (semantic, sync) that the network is given of a clip."""
-        lines = features.timeline
-        # As many tokens of "nothing" as the encoder would have given: attention counts them.
-        shown = -(-lines.semantic_frames // getattr(self.semantic, "pictures_per_token", 1))
-        return (
-            shown if features.semantic is None else len(features.semantic),
-            lines.sync_tokens if features.sync is None else len(features.sync),
-        )
+        return token_counts(features, getattr(self.semantic, "pictures_per_token", 1))
 
     def _words(self, prompt: str) -> Tensor:
         """Tokens [1 l r] of a prompt; a blank one is flagged absent, so that nothing need be encoded."""
@@ -249,20 +273,30 @@ class Pipeline:
         return self.text.encode([words]) if words else torch.zeros(1, self.text.tokens, self.text.dim)
 
     def latents(
-        self, features: ClipFeatures, conditions: Conditions, options: GenerateOptions, *seeds: int
+        self,
+        features: ClipFeatures,
+        conditions: Conditions,
+        options: GenerateOptions,
+        *seeds: int,
+        start: Tensor | None = None,
     ) -> Tensor:
-        """[b n c], a row for each row of the conditions and its seed; the rest of what is asked is common."""
+        """[b n c], a row for each row of the conditions and its seed; the rest of what is asked is common.
+
+        From `start` [b n c] (standardised latents) the sampler begins at `LIKE_TIME` instead of at noise.
+        """
         count, steps = features.timeline.latents, options.num_steps or self.sampling.steps
         # Sampling is float32 whatever the network computes in: each step adds a small difference.
         noise = runtime.seeded_noise(list(seeds), (count, self.codec.dim)).to(self.device)
         noise = noise * self.sampling.temperature
         times = sampler.uniform_times(steps)
+        if start is not None:
+            noise = (1 - LIKE_TIME) * start[:, :count] + LIKE_TIME * noise
+            times = [LIKE_TIME * time for time in times]
         wanted, strength = self.network.encode(conditions, count), self._strength(options)
         if self.sampling.kind == "mean":
             given = self.network.given(wanted, count)
-            told = (
-                None if strength is None else torch.full((len(seeds),), float(strength), device=self.device)
-            )
+            rows = (len(seeds),)
+            told = None if strength is None else torch.full(rows, float(strength), device=self.device)
             latents = sampler.sample_mean(lambda x, t, s: given(x, t, s, told), noise, times)
         else:
             scale = 1.0 if strength is None else strength
@@ -288,7 +322,8 @@ class Pipeline:
         steps = options.num_steps or self.sampling.steps
         strength = self._strength(options)
         outside = self.sampling.kind == "flow" and strength is not None and strength > 1
-        return steps * (2 if outside else 1)
+        again = self.reference is not None and options.renderer == "network" and follows(options)
+        return steps * (2 if outside else 1) * (2 if again else 1)
 
     def tags(self, options: GenerateOptions) -> dict[str, str]:
         """What is written into the file: how to make the take again."""
@@ -301,27 +336,4 @@ class Pipeline:
         Raises:
             OptionError: naming the option and what to do.
         """
-        if options.num_steps is not None and not 1 <= options.num_steps <= 1000:
-            raise OptionError(f"num_steps must be 1 .. 1000, not {options.num_steps}")
-        trained_in = f"has nothing to act on: guidance is trained into {self.name}"
-        if options.cfg_strength is not None and self.sampling.guidance is None:
-            raise OptionError(f"cfg_strength {trained_in}; leave it out")
-        strength, least = self._strength(options), 0.0 if self.sampling.kind == "flow" else 0.01
-        if strength is not None and not (isfinite(strength) and strength >= least):
-            raise OptionError(f"cfg_strength is a number from {least:g} upwards, not {strength:g}")
-        negative = (options.negative_prompt or "").strip()
-        if negative and not self.sampling.negative_prompt:
-            raise OptionError(f"negative_prompt {trained_in}; say in --prompt what should be heard")
-        if negative and strength is not None and strength <= 1:
-            raise OptionError(
-                f"negative_prompt has nothing to act on with cfg_strength {strength:g}: set it above 1"
-            )
-
-
-def placed(network: VelocityNetwork, device: torch.device, dtype: torch.dtype) -> VelocityNetwork:
-    """The network on a device and in a number format; the statistics of the latents stay float32."""
-    kept = {name: value.float() for name, value in network.named_buffers() if name in STATISTICS}
-    network = network.to(device, dtype)
-    for name, value in kept.items():
-        setattr(network, name, value.to(device))
-    return network
+        check_options(options, self.name, self.sampling, self._strength(options), self.reference)

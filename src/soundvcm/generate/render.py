@@ -37,6 +37,7 @@ class GenerateResult:
         timings: seconds by phase.
         calls: network calls.
         warnings: sentences for the user.
+        credits: reference recordings in the takes, one line each.
         sounds: the takes themselves; of a long clip that was streamed, its first piece.
     """
 
@@ -48,6 +49,7 @@ class GenerateResult:
     calls: int = 0
     peak_dbfs: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    credits: list[str] = field(default_factory=list)
     sounds: list[Audio] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class GenerateResult:
             "network_calls": self.calls,
             "peak_dbfs": self.peak_dbfs,
             "warnings": self.warnings,
+            "credits": self.credits,
         }
 
 
@@ -188,9 +191,12 @@ def write_long(
     tags = {**pipeline.tags(options), "seed": str(seed)}
     writer = streaming_writer(options, output, pipeline.sample_rate, tags)
     head: list[Wave] = []
+    credits: list[str] = []
     peak = 0.0
     with writer:
-        for piece in pipeline.stream(features, options, seed=seed, timings=timings, progress=progress):
+        for piece in pipeline.stream(
+            features, options, seed=seed, timings=timings, progress=progress, credits=credits
+        ):
             check()
             head = head or [piece]
             peak = max(peak, float(np.abs(piece).max()))
@@ -199,9 +205,9 @@ def write_long(
         with timed(timings, "write", silent_progress):
             report = writer.finish()
     timings = {**features.timings, **timings}
-    warnings = features.warnings + tuple(pipeline.text.warnings(options.prompt))
+    warnings = features.warnings + tuple(pipeline.remarks(options))
     rate, length = pipeline.sample_rate, features.timeline.seconds
-    sound = Audio(head[0], rate, seed, length, pipeline.tags(options), timings, warnings)
+    sound = Audio(head[0], rate, seed, length, pipeline.tags(options), timings, warnings, 0, tuple(credits))
     quiet = media.quiet_message(peak)
     return sound, report.path, [*([quiet] if quiet else []), *report.messages], peak
 
@@ -264,6 +270,7 @@ def _note(
         if take == 0 or name not in watching:
             result.timings[name] = result.timings.get(name, 0.0) + value
     result.timings["write"] = result.timings.get("write", 0.0) + seconds
+    result.credits += [line for line in sound.credits if line not in result.credits]
     for line in (*sound.warnings, *messages):
         if line not in result.warnings:
             result.warnings.append(line)

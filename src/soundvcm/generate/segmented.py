@@ -67,6 +67,7 @@ def take_segments(
     timings: dict[str, float] = {}
     waves: list[Wave] = []
     warnings: list[str] = []
+    credits: list[str] = []
     calls = 0
     for number, piece in enumerate(pieces):
         progress("film", number / len(pieces))
@@ -82,9 +83,12 @@ def take_segments(
         waves.append(audio.wave[:1])
         warnings += [line for line in audio.warnings if line not in warnings]
         calls += audio.calls
+        credits += [line for line in audio.credits if line not in credits]
         for phase, spent in audio.timings.items():
             timings[phase] = timings.get(phase, 0.0) + spent
     progress("film", 1.0)
     wave = joined_pieces(pieces, waves, start, end, maker.sample_rate)
     tags = maker.tags(options)
-    return Audio(wave, maker.sample_rate, seed, end - start, tags, timings, tuple(warnings), calls)
+    return Audio(
+        wave, maker.sample_rate, seed, end - start, tags, timings, tuple(warnings), calls, tuple(credits)
+    )

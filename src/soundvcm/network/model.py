@@ -274,3 +274,16 @@ def adopt(state: Mapping[str, Tensor], config: NetworkConfig) -> VelocityNetwork
     loaded = from_reference(state, own, config)
     network.load_state_dict({**own, **loaded})
     return network
+
+
+#: buffers that stay float32 in any number format
+STATISTICS = ("latent_mean", "latent_std", "data_covariance")
+
+
+def placed(network: VelocityNetwork, device: torch.device, dtype: torch.dtype) -> VelocityNetwork:
+    """The network on a device and in a number format; the statistics of the latents stay float32."""
+    kept = {name: value.float() for name, value in network.named_buffers() if name in STATISTICS}
+    network = network.to(device, dtype)
+    for name, value in kept.items():
+        setattr(network, name, value.to(device))
+    return network

@@ -146,19 +146,22 @@ def _embedded(
         )
     from soundvcm.encoders import FeatureCache, ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.generate.pipeline import Pipeline
+    from soundvcm.generate.reference_sounds import ReferenceSounds
 
+    text = TextEmbedder()
     return Pipeline(
         name,
         network,
         saved_codec("tiny_codec").to(device),
         ImageEncoder(),
         MotionEncoder(),
-        TextEmbedder(),
+        text,
         sampling=sampling,
         device=device,
         dtype=dtype,
         longest=LONGEST_SECONDS,
         cache=FeatureCache(),
+        reference=ReferenceSounds(text.encode),
     )
 
 

@@ -20,7 +20,7 @@ from soundvcm.web.clip import StoredClip
 from soundvcm.web.limits import Limits, RefusedError
 
 #: fields of a GenerateOptions that are the server's business
-SERVERS_OWN = ("video", "output", "audio_only")
+SERVERS_OWN = ("video", "output", "audio_only", "like")
 MOST_LETTERS = 2000
 PENDING = Path("upload")  # stands for a clip that is still on its way
 NOTHING = "Nothing to make a sound for: choose a video, or write what should be heard and give the seconds."

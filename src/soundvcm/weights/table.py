@@ -17,7 +17,8 @@ from soundvcm.errors import WeightsError
 Kind = Literal["code", "bundled", "weights", "metric", "data"]
 
 OUTPUT_SENTENCE = (
-    "Sound made by the bundled model `tiny` is yours to use, commercially too. Sound made with MMAudio's "
+    "Sound made by the bundled model `tiny` is yours to use, commercially too; where it holds reference "
+    "recordings, which are then named with it, name their authors. Sound made with MMAudio's "
     "networks, its VAEs or Apple's CLIP is for non-commercial use, whatever the licence of our code."
 )
 

@@ -234,3 +234,5 @@ def summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
         f"{files}: {outcome.seconds:.3f} s of sound, classified as {' / '.join(labels).lower()} (YAMNet);"
         f" {in_words(total)} ({phases}); seed {seeds}"
     )
+    if outcome.credits:
+        say(f"with {'; '.join(outcome.credits)}")

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from soundvcm.evaluation.metrics.motion import has_pictures as has_pictures
     from soundvcm.evaluation.metrics.motion import movement as movement
     from soundvcm.evaluation.metrics.onsets import OnsetMatch as OnsetMatch
-    from soundvcm.evaluation.metrics.onsets import curve_correlation as curve_correlation
-    from soundvcm.evaluation.metrics.onsets import detect_onsets as detect_onsets
-    from soundvcm.evaluation.metrics.onsets import energy as energy
     from soundvcm.evaluation.metrics.onsets import match_onsets as match_onsets
     from soundvcm.evaluation.metrics.onsets import motion_correlation as motion_correlation
-    from soundvcm.evaluation.metrics.onsets import onset_strength as onset_strength
+    from soundvcm.reference.onsets import curve_correlation as curve_correlation
+    from soundvcm.reference.onsets import detect_onsets as detect_onsets
+    from soundvcm.reference.onsets import energy as energy
+    from soundvcm.reference.onsets import onset_strength as onset_strength
 
 __getattr__, __dir__ = front_door(__name__, __file__)
