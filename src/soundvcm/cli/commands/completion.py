@@ -41,17 +41,24 @@ def options() -> dict[str, dict[str, tuple[str, ...]]]:
         hints = get_type_hints(command, include_extras=True)
         parameters = inspect.signature(command).parameters
         found[name] = {
-            key: _values(name, key, hints.get(key)) for key, one in parameters.items() if _named(one)
+            spelling: _values(key, hints.get(key))
+            for key, one in parameters.items()
+            if one.kind is not inspect.Parameter.POSITIONAL_ONLY
+            for spelling in _spellings(key, hints.get(key))
         }
         found[name] |= {key: () for key in COMMON}
     return found
 
 
-def _named(parameter: inspect.Parameter) -> bool:
-    return parameter.kind is not inspect.Parameter.POSITIONAL_ONLY
+def _spellings(key: str, hint: Any) -> list[str]:
+    """What is typed for a parameter: its own name, or the one and the aliases that tyro is told."""
+    told = getattr(hint, "__metadata__", ())
+    names = [one.name for one in told if getattr(one, "name", None)] or [key]
+    more = [alias for one in told for alias in getattr(one, "aliases", None) or ()]
+    return [*names, *(alias.removeprefix("--") for alias in more if alias.startswith("--"))]
 
 
-def _values(command: str, key: str, hint: Any) -> tuple[str, ...]:
+def _values(key: str, hint: Any) -> tuple[str, ...]:
     from soundvcm.systems.catalog import PRESETS
 
     while get_origin(hint) is Annotated:
