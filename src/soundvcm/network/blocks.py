@@ -15,13 +15,10 @@ from torch.nn import functional as F
 from soundvcm.network.config import NetworkConfig
 from soundvcm.network.layers import ConvMLP, GatedMLP, TimeConv, modulated
 from soundvcm.network.rotary import Rotation, rotate
+from soundvcm.runtime import attention
 
 #: The reference's RMSNorm takes float32's machine epsilon whatever the number format.
 HEAD_NORM_EPS = 2.0**-23
-
-#: Up to here bfloat16 attention on a CPU is two plain products: the fused kernel of PyTorch 2.13 takes 1.3
-#: times as long forwards and 2.5 to 3 times with its backward pass (125 tokens, two heads of 80).
-PLAIN_TOKENS = 512
 
 
 class HeadNorm(nn.Module):
@@ -62,12 +59,7 @@ class Attention(nn.Module):
 def attend(queries_keys: Tensor, values: Tensor) -> Tensor:
     """Full softmax attention over all tokens, scale 1 / sqrt(e): [b n 2 h e], [b n h e] -> [b n d]."""
     query, key = queries_keys.permute(2, 0, 3, 1, 4)
-    values = values.transpose(1, 2)
-    if values.dtype == torch.bfloat16 and values.device.type == "cpu" and key.shape[2] <= PLAIN_TOKENS:
-        weights = torch.softmax(query * key.shape[-1] ** -0.5 @ key.transpose(2, 3), dim=-1)
-        out = weights.to(values.dtype) @ values
-    else:
-        out = F.scaled_dot_product_attention(query, key, values)
+    out = attention(query, key, values.transpose(1, 2))
     return out.transpose(1, 2).flatten(2)
 
 
