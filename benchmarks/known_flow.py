@@ -35,6 +35,20 @@ PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
 SHORT = {**PINNED, "lambda_start": 1.0, "lambda_end": 0.02, "power": 0.0}
 
+#: steps along the averaged velocity's midpoint, each row with its own lambda (docs/decisions.md)
+MIDPOINT = {
+    "endpoint_share": 0.25,
+    "ratio": 0.4,
+    "warm_start": 0.25,
+    "lambda_start": 1.0,
+    "lambda_end": 0.02,
+    "lambda_law": "uniform",
+    "look_ahead": "midpoint",
+    "power": 0.5,
+    "bound": 1.0,
+    "targets": "average",
+}
+
 #: what is compared: name -> settings on top of the bench's guidance (see `settings_of`)
 METHODS: dict[str, dict[str, Any]] = {
     "flow matching, guided at sampling": {"kind": "flow_matching"},
@@ -84,6 +98,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "ours, pinned, r=.5, p=0": {**PINNED, "power": 0.0},
     "ours, pinned, r=.5, p=.5": {**PINNED, "power": 0.5},
     "ours, pinned, r=.5, guidance input": {**PINNED, "guidance_input": True, "guidance_range": (1.0, 4.0)},
+    "ours, midpoint": MIDPOINT,
+    "ours, midpoint, live targets": {**MIDPOINT, "targets": "live"},
+    "ours, midpoint, no bound": {**MIDPOINT, "bound": None},
     "ours, short recipe, guidance input": {**SHORT, "guidance_input": True, "guidance_range": (1.0, 4.0)},
 }
 

@@ -32,6 +32,9 @@ class Spoilt:
             batch.data[0, 0, 0] = float("nan")
         return batch
 
+    def caption(self, clip: str) -> str:
+        return ""
+
     def ids(self, step: int) -> list[str]:
         return self.data.ids(step)
 

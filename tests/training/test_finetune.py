@@ -91,6 +91,9 @@ def test_the_file_says_what_it_began_with_and_is_sampled_likewise(tmp_path: Path
             )
             return Batch(torch.randn(1, 12, 6), flags, ["a"])
 
+        def caption(self, clip: str) -> str:
+            return ""
+
         def ids(self, step: int) -> list[str]:
             return ["a"]
 

@@ -205,6 +205,14 @@ class Mixture:
         """Clip ids of the whole batch of a step."""
         return [store.items[k].id for store, k in self.order(step)]
 
+    def caption(self, clip: str) -> str:
+        """The first caption of a clip by its id; "" if it has none."""
+        for store in self.stores:
+            for item in store.items:
+                if item.id == clip:
+                    return store.texts[item.captions[0]] if item.captions else ""
+        return ""
+
     def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
         """Part `part` of `parts` of the batch of a step (contiguous rows; sizes differ by at most one).
 

@@ -38,8 +38,9 @@ class LossTerms:
 
     Attributes:
         loss: scalar with gradient; the mean of `rows["loss"]`.
-        rows: per row [b]: "loss" (weight * mse, with gradient), "mse" (unweighted), "t", "s" and
-            "consistency" (bool; False marks a velocity row, s = t). A loop that wants the gradient norm of
+        rows: per row [b]: "loss" (weight * mse, with gradient), "mse" (unweighted), "t", "s",
+            "consistency" (bool; False marks a velocity row, s = t) and "null" (bool: asked without any
+            condition). A loop that wants the gradient norm of
             one half takes the gradient of `rows["loss"][rows["consistency"]].sum()`.
         watch: numbers worth logging: unweighted mse by half and by time bin, and what the objective adds.
     """

@@ -51,7 +51,14 @@ def loss_terms(
     consistency = rows.times.consistency.to(rows.device)
     return LossTerms(
         per_row.mean(),
-        {"loss": per_row, "mse": seen, "t": rows.t, "s": rows.s, "consistency": consistency},
+        {
+            "loss": per_row,
+            "mse": seen,
+            "t": rows.t,
+            "s": rows.s,
+            "consistency": consistency,
+            "null": rows.null.to(rows.device),
+        },
         {**bin_means(rows, seen), **(watch or {})},
     )
 

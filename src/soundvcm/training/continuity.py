@@ -13,7 +13,8 @@ from typing import Any
 from soundvcm.errors import OptionError
 
 #: settings that may differ when a run goes on: they change when and what is written, where it ends, or how
-#: many processes do it (numbers stay the same if processes x accumulate does)
+#: many processes do it (numbers stay the same if processes x accumulate does), or what is done about rows
+#: that run away, which one wants to change just then
 FREE = {
     "accumulate",
     "processes",
@@ -32,11 +33,20 @@ FREE = {
     "workers",
     "tensorboard",
     "bad_steps",
+    "runaway",
+    "runaway_factor",
+    "runaway_rows",
 }
 
 
 #: settings that came later: what runs did that do not name them
-ADDED: dict[str, Any] = {"adapter_rank": 0}
+ADDED: dict[str, Any] = {
+    "adapter_rank": 0,
+    "loop.targets": "live",
+    "objective.lambda_law": "scheduled",
+    "objective.mix_law": "constant",
+    "objective.bound": None,
+}
 
 
 def same_run(last: Path, record: Mapping[str, Any]) -> None:

@@ -148,7 +148,7 @@ class EmaProfiles:
         """
         average, copied = self.average(), copy.deepcopy(network)
         for name, parameter in copied.named_parameters():
-            parameter.requires_grad_(False).data = average[name]
+            parameter.requires_grad_(False).data = average.get(name, parameter.data)
         return copied
 
     @contextmanager

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +24,12 @@ from torch import Tensor
 from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
 from soundvcm.runtime import fast_bfloat16
-from soundvcm.training.checkpoint import random_state, set_random_state
+from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_random_state
 from soundvcm.training.distributed import Team, local
 from soundvcm.training.feed import Feed
 from soundvcm.training.logbook import Logbook, SilentLogbook
 from soundvcm.training.recent import Recent, progress_of
+from soundvcm.training.runaway import MEMORY, without
 from soundvcm.training.schedule import progress_at, rate_factor
 from soundvcm.training.settings import LoopConfig
 from soundvcm.training.signals import stop_signals
@@ -88,6 +91,8 @@ class Loop:
         self.mine = mine
         self.stop_asked = self.agreed_stop = False
         self.recent = Recent()
+        self.left: deque[int] = deque(maxlen=MEMORY)  # rows that left in each of the last steps, of the team
+        self.left_now, self.restored = 0, False
         self.began, self.first_step, self.first_seconds = time.monotonic(), state.step, state.seconds
         self.saved_at, self.saved_step = self.began, -1
         self.checkpoint: Path | None = None
@@ -167,11 +172,12 @@ class Loop:
                     progress=progress,
                     generator=generator,
                 )
+            batch_loss = self._look_at_rows(terms, batch.ids)
             if place == 0 and config.norm_steps and step % config.norm_steps == 0:
                 self._watch_halves(terms)
             with self.team.without_sync(self.u) if place < last else nullcontext():
-                torch.autograd.backward(terms.loss * (share * self.team.size))
-            loss += terms.loss.detach() * share
+                torch.autograd.backward(batch_loss * (share * self.team.size))
+            loss += batch_loss.detach() * share
             self.recent.watch = dict(terms.watch)
         self._finish_step(loss, rate)
 
@@ -181,10 +187,11 @@ class Loop:
         grads = [p.grad for p in state.parameters if p.grad is not None]
         norm = self.team.norm(grads) if grads else torch.zeros(())
         seconds = self.first_seconds + time.monotonic() - self.began if self.team.leads else 0.0
-        asked = float(self.stop_asked)
+        told = [float(self.stop_asked), seconds, float(self.left_now)]
+        self.left_now = 0
         facts = torch.stack([loss.double(), norm.double() / self.team.size]).cpu()
-        shared = torch.cat([facts, torch.tensor([asked, seconds], dtype=torch.float64)]).to(self.team.device)
-        total_loss, total_norm, stop, state.seconds = self.team.total(shared).tolist()
+        shared = torch.cat([facts, torch.tensor(told, dtype=torch.float64)]).to(self.team.device)
+        total_loss, total_norm, stop, state.seconds, left = self.team.total(shared).tolist()
         self.agreed_stop = stop > 0
         good = math.isfinite(total_loss) and math.isfinite(total_norm) and total_norm <= config.bad_norm
         if good:
@@ -200,6 +207,9 @@ class Loop:
         state.rate = rate
         if not good:
             self._bad_step(total_loss, total_norm)
+        self.left.append(int(left))
+        if config.runaway in ("stop", "restore") and sum(self.left) >= config.runaway_rows:
+            self._run_away()
 
     def _bad_step(self, loss: float, norm: float) -> None:
         state = self.state
@@ -215,6 +225,33 @@ class Loop:
                 f" {self.checkpoint or 'the one before this start'}: lower the learning rate or mend the data"
             )
 
+    def _look_at_rows(self, terms: LossTerms, clips: Sequence[str]) -> Tensor:
+        """Name the rows that left; the loss of the batch, without them where the settings say so."""
+        monitor, config = self.state.monitor, self.config
+        gone = monitor.look(self.state.step, terms.rows, clips, self.data.caption)
+        for row in list(monitor.left)[len(monitor.left) - len(gone) :]:
+            self._log("row_left", asdict(row))
+        self.left_now += len(gone)
+        leaves_out = config.runaway == "leave_out" or (config.runaway == "restore" and self.restored)
+        return without(terms.rows, gone) if gone and leaves_out else terms.loss
+
+    def _run_away(self) -> None:
+        """Go back to the last checkpoint, once; then, or if that is not wanted, stop."""
+        rows = self.state.monitor.lately(self.state.step)
+        last = latest_checkpoint(self.run_dir)
+        if self.config.runaway == "restore" and not self.restored and last is not None:
+            self._log("restored", {"from": self.state.step, "checkpoint": last.name})
+            self.state.resume(last)
+            self.restored = True
+            self.left.clear()
+            return
+        kept = f"the last checkpoint before it is {last}" if last else "there is no checkpoint yet"
+        raise TrainingError(
+            f"{sum(self.left)} rows ran away within {MEMORY} steps, the last: {rows[-1] if rows else '?'};"
+            f" all are in log.jsonl, {kept}: set loop.targets=average and objective.bound=1, or"
+            " loop.runaway=leave_out"
+        )
+
     def _watch_halves(self, terms: LossTerms) -> None:
         if self.team.size == 1:
             self._log("halves", half_norms(terms, self.state.parameters))
@@ -229,7 +266,9 @@ class Loop:
             self._validate()
         # Saved last, so that a checkpoint stands for everything its step has written.
         waited = self.state.seconds - self.first_seconds - (self.saved_at - self.began)
-        if step % config.checkpoint_steps == 0 or waited > 60 * config.checkpoint_minutes:
+        due = step % config.checkpoint_steps == 0 or waited > 60 * config.checkpoint_minutes
+        # What is gone back to must be from before.
+        if due and not (config.runaway in ("stop", "restore") and any(self.left)):
             self._save()
         return loss
 
@@ -243,7 +282,7 @@ class Loop:
             rate=state.rate,
             bad_steps=state.bad_total,
         )
-        self._log("train", recent.line(where))
+        self._log("train", recent.line(where) | {"rows_left": sum(self.left)} | state.monitor.report())
         if self.on_progress is not None and self.team.leads:
             self.on_progress(where)
         self.recent = Recent()

@@ -71,6 +71,13 @@ class LoopConfig(Config):
         clip: largest norm of the gradient; longer ones are scaled down.
         bad_norm: a longer gradient than this (before clipping) makes the step a bad one.
         bad_steps: bad steps in a row after which training stops; a bad step changes nothing but its count.
+        runaway: what is done when rows leave, which single conditions can do unseen in the means: "log" names
+            clip and condition, "leave_out" also takes such a row out of its step, "stop" ends the run once
+            `runaway_rows` left within 50 steps, "restore" then goes back to the last checkpoint that was
+            written before, and leaves such rows out from there on.
+        runaway_factor: a row has left when its mean square is so many times what the greatest of its kind
+            (half of the objective, fifth of t) used to be.
+        runaway_rows: rows that leave within 50 steps before the run is stopped or restored.
         sigma_rels: widths of the tracked averages.
         targets: weights that the objective's targets come from: as trained ("live", the paper) or averaged
             with the first of `sigma_rels`, which does not feed an error of the last step back to itself.
@@ -99,6 +106,9 @@ class LoopConfig(Config):
     clip: Positive = 1.0
     bad_norm: Positive = 1e8
     bad_steps: Count = 10
+    runaway: Literal["log", "leave_out", "stop", "restore"] = "log"
+    runaway_factor: float = pydantic.Field(default=10.0, gt=1)
+    runaway_rows: Count = 3
     sigma_rels: tuple[Positive, ...] = (0.05, 0.1)
     targets: Literal["live", "average"] = "live"
     snapshot_steps: int = pydantic.Field(default=5000, ge=0)

@@ -27,6 +27,7 @@ from soundvcm.training.checkpoint import (
 )
 from soundvcm.training.distributed import part_of, whole
 from soundvcm.training.ema import EmaProfiles, write_snapshots
+from soundvcm.training.runaway import RowMonitor
 from soundvcm.training.settings import LoopConfig
 
 
@@ -43,6 +44,7 @@ class TrainingState:
         rate: learning rate of the last step.
         bad_total: bad steps so far.
         bad_row: bad steps since the last good one.
+        monitor: what rows of each kind are usually like, and which left.
     """
 
     def __init__(self, network: nn.Module, config: LoopConfig) -> None:
@@ -59,6 +61,7 @@ class TrainingState:
             weight_decay=settings.weight_decay,
             fused=device.type in ("cuda", "cpu"),
         )
+        self.monitor = RowMonitor(config.runaway_factor)
         self.ema = EmaProfiles(trained, config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
         self.bad_total, self.bad_row = 0, 0
@@ -81,6 +84,7 @@ class TrainingState:
             "updates": self.ema.updates,
             "bad_total": self.bad_total,
             "bad_row": self.bad_row,
+            "rows": self.monitor.state(),
         }
         saved = Saved(
             weights=whole(self.network.state_dict(), keep=write),
@@ -113,6 +117,8 @@ class TrainingState:
         self.step, self.seconds = int(saved.facts["step"]), float(saved.facts["seconds"])
         self.rate = float(saved.facts["rate"])
         self.bad_total, self.bad_row = int(saved.facts["bad_total"]), int(saved.facts["bad_row"])
+        if "rows" in saved.facts:
+            self.monitor.load(saved.facts["rows"])
 
     @contextmanager
     def averaged(self, sigma_rel: float | None = None) -> Iterator[nn.Module]:

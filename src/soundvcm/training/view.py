@@ -30,6 +30,10 @@ class Data(Protocol):
         """Clip ids of the whole batch of a step."""
         ...
 
+    def caption(self, clip: str) -> str:
+        """What a clip is told, in words."""
+        ...
+
 
 @dataclass(frozen=True)
 class Progress:
