@@ -110,7 +110,7 @@ def one_job(
         raise ValueError(f"state {done['state']}: {done['error']}")
     content = studio.get(done["takes"][0]["sound"]).raise_for_status().content
     studio.delete(f"/api/jobs/{job['id']}").raise_for_status()
-    if done["clip"] is not None:
+    if done.get("clip") is not None:
         studio.delete(f"/api/clips/{done['clip']}").raise_for_status()
     return content
 

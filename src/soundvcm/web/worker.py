@@ -186,7 +186,7 @@ class Worker:
         began = time.perf_counter()
         job.progress("mux", 0.0)
         target = job.folder / f"take{number}.mp4"
-        asked = replace(one, audio_only=False, sample_rate=None)
+        asked = replace(one, audio_only=False, sample_rate=None, output=target)
         if work.streams(
             one, features
         ):  # of a film only the first piece is in memory; all of it is in the file
