@@ -215,6 +215,8 @@ def vocoder_stage() -> list[Row]:
     mel = torch.randn(1, 80, LATENTS // 2, generator=torch.Generator().manual_seed(5))
     stage = Stage("BigVGAN", "2 of 8 s", 2 * LATENTS / mel.shape[-1])
     stage.run("float32", lambda: vocoder(mel))
+    vocoder.narrow()
+    stage.run("convolutions in bfloat16, snakes and sums in float32", lambda: vocoder(mel))
     return stage.rows
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from soundvcm.codec.chunks import in_chunks
-from soundvcm.codec.snake import TAPS, AliasFreeSnake, kaiser_sinc_filter
+from soundvcm.codec.snake import TAPS, AliasFreeSnake, continued, kaiser_sinc_filter
 from soundvcm.codec.vocoder import BIGVGAN_16K, BIGVGAN_44K, Vocoder, VocoderConfig, fold_weight_norm
 from soundvcm.errors import ShapeError, WeightsError
 
@@ -134,3 +134,20 @@ def test_bounds_and_sizes():
     assert BIGVGAN_16K.hop == 256 and BIGVGAN_44K.hop == 512
     with pytest.raises(ShapeError, match="mel"):
         made()(torch.randn(1, 6, 6))
+
+
+def test_narrow_convolutions_leave_a_wave_that_differs_by_rounding():
+    vocoder, mel = made(), torch.randn(1, 5, 12, generator=torch.Generator().manual_seed(3))
+    exact = vocoder(mel)
+    narrow = vocoder.narrow()(mel)
+    formats = {name: value.dtype for name, value in vocoder.named_parameters()}
+    assert narrow.dtype == torch.float32 and not torch.equal(narrow, exact)
+    assert float((narrow - exact).norm() / exact.norm()) < 0.05
+    assert formats["conv_pre.weight"] == formats["conv_post.weight"] == torch.float32
+    assert formats["resblocks.0.activations.0.act.alpha"] == torch.float32
+    assert formats["ups.0.0.weight"] == formats["resblocks.0.convs1.0.weight"] == torch.bfloat16
+
+
+def test_ends_are_continued_by_their_last_value():
+    x = torch.randn(2, 3, 7)
+    assert torch.equal(continued(x, 5, 6), torch.nn.functional.pad(x, (5, 6), mode="replicate"))

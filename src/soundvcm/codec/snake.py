@@ -45,6 +45,14 @@ def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
     return kaiser_sinc_filter().to(dtype).to(device)[None, None]
 
 
+def continued(x: Tensor, before: int, after: int) -> Tensor:
+    """[b, c, s] with its first and last sample repeated, [b, c, before + s + after].
+
+    What F.pad calls "replicate", in a third of its time on a CPU.
+    """
+    return torch.cat([x[..., :1].expand(-1, -1, before), x, x[..., -1:].expand(-1, -1, after)], dim=-1)
+
+
 class AliasFreeSnake(nn.Module):
     """x + sin^2(e^alpha x) / e^beta for each channel, computed at twice the rate; [b, c, s] => [b, c, s]."""
 
@@ -60,9 +68,9 @@ class AliasFreeSnake(nn.Module):
         taps = _taps(x.dtype, x.device).expand(channels, -1, -1)
         side = TAPS // 2 - 1
         edge = 3 * side  # samples of the doubled signal that belong to the continuation
-        ends = F.pad(x, (side, side), mode="replicate")
+        ends = continued(x, side, side)
         doubled = F.conv_transpose1d(ends, 2 * taps, stride=2, groups=channels)[..., edge:-edge]
         alpha, beta = self.act["alpha"].exp()[:, None], self.act["beta"].exp()[:, None]
         wave = torch.sin(doubled * alpha)
         doubled = torch.addcmul(doubled, wave, wave / (beta + TINY))
-        return F.conv1d(F.pad(doubled, (side, side + 1), mode="replicate"), taps, stride=2, groups=channels)
+        return F.conv1d(continued(doubled, side, side + 1), taps, stride=2, groups=channels)
