@@ -101,7 +101,7 @@ def test_gaps_and_overlaps(tmp_path: Path, second: Fraction) -> None:
     path = tmp_path / "holes.ts"
     path.write_bytes(part(tmp_path / "a.ts", "mono", 0) + part(tmp_path / "b.ts", "mono", second))
     found, rate = read_sound(path)
-    assert np.allclose(clicks(found, rate), [1, float(second + 1)], atol=0.04)
+    assert np.allclose(clicks(found, rate), [1, float(second + 1)], atol=0.03)
     assert abs(found.shape[1] / rate - second - 2) < 0.1
 
 

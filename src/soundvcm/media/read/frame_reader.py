@@ -128,6 +128,7 @@ class FrameReader:
             unknown_streams=sum(unknown),
             unknown_audio=unknown[1],
             is_encoded=self.is_picture,
+            stream=stream.index,
         )
 
     def _claimed(self, base: Fraction) -> Fraction | None:

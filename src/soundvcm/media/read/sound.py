@@ -57,7 +57,7 @@ class SoundReader:
             wave, self.rate, begin = first
             self.channels = wave.shape[0]
             self._zero = (begin if zero is None else zero) + after
-            self._jump = Fraction(0)
+            self._jump, self._twice = Fraction(0), False
             self._place = round((begin - self._zero) * self.rate)
             self._add(wave, begin)
         elif rate and channels:
@@ -119,8 +119,9 @@ class SoundReader:
             self._jump -= ahead
         elif ahead > _GAP:
             self._place += round(ahead * self.rate)
-        elif ahead < -_GAP:
+        elif ahead < (0 if self._twice else -_GAP):
             wave = wave[:, round(-ahead * self.rate) :]
+            self._twice = wave.shape[1] == 0  # until what comes again is over
         begin, self._place = self._place, self._place + wave.shape[1]
         if self._place <= 0:
             return

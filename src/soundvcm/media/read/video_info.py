@@ -26,6 +26,7 @@ class VideoInfo:
         unknown_streams: number of sound and picture tracks in a coding that has no decoder here.
         unknown_audio: of those, the sound tracks.
         origin: timestamp (ticks) of the first picture.
+        stream: index of the picture track in the file.
         is_encoded: the pictures are always encoded for a video: stills, animations, frames in memory.
         is_still: a single picture, which lasts as long as asked.
     """
@@ -47,10 +48,11 @@ class VideoInfo:
     unknown_streams: int = 0
     unknown_audio: int = 0
     origin: int = 0
+    stream: int = 0
     is_encoded: bool = False
     is_still: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """What a user may want to know, as a dictionary."""
-        ours = ("unknown_audio", "origin", "is_encoded", "is_still")
+        ours = ("unknown_audio", "origin", "stream", "is_encoded", "is_still")
         return {name: value for name, value in asdict(self).items() if name not in ours}

@@ -43,6 +43,7 @@ class CopiedPictures:
         copy.time_base = 1 / self.plan.rate if steady and self.plan.rate else self.plan.time_base
         copy.metadata.update(stream.metadata)
         self._stream, self._copy = stream, copy
+        self.stream = copy
 
     def packets(self, start: Fraction) -> Iterator[tuple[Fraction, Any]]:
         """(time of decoding in s, packet) in order; the asked start of the range lands on `shift` seconds."""

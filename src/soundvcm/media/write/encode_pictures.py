@@ -99,6 +99,7 @@ class EncodedPictures:
         if name == "libx265" and suffix != ".mkv":
             context.codec_tag = "hvc1"
         self._stream, self._even = stream, even
+        self.stream = stream
 
     def _rate(self) -> Fraction:
         rate = self._reader.info.frame_rate or _STEADY_RATE

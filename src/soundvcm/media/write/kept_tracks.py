@@ -11,6 +11,7 @@ from typing import Any
 
 from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.write.beside import kept_metadata
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate
 
 _BLOCK_SECONDS = 1
@@ -39,7 +40,8 @@ class CopiedTrack:
         """Add the track to an output."""
         self._copy = output.add_stream_from_template(self._stream)
         self._copy.time_base = self._stream.time_base or Fraction(1, 1000)
-        self._copy.metadata.update(self._stream.metadata)
+        self._copy.metadata.update(kept_metadata(dict(self._stream.metadata)))
+        self._copy.disposition = self._stream.disposition
 
     def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
         """(time in s, packet) of the range of that length."""
@@ -75,7 +77,7 @@ class EncodedTrack:
         with open_media(source) as container:
             stream: Any = sound_streams(container)[track]
             rate, channels = stream.rate or 48_000, min(2, stream.channels or 2)
-            self._metadata = dict(stream.metadata)
+            self._metadata, self._marks = kept_metadata(dict(stream.metadata)), stream.disposition
         self._encoder_name, self._shift = encoder, shift
         self._rate, self._channels = codec_rate(encoder, rate), channels
         self._sound = SoundReader(source, track, zero=zero, rate=self._rate, channels=channels)
@@ -84,6 +86,7 @@ class EncodedTrack:
         """Add the track to an output."""
         self._encoder = SoundEncoder(output, self._encoder_name, self._rate, self._channels, self._shift)
         self._encoder.stream.metadata.update(self._metadata)
+        self._encoder.stream.disposition = self._marks
 
     def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
         """(time in s, packet) of the range of that length."""

@@ -26,6 +26,8 @@ from soundvcm.media.read.array_reader import is_array
 from soundvcm.media.read.frame_range import check_range, inspect
 from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import is_rereadable, source_name, source_path
+from soundvcm.media.read.video_info import VideoInfo
+from soundvcm.media.write.beside import Beside, mark_default
 from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format
 from soundvcm.media.write.copy_pictures import PacketQueue
 from soundvcm.media.write.encode_sound import SoundEncoder, open_output
@@ -126,23 +128,41 @@ class MuxWriter:
             zero = info.start_time + self.start
             self._original = SoundReader(self.video, zero=zero, rate=plan.rate, channels=plan.channels)
             stack.callback(self._original.close)
-        path = None if is_array(self.video) else source_path(self.video)
-        part = stack.enter_context(whole_file(plan.output, never=path))
+        never = None if is_array(self.video) else source_path(self.video)
+        part = stack.enter_context(whole_file(plan.output, never=never))
         options = {"movflags": "+faststart"} if plan.suffix in MP4_KIN else {}
         self._file: Any = stack.enter_context(open_output(part, ffmpeg_format(plan.suffix), options))
         self._file.metadata.update(file_tags(self.settings.tags))
         plan.pictures.attach(self._file, plan.suffix)
+        beside = self._beside(info, stack)
         kept = kept_tracks(self.video, info, self.start, plan) if self.settings.existing == "keep" else []
         for track in kept:
             stack.callback(track.close)
             track.attach(self._file)
+        if beside is not None:
+            beside.attach(self._file)
+            beside.set_chapters(self._file, plan.pictures.seconds)
         self._encoder = SoundEncoder(self._file, plan.codec, plan.rate, plan.channels, plan.lead)
         if kept:
             self._encoder.stream.metadata.update({"title": TITLE, "handler_name": TITLE})
+        else:
+            mark_default(self._encoder.stream)
         self._resampler = BlockResampler(self.sample_rate, plan.rate, plan.channels)
         self._limiter = Limiter(plan.rate) if self.limit else None
         self._sources = [PacketQueue(plan.pictures.packets(self.start))]
         self._sources += [PacketQueue(track.packets(plan.pictures.seconds)) for track in kept]
+        if beside is not None:
+            plan.messages += beside.messages
+            self._sources.append(PacketQueue(beside.packets(plan.pictures.seconds)))
+
+    def _beside(self, info: VideoInfo, stack: ExitStack) -> Beside | None:
+        """What stands beside the pictures; nothing beside frames in memory and stills."""
+        if is_array(self.video) or info.is_encoded:
+            return None
+        beside = Beside(self.video, self.start, info.start_time + self.start, self.plan.lead)
+        stack.callback(beside.close)
+        beside.describe(self._file, self.plan.pictures.stream, info.stream)
+        return beside
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -126,6 +126,6 @@ def file_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
     text = json.dumps(dict(tags), ensure_ascii=False, default=str, sort_keys=True)
     found = {"encoder": "SoundVCM", "comment": text}
     if tags.get("prompt"):
-        found["title"] = str(tags["prompt"])[:100]
+        found["title"] = str(tags["prompt"])[:100]  # of a video with a title of its own, that one stays
     # Words typed in another encoding cannot be told in UTF-8, which files want.
     return {name: value.encode("utf-8", "replace").decode("utf-8") for name, value in found.items()}

@@ -1,0 +1,162 @@
+"""What stands beside the packets of a video: title, date, chapters, subtitles, attachments, marks, timecode.
+
+Copied with the pictures, moved and cut for a part; what a kind of file cannot hold is named in one line.
+Knows containers; nothing of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from typing import Any
+
+from soundvcm.errors import OptionError
+from soundvcm.media.read.frame_clock import tidy_rate
+from soundvcm.media.read.source import codec_name, open_media
+from soundvcm.media.read.timecode import Timecode
+
+#: what a muxer writes itself, and what would be wrong in the new file
+_OF_THE_FILE = frozenset(
+    "major_brand minor_version compatible_brands encoder comment description timecode duration "
+    "number_of_frames number_of_bytes _statistics_writing_app _statistics_writing_date_utc _statistics_tags "
+    "bps handler_name vendor_id".split()
+)
+
+
+def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """The facts of a file or track that hold for a copy too: title, date, place, artist, language ..."""
+    return {name: value for name, value in metadata.items() if name.split("-")[0].lower() not in _OF_THE_FILE}
+
+
+def mark_default(stream: Any) -> None:
+    """Mark a track as the one that players take."""
+    from av.stream import Disposition
+
+    stream.disposition = Disposition.default
+
+
+class Beside:
+    """The things beside the pictures of one source, for one output.
+
+    Args:
+        source: the file.
+        start: beginning of the range, s since the first picture.
+        zero: the file's own time (s) of that beginning.
+        lead: seconds in the output before the range begins.
+    """
+
+    def __init__(self, source: Any, start: Fraction, zero: Fraction, lead: Fraction) -> None:
+        self._start, self._zero, self._lead = start, zero, lead
+        self.messages: list[str] = []
+        self._stack = ExitStack()
+        self._container: Any = self._stack.enter_context(open_media(source))
+        self._copies: dict[int, Any] = {}
+
+    def close(self) -> None:
+        """Close the input."""
+        self._stack.close()
+
+    def describe(self, output: Any, pictures: Any, number: int | None) -> None:
+        """Title, date and the like of the file; marks and timecode of the picture track.
+
+        Args:
+            output: the new file.
+            pictures: its picture track.
+            number: index of the source's picture track, None if it is not the source of the pictures.
+        """
+        output.metadata.update(kept_metadata(dict(self._container.metadata)))
+        if number is None:
+            return
+        stream = self._container.streams[number]
+        pictures.disposition = stream.disposition
+        told = self._timecode(stream)
+        for name in ("timecode", "TIMECODE"):
+            pictures.metadata.pop(name, None)
+        if told is not None:
+            pictures.metadata["timecode"] = told
+
+    def _timecode(self, stream: Any) -> str | None:
+        rate = tidy_rate(stream.average_rate or stream.guessed_rate)
+        for place in (stream, *self._container.streams, self._container):
+            words = place.metadata.get("timecode") or place.metadata.get("TIMECODE")
+            if words and rate:
+                try:
+                    return str(Timecode.read(words, rate).later(self._start))
+                except OptionError:
+                    self.messages.append(f"timecode {words!r} cannot be read: left out")
+                    return None
+        return None
+
+    def attach(self, output: Any) -> None:
+        """Add the subtitle tracks and attachments that the output can hold; the others are named."""
+        import av
+
+        left: list[str] = []
+        for stream in self._container.streams:
+            if stream.type not in ("subtitle", "attachment", "data"):
+                continue
+            if stream.type == "data" and (stream.metadata.get("timecode") or self._is_chapters(stream)):
+                continue  # written anew from the timecode and the chapters
+            fonts = stream.type == "attachment" and output.format.name == "matroska"
+            try:
+                if stream.type != "subtitle" and not fonts:
+                    raise ValueError("no place for it")
+                self._add(output, stream)
+            except (ValueError, AttributeError, av.FFmpegError):
+                codec = "" if stream.codec_context is None else f" ({codec_name(stream)})"
+                left.append(f"{stream.type}{codec}")
+        for kind in dict.fromkeys(left):
+            count = left.count(kind)
+            self.messages.append(f"{count} {kind} track(s) left out: {output.format.name} does not hold them")
+
+    def _is_chapters(self, stream: Any) -> bool:
+        """QuickTime keeps the titles of chapters in a track of their own."""
+        count = len(self._container.chapters())
+        return "mov" in self._container.format.name and 0 < count == stream.frames
+
+    def _add(self, output: Any, stream: Any) -> None:
+        if stream.type == "attachment":
+            output.add_stream_from_template(stream)
+            return
+        copy = output.add_stream_from_template(stream, opaque=True)
+        copy.time_base = stream.time_base or Fraction(1, 1000)
+        copy.metadata.update(kept_metadata(dict(stream.metadata)))
+        copy.disposition = stream.disposition
+        self._copies[stream.index] = copy
+
+    def set_chapters(self, output: Any, seconds: Fraction | None) -> None:
+        """Chapters of the range, moved to the times of the output."""
+        moved: list[Any] = []
+        for chapter in self._container.chapters():
+            base = chapter["time_base"] or Fraction(1, 1000)
+            begin, end = chapter["start"] * base - self._zero, chapter["end"] * base - self._zero
+            begin, end = max(Fraction(0), begin), end if seconds is None else min(end, seconds)
+            if end <= begin:
+                continue
+            begin = begin + self._lead if begin else begin  # the lead belongs to the first chapter
+            times = {"start": round(begin * 1000), "end": round((end + self._lead) * 1000)}
+            told = dict(chapter["metadata"])
+            moved.append({"id": len(moved) + 1, **times, "time_base": Fraction(1, 1000), "metadata": told})
+        if moved:
+            output.set_chapters(moved)
+
+    def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
+        """(time in s, packet) of the subtitles of the range, in order."""
+        streams = [self._container.streams[number] for number in self._copies]
+        if not streams:
+            return
+        for packet in self._container.demux(*streams):
+            if packet.pts is None or packet.size == 0:
+                continue
+            base = packet.stream.time_base or Fraction(1, 1000)
+            begin = packet.pts * base - self._zero
+            end = begin + (packet.duration or 0) * base
+            if end <= 0 or (seconds is not None and begin >= seconds):
+                continue
+            begin, end = max(Fraction(0), begin), end if seconds is None else min(end, seconds)
+            packet.stream = self._copies[packet.stream.index]
+            packet.time_base = base
+            packet.pts = packet.dts = round((begin + self._lead) / base)
+            packet.duration = max(1, round((end - begin) / base))
+            yield packet.pts * base, packet
