@@ -2,7 +2,7 @@
 
     python benchmarks/example_prompts.py --seeds 10
 
-A take counts if one of the prompt's classes is among YAMNet's five likeliest; chance is 5 of 521 classes a class.
+A take counts if one of the prompt's classes is among YAMNet's five likeliest (of 521).
 """
 
 from __future__ import annotations
