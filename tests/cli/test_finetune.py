@@ -107,7 +107,7 @@ def test_one_command_from_clips_to_weights(
     assert names == {"before", "after", "real"}
     assert all(len(list((work / "samples" / name).glob("*.wav"))) == 2 for name in names)
     splits = {item.id.split("#")[0]: item.split for item in FeatureStore(work / "store").items}
-    assert splits == {"bounce": "train", "hammer": "val", "rain": "train"}
+    assert splits == {"bounce": "val", "hammer": "train", "rain": "train"}
     with safe_open(target, "pt") as file:
         assert json.loads(file.metadata()["sampling"]) == {"temperature": 0.9}
     code, _, err = run(capsys, *words)

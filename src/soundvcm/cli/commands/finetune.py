@@ -109,7 +109,6 @@ def held_out_catalog(clips: Path) -> Catalog:
 
     found = from_folder(clips, val_every=0, duration=length_of) if clips.is_dir() else read_catalog(clips)
     found = hold_out(found, HELD_OUT)
-    remark(found)
     splits = {name: {row.file for row in found.rows if row.split == name} for name in ("train", "val")}
     if not splits["train"] or not splits["val"]:
         raise OptionError(
@@ -118,6 +117,7 @@ def held_out_catalog(clips: Path) -> Catalog:
         )
     if splits["train"] & splits["val"]:
         raise OptionError(f"{clips}: one file is in train and in val: a held-out file must not be trained on")
+    remark(found)
     files = sum(map(len, splits.values()))
     say(f"{len(found.rows)} clips of {files} files, {len(splits['val'])} of which are held out")
     return found
