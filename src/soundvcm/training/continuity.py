@@ -21,6 +21,7 @@ FREE = {
     "steps",
     "max_minutes",
     "snapshot_steps",
+    "keep_snapshots",
     "checkpoint_steps",
     "checkpoint_minutes",
     "keep",

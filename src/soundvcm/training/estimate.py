@@ -1,7 +1,7 @@
-"""What a run will cost, before it is started: parameters, passes, FLOPs, memory and hours. Trains nothing.
+"""What a run will cost, before it is started: parameters, passes, FLOPs, memory, disk, hours.
 
 Counted, not guessed: the network is run without memory (torch's "meta" device) and the objective on a
-stand-in. Only
+stand-in. Bytes of a kept number are measured (`tests/training/test_estimate.py` holds them within a quarter);
 the share of a GPU's peak that is reached is an assumption, and an argument. Knows front doors only.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, UntypedStorage, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from soundvcm.network import NetworkConfig, VelocityNetwork
+from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
 from soundvcm.objectives import build
 from soundvcm.records import Conditions
+from soundvcm.systems.catalog import stack_of
 from soundvcm.timeline import Timeline
 from soundvcm.training.settings import TrainingConfig
 
@@ -23,6 +24,9 @@ from soundvcm.training.settings import TrainingConfig
 H100_PEAK = 989e12
 #: what the paper's "4 H100, about 30 hours" amounts to with 4.4 forward passes a row
 PAPER_SHARE = 0.11
+#: bytes of a number that is kept for the backward pass, its share of passing buffers included; under bfloat16
+#: autocast norms and the loss stay float32
+BYTES_KEPT = {"fp32": 4.3, "auto": 4.3, "bf16": 2.6}
 
 
 def estimate(
@@ -46,9 +50,8 @@ def estimate(
         "parameters"; "passes_per_row" (in forward passes, a backward being two; look-ahead and guidance
         included);
         "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, on the leading process),
-        "activations_gib" of one pass; "checkpoint_mb" and "export_mb"; "rows_per_second", "hours" on such
-        GPUs; and
-        the assumptions.
+        "activations_gib" of one pass; on the disk "checkpoint_mb", "export_mb" and "snapshots_gb" of the
+        whole run; "rows_per_second", "hours" on such GPUs; and the assumptions.
     """
     lengths = config.data.crop_seconds or (seconds,)
     flops, saved, count = 0.0, 0, 0
@@ -59,7 +62,9 @@ def estimate(
     passes = passes_per_row(config)
     loop = config.loop
     per_pass = -(-loop.rows // (gpus * loop.accumulate))
-    bytes_each = 2 if loop.precision == "bf16" else 4
+    trained = _adapter_parameters(config) if config.adapter_rank else count
+    # Autocast keeps a copy of the weights in bfloat16 for the time of a pass.
+    copies = 2 * count if loop.precision == "bf16" else 0
     widths = len(loop.sigma_rels)
     holders = gpus if loop.processes == "fsdp" else 1
     row = passes * flops
@@ -71,10 +76,11 @@ def estimate(
         "parameters": count,
         "passes_per_row": round(passes, 2),
         "gflop_per_row": round(row / 1e9, 1),
-        "state_gib": round(4 * count * (4 + widths) / holders / 2**30, 2),
-        "activations_gib": round(saved * bytes_each * per_pass / 2**30, 2),
-        "checkpoint_mb": round(4 * count * (3 + widths) / 1e6),
+        "state_gib": round(4 * (count + trained * (3 + widths)) / holders / 2**30, 2),
+        "activations_gib": round((saved * BYTES_KEPT[loop.precision] * per_pass + copies) / 2**30, 2),
+        "checkpoint_mb": round(4 * (count + trained * (2 + widths)) / 1e6),
         "export_mb": round(4 * count / 1e6),
+        "snapshots_gb": round(_snapshots(config) * widths * trained * 4 / 1e9, 1),
         "rows_per_second": round(speed, 1),
         "hours": None if hours is None else round(hours, 1),
         "assumed": {"gpus": gpus, "peak_tflops": peak / 1e12, "share_of_peak": share},
@@ -128,7 +134,7 @@ class _Counter:
 
 def _network_cost(config: NetworkConfig, seconds: float) -> tuple[float, int, int]:
     """FLOPs of a forward pass of one row, numbers kept for its backward pass, parameters."""
-    line = Timeline(seconds)  # type: ignore[arg-type]
+    line = _timeline(config, seconds)
     device = torch.device("meta")
     with device:
         network = VelocityNetwork(config)
@@ -137,18 +143,43 @@ def _network_cost(config: NetworkConfig, seconds: float) -> tuple[float, int, in
     noisy = torch.zeros(1, line.latents, config.latent_dim, device=device)
     time = torch.zeros(1, device=device)
     guidance = torch.ones(1, device=device) if config.guidance_input != "none" else None
-    kept: dict[int, int] = {}
+    # By storage: what is kept of a weight is a view of it, and several views of a tensor are kept once.
+    kept: dict[int, tuple[UntypedStorage, int]] = {}
 
     def keep(value: Tensor) -> Tensor:
-        kept[id(value)] = value.numel()
+        storage = value.untyped_storage()
+        kept[storage._cdata] = (storage, storage.nbytes() // value.element_size())
         return value
 
-    weights = {id(value) for value in network.parameters()}
+    weights = {value.untyped_storage()._cdata for value in network.parameters()}
     counter = FlopCounterMode(display=False)
     with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
         network(noisy, time, time, conditions, guidance)
-    numbers = sum(size for key, size in kept.items() if key not in weights)
+    numbers = sum(size for key, (_, size) in kept.items() if key not in weights)
     return float(counter.get_total_flops()), numbers, sum(value.numel() for value in network.parameters())
+
+
+def _snapshots(config: TrainingConfig) -> int:
+    """How many moments of the run have snapshots at its end."""
+    loop = config.loop
+    if not loop.snapshot_steps:
+        return 1
+    written = -(-loop.steps // loop.snapshot_steps) if loop.steps else loop.keep_snapshots
+    return min(written, loop.keep_snapshots)
+
+
+def _adapter_parameters(config: TrainingConfig) -> int:
+    with torch.device("meta"):
+        network = VelocityNetwork(config.network)
+        add_adapters(network, config.adapter_rank)
+    return sum(value.numel() for value in network.parameters() if value.requires_grad)
+
+
+def _timeline(config: NetworkConfig, seconds: float) -> Timeline:
+    """Lengths at the rates of the stack that belongs to a network."""
+    if stack_of(config) == "44k":
+        return Timeline(seconds, sample_rate=44_100, latent_hop=1024)  # type: ignore[arg-type]
+    return Timeline(seconds)  # type: ignore[arg-type]
 
 
 def _conditions(

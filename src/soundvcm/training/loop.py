@@ -309,7 +309,8 @@ class Loop:
 
     def _snapshots(self) -> None:
         if self.team.leads or self.team.shards:
-            self.state.write_snapshots(self.run_dir, torch.float32, write=self.team.leads)
+            keep = self.config.keep_snapshots
+            self.state.write_snapshots(self.run_dir, torch.float32, keep, write=self.team.leads)
 
     def _save(self) -> None:
         if self.team.leads or self.team.shards:

@@ -82,6 +82,7 @@ class LoopConfig(Config):
         targets: weights that the objective's targets come from: as trained ("live", the paper) or averaged
             with the first of `sigma_rels`, which does not feed an error of the last step back to itself.
         snapshot_steps: steps between snapshots of the averages; 0: only at the end.
+        keep_snapshots: moments whose snapshots are kept; of more, those go that lie closest together.
         checkpoint_steps: steps between checkpoints.
         checkpoint_minutes: minutes between checkpoints, whichever comes first.
         keep: checkpoints kept.
@@ -112,6 +113,7 @@ class LoopConfig(Config):
     sigma_rels: tuple[Positive, ...] = (0.05, 0.1)
     targets: Literal["live", "average"] = "live"
     snapshot_steps: int = pydantic.Field(default=5000, ge=0)
+    keep_snapshots: int = pydantic.Field(default=24, ge=3)
     checkpoint_steps: Count = 10_000
     checkpoint_minutes: Positive = 30.0
     keep: Count = 2

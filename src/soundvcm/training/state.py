@@ -26,7 +26,7 @@ from soundvcm.training.checkpoint import (
     write_checkpoint,
 )
 from soundvcm.training.distributed import part_of, whole
-from soundvcm.training.ema import EmaProfiles, write_snapshots
+from soundvcm.training.ema import EmaProfiles, prune_snapshots, write_snapshots
 from soundvcm.training.runaway import RowMonitor
 from soundvcm.training.settings import LoopConfig
 
@@ -150,8 +150,13 @@ class TrainingState:
         gathered = whole(values, keep=keep)
         return merged({name: value.detach().cpu().clone() for name, value in gathered.items()})
 
-    def write_snapshots(self, run_dir: Path, dtype: torch.dtype, *, write: bool = True) -> None:
-        """Write the averages as they are, for `synthesise`; `write=False` only helps to gather them."""
+    def write_snapshots(self, run_dir: Path, dtype: torch.dtype, keep: int, *, write: bool = True) -> None:
+        """Write the averages as they are, for `synthesise`, and keep those of `keep` moments.
+
+        `write=False` only helps to gather them.
+        """
         if self.ema.updates:
             buffers = {name: self.network.state_dict()[name] for name, _ in self.network.named_buffers()}
             write_snapshots(run_dir, self.ema, dtype, buffers, write=write)
+            if write:
+                prune_snapshots(run_dir, keep)
