@@ -157,7 +157,7 @@ def fast_bfloat16(device: torch.device) -> bool:
     Other CPUs compute it in float32 and round, which takes longer.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in known)
 

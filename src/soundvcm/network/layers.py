@@ -46,7 +46,8 @@ def windows(x: Tensor, kernel: int) -> Tensor:
     """Each position with its neighbours, zeros beyond the ends: [b n d] -> [b n kernel * d]."""
     if kernel == 1:
         return x
-    if torch.is_autocast_enabled(x.device.type) and x.dtype == torch.float32:
+    autocast = not x.is_meta and torch.is_autocast_enabled(x.device.type)
+    if autocast and x.dtype == torch.float32:
         x = x.to(torch.get_autocast_dtype(x.device.type))  # as the product would, but before the copies
     length = x.shape[1]
     padded = F.pad(x, (0, 0, kernel // 2, kernel // 2))
