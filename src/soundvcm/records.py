@@ -69,6 +69,8 @@ class FrameSpec:
         fit: "stretch" ignores the aspect ratio; "cover" scales the shorter side and crops the centre.
         exact: True resizes as torchvision-trained encoders expect (bicubic, antialias, uint8); False may use
             the decoder's own scaler while decoding (4 x less memory).
+        every: the encoder looks at pictures 0, every, 2 every ... only: the reader may repeat these in place
+            of the others, which are then not scaled.
     """
 
     rate: Fraction
@@ -76,6 +78,7 @@ class FrameSpec:
     width: int | None
     fit: Literal["stretch", "cover"] = "stretch"
     exact: bool = False
+    every: int = 1
 
 
 @dataclass(frozen=True)

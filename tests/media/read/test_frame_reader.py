@@ -19,6 +19,7 @@ from clips import LOSSLESS, Clips, grey, luma_ramp, moving, tone, write_picture,
 
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media import read_frames
+from soundvcm.media.read.resize import FrameResizer
 from soundvcm.records import FrameSpec
 
 SPECS = {"sync": FrameSpec(Fraction(25), None, None)}
@@ -249,3 +250,25 @@ def test_changing_size_within_a_stream(tmp_path: Path) -> None:
     footage = read_frames(both, {"sync": FrameSpec(Fraction(25), 16, 16, "cover")})
     assert footage.frames["sync"].shape[1:] == (16, 16, 3)
     assert footage.seconds == Fraction(20, 25) and np.ndim(footage.warnings) == 1
+
+
+def test_pictures_that_nobody_looks_at_are_not_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fourth of 8 a second, from 30, 3 and 8 a second: those stay; each is scaled once at most."""
+    scaled: list[int] = []
+    plain = FrameResizer.__call__
+
+    def counted(self: FrameResizer, *given: Any) -> Any:
+        scaled.append(1)
+        return plain(self, *given)
+
+    monkeypatch.setattr(FrameResizer, "__call__", counted)
+    draw = np.random.default_rng(0)
+    for rate, most in ((30, 6), (3, 6), (8, 6)):
+        source = draw.integers(0, 256, (rate * 3, 16, 16, 3), np.uint8)
+        found = {}
+        for every in (1, 4):
+            scaled.clear()
+            found[every] = read_frames(source, {"any": FrameSpec(Fraction(8), 8, 8, every=every)}, fps=rate)
+        assert len(scaled) <= most
+        one, four = found[1].frames["any"], found[4].frames["any"]
+        assert one.shape == four.shape and torch.equal(one[::4], four[::4])

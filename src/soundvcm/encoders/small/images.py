@@ -36,7 +36,7 @@ class ImageEncoder:
 
     name = "pictures-2"
     pictures_per_token = EVERY
-    frame_spec = FrameSpec(rate=Fraction(8), height=SIDE, width=SIDE, fit="stretch", exact=False)
+    frame_spec = FrameSpec(rate=Fraction(8), height=SIDE, width=SIDE, fit="stretch", exact=False, every=EVERY)
 
     def __init__(self, weights: str | Path = "pictures") -> None:
         """Read the weights: network under "network.", `meanings`, and the label names as UTF-8 lines.

@@ -104,7 +104,10 @@ class FrameCollector:
             due = due if limit is None else min(due, limit)
             if due <= have:
                 continue
-            small = self.resizers[role](frame.picture, self.aspect)
+            if -have % spec.every < due - have or not self.pictures[role]:
+                small = self.resizers[role](frame.picture, self.aspect)
+            else:  # none of these will be looked at
+                small = self.pictures[role][-1]
             self.bytes += small.numel()
             if self.bytes > MAX_BYTES:
                 raise MediaError(f"more than {MAX_BYTES >> 30} GiB of pictures: read the file in windows")
