@@ -267,3 +267,24 @@ def test_versions_agree() -> None:
 def test_torch_is_pinned_by_ci_only() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert '"torch>=2.6,<3"' in text and not re.search(r'"[\w-]+==', text)
+
+
+def test_front_doors_know_every_name_they_list() -> None:
+    """A lazy front door reads its own lines; each name must stand on one that it understands, and exist."""
+    from importlib import import_module
+
+    for path in SOURCE.rglob("__init__.py"):
+        if "front_door(" not in path.read_text(encoding="utf-8"):
+            continue
+        package = import_module(".".join(path.parent.relative_to(SOURCE.parent).parts))
+        blocks = [node for node in tree_of(path).body if isinstance(node, ast.If)]
+        listed = {
+            alias.asname or alias.name
+            for block in blocks
+            for line in block.body
+            if isinstance(line, ast.ImportFrom)
+            for alias in line.names
+        }
+        assert listed <= set(dir(package)), package.__name__
+        for name in listed:
+            getattr(package, name)
