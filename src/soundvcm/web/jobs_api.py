@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
-from soundvcm.generate.options import DEFAULTS, Existing
+from soundvcm.generate.options import DEFAULTS, Existing, Renderer
 from soundvcm.web import forms, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clips_api import POLL_SECONDS, take_in
@@ -43,6 +43,10 @@ async def submit(
     takes: Annotated[int, Form(description="how many, with seeds counting up")] = DEFAULTS.takes,
     cfg_strength: Annotated[float | None, Form()] = DEFAULTS.cfg_strength,
     ignore_pictures: Annotated[bool, Form()] = DEFAULTS.ignore_pictures,
+    kind: Annotated[str | None, Form(description="kind of the recordings that sound")] = DEFAULTS.kind,
+    renderer: Annotated[Renderer, Form(description="recordings, the network, or as it fits")] = (
+        DEFAULTS.renderer
+    ),
     existing_audio: Annotated[Existing, Form()] = DEFAULTS.existing_audio,
     gain: Annotated[float, Form(description="dB")] = DEFAULTS.gain,
     loudness: Annotated[float | None, Form(description="LUFS")] = DEFAULTS.loudness,
