@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "finetune",
         "teach a model your own clips, in one command",
     ),
+    "sample": ("soundvcm.cli.commands.sample", "sample", "make a sound for each clip of a feature store"),
     "train": ("soundvcm.cli.commands.train", "train", "train a network by a recipe"),
     "adopt": ("soundvcm.cli.commands.adopt", "adopt", "begin a two-time network from one of MMAudio"),
     "average": (

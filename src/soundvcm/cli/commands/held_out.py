@@ -68,6 +68,39 @@ class StoredText:
         return []
 
 
+def on_features(
+    network: VelocityNetwork,
+    sampling: Sampling,
+    codec: AudioCodec,
+    store: FeatureStore,
+    timeline: Timeline,
+    device: torch.device,
+) -> Pipeline:
+    """A pipeline that takes features and captions from a store, without encoders."""
+    config, names = network.config, store.fingerprint
+    return Pipeline(
+        "features",
+        network,
+        codec,
+        StoredVideo(names["semantic"], config.semantic_dim),
+        StoredVideo(names["sync"], config.sync_dim),
+        StoredText(names["text"], config.text_dim, config.text_tokens, store),
+        timeline=timeline,
+        sampling=sampling,
+        device=device,
+    )
+
+
+def features_of(store: FeatureStore, place: int, timeline: Timeline) -> tuple[ClipFeatures, str]:
+    """Features of a clip of a store and its first caption."""
+    item = store.items[place]
+    shown, moved = (
+        store.read(place, role) if role in item.lengths else None for role in ("semantic", "sync")
+    )
+    prompt = store.texts[item.captions[0]] if item.captions else ""
+    return ClipFeatures(timeline.at(item.seconds), shown, moved), prompt
+
+
 @dataclass(frozen=True)
 class Scores:
     """Means over the held-out clips.
@@ -189,30 +222,10 @@ class HeldOut:
         network = VelocityNetwork(config)
         network.load_state_dict({name: value.float() for name, value in weights.items()})
         store = self.store
-        names = store.fingerprint
-        semantic = StoredVideo(names["semantic"], config.semantic_dim)
-        sync = StoredVideo(names["sync"], config.sync_dim)
-        text = StoredText(names["text"], config.text_dim, config.text_tokens, store)
-        pipeline = Pipeline(
-            "held out",
-            network.eval(),
-            self.codec,
-            semantic,
-            sync,
-            text,
-            timeline=self.timeline,
-            sampling=sampling,
-            device=self.device,
-        )
+        pipeline = on_features(network.eval(), sampling, self.codec, store, self.timeline, self.device)
         made = []
         for place, clip in enumerate(self.clips):
-            item = store.items[clip.place]
-            shown, moved = (
-                store.read(clip.place, role) if role in item.lengths else None
-                for role in ("semantic", "sync")
-            )
-            seen = ClipFeatures(self.timeline.at(item.seconds), shown, moved)
-            prompt = store.texts[item.captions[0]] if item.captions else ""
+            seen, prompt = features_of(store, clip.place, self.timeline)
             for seed in range(takes):
                 sound = pipeline.take(seen, GenerateOptions(prompt=prompt), seed=seed)
                 made.append((place, sound.wave.mean(axis=0)[: len(clip.wave)]))
