@@ -3,7 +3,7 @@
 The measurements alternate, so that a busy machine slows all of them alike; the median counts. "Literally" is
 Algorithm 1 computed for every row, as the paper writes it.
 
-    python benchmarks/train_step.py --size tiny --batch 16 --repeats 7
+    python benchmarks/train_step.py --size tiny --batch 16 --repeats 7 [--precision bf16]
     python benchmarks/train_step.py --size small_16k --batch 2 --clip_seconds 1 --repeats 1 --only ours
 """
 
@@ -27,11 +27,13 @@ from soundvcm.objectives.times import geometric
 from soundvcm.records import Conditions
 from soundvcm.runtime import describe_machine, threads
 from soundvcm.timeline import Timeline
+from soundvcm.training.watch import autocast
 
 #: what is timed: name -> settings
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "flow matching": {"kind": "flow_matching"},
     "ours": {"kind": "vcm"},
+    "ours, measured where needed": {"kind": "vcm", "precision": "needed"},
     "meanflow jvp": {"kind": "meanflow"},
     "meanflow central": {"kind": "meanflow", "derivative": "central"},
     "split meanflow": {"kind": "split_meanflow"},
@@ -210,6 +212,7 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     parser.add_argument("--only", nargs="*", help="these objectives beside flow matching; all if left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"], help="bf16: under autocast")
     given = parser.parse_args(arguments)
     device, config = torch.device(given.device), network_config(given.size)
     torch.manual_seed(0)
@@ -218,7 +221,14 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     data, conditions = data.to(device), conditions.to(device)
 
     def step_of(objective: Any) -> Callable[[torch.Generator], LossTerms]:
-        return lambda draws: objective(network, network, data, conditions, progress=0.5, generator=draws)
+        def step(draws: torch.Generator) -> LossTerms:
+            with autocast(device, given.precision):
+                terms: LossTerms = objective(
+                    network, network, data, conditions, progress=0.5, generator=draws
+                )
+            return terms
+
+        return step
 
     paper = VelocityConsistencyConfig()
     steps = {name: step_of(build(config_of(values))) for name, values in OBJECTIVES.items()}
@@ -232,7 +242,8 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     with threads(given.threads):
         found = measure(steps, network, given.repeats, device)
     base_seconds, base_memory = found["flow matching"]
-    print(f"{describe_machine()} size {given.size}, batch {given.batch}, {given.clip_seconds:g} s clips\n")
+    what = f"size {given.size}, batch {given.batch}, {given.clip_seconds:g} s clips, {given.precision}"
+    print(f"{describe_machine()} {what}\n")
     print("| objective | seconds | ratio | peak MB | ratio |\n|---|---|---|---|---|")
     for name, (seconds, memory) in found.items():
         ratios = f"{seconds / base_seconds:.2f} | {memory:.0f} | {memory / max(base_memory, 1e-9):.2f}"
