@@ -119,7 +119,7 @@ class ReferenceSounds:
             return []
         return [
             f"no known kind of sound is near {options.prompt.strip()!r}; the nearest is"
-            f" {best[0].kind.title!r} ({best[0].likeness:.2f}); choose it with --kind, or give --like FILE"
+            f" {best[0].kind.title!r} ({best[0].similarity:.2f}); choose it with --kind, or give --like FILE"
         ]
 
     def finished(

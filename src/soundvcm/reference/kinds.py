@@ -28,16 +28,16 @@ class Match:
 
     Attributes:
         kind: the kind.
-        likeness: cosine of the nearest phrase or label, -1 .. 1.
+        similarity: cosine of the nearest phrase or label, -1 .. 1.
     """
 
     kind: Kind
-    likeness: float
+    similarity: float
 
     @property
     def sure(self) -> bool:
         """Whether it is near enough to be taken for what was meant."""
-        return self.likeness >= SURE
+        return self.similarity >= SURE
 
 
 class KindIndex:
@@ -63,10 +63,10 @@ class KindIndex:
         if not clauses:
             return []
         found = [self._nearest(part, self._phrases) for part in dict.fromkeys([text.strip(), *clauses])]
-        best = max(found, key=lambda match: match.likeness)
+        best = max(found, key=lambda match: match.similarity)
         others = {match.kind.name: match for match in found[1:] if match.sure}
         others.pop(best.kind.name, None)
-        return [best, *sorted(others.values(), key=lambda match: -match.likeness)][:most]
+        return [best, *sorted(others.values(), key=lambda match: -match.similarity)][:most]
 
     def of_pictures(self, semantic: Tensor) -> Match:
         """The kind that features [f, p] of a clip's pictures mean, taken together."""
