@@ -191,6 +191,22 @@ def keep_freed_memory() -> bool:
     return mallopt is not None and all([mallopt(*never_map) == 1, mallopt(*never_trim) == 1])
 
 
+def refuse_after_fork(loaded_in: int) -> None:
+    """Refuse to compute with what another process loaded: threads of torch do not survive a fork, it hangs.
+
+    Args:
+        loaded_in: number of the process that loaded it.
+
+    Raises:
+        DeviceError: saying what to do.
+    """
+    if os.getpid() != loaded_in:
+        raise DeviceError(
+            "this process was forked after the system was loaded, where torch hangs: load it in each process,"
+            ' or start them with multiprocessing.get_context("spawn")'
+        )
+
+
 def core_count() -> int:
     """CPU cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

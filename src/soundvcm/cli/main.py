@@ -10,9 +10,11 @@ import contextlib
 import io
 import os
 import platform
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -61,6 +63,27 @@ def spoken(words: list[str]) -> list[str]:
     return [word for word in words if word not in ("-q", "--quiet", "-v", "--verbose")]
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: the run ends as by Ctrl-C, so that nothing half-written stays."""
+
+
+@contextlib.contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Have SIGTERM raise in the main thread for as long as a command runs; `serve` sets its own handler."""
+
+    def stop(*_: Any) -> None:
+        raise TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> int:
     """Parse the words for the command and call it; expected errors become one line and an exit code."""
     try:
@@ -71,12 +94,16 @@ def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> 
         if own:
             detail(f"your defaults: {' '.join(own)}")
         typed = translated(words) if prog.endswith(" generate") else words
-        return int(parse_and_call(command, [*own, *typed], prog) or 0)
+        with terminated_like_interrupted():
+            return int(parse_and_call(command, [*own, *typed], prog) or 0)
     except SoundVCMError as error:
         if voice.verbose:
             traceback.print_exc()
         report(str(error))
         return error.exit_code
+    except TerminatedError:
+        report("terminated")
+        return 143
     except KeyboardInterrupt:
         report("interrupted")
         return 130

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def write_long(
     """
     factor = np.float32(10 ** (options.gain / 20))
     tags = {**pipeline.tags(options), "seed": str(seed)}
-    writer = streaming_writer(options, output, pipeline.sample_rate, tags)
+    writer = streaming_writer(options, output, pipeline.sample_rate, tags, features.timeline.seconds)
     head: list[Wave] = []
     credits: list[str] = []
     peak = 0.0
@@ -213,13 +214,14 @@ def write_long(
 
 
 def streaming_writer(
-    options: GenerateOptions, output: Path, rate: int, tags: dict[str, str]
+    options: GenerateOptions, output: Path, rate: int, tags: dict[str, str], seconds: Fraction | None = None
 ) -> media.MuxWriter | media.SoundWriter:
     """What takes the pieces of a long clip: a video with its pictures, or a sound file."""
     channels = options.channels or 1
     if options.sound_only:
         never = options.video
-        return media.SoundWriter(output, rate, channels, to_rate=options.sample_rate, tags=tags, never=never)
+        more: dict[str, Any] = {"to_rate": options.sample_rate, "tags": tags, "never": never}
+        return media.SoundWriter(output, rate, channels, seconds=seconds, **more)
     settings = media.MuxSettings(tags=tags, **options.muxing)
     span: dict[str, Any] = {"start": options.start, "seconds": options.duration}
     return media.MuxWriter(options.video, output, rate, channels, settings=settings, **span)

@@ -63,6 +63,8 @@ class SoundWriter:
         to_rate: sample rate of the file, if another.
         tags: kept in the file.
         never: an input file that must not be overwritten.
+        limit: hold peaks at full scale.
+        seconds: how much sound will come, where that is known: a WAV above 4 GiB is written as RF64.
 
     Raises:
         OptionError: for settings that do not fit the format.
@@ -80,11 +82,13 @@ class SoundWriter:
         tags: Mapping[str, Any] | None = None,
         never: Path | None = None,
         limit: bool = True,
+        seconds: Fraction | None = None,
     ) -> None:
         self.path, self.sample_rate, self.channels = Path(path), sample_rate, channels
         check_kind(self.path, encoding)
         self.rate = file_rate(self.path, to_rate or sample_rate)
         self.encoding, self.tags, self.never, self.limit = encoding, tags, never, limit
+        self._samples = None if seconds is None else round(seconds * self.rate)
         self.report: SoundReport | None = None
         self._given = self._written = 0
         self._peak = 0.0
@@ -93,7 +97,7 @@ class SoundWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             part = stack.enter_context(whole_file(self.path, never=self.never))
-            opened = sound_file(part, self.rate, self.channels, self.encoding, self.tags)
+            opened = sound_file(part, self.rate, self.channels, self.encoding, self.tags, self._samples)
             self._write = stack.enter_context(opened)
             self._limiter = Limiter(self.rate) if self.limit else None
             self._resampler = BlockResampler(self.sample_rate, self.rate, self.channels)
@@ -201,9 +205,10 @@ def save_sound(
         messages.append(f"resampled from {sample_rate} to {rate} Hz")
     if source_channels == 1 and sound.shape[0] > 1:
         messages.append(f"{sound.shape[0]} identical channels from a mono sound")
+    length = Fraction(sound.shape[1], rate)
     writer = SoundWriter(
-        path, rate, sound.shape[0], encoding=encoding, tags=tags, never=never, limit=False
-    )  # fmt: skip
+        path, rate, sound.shape[0], encoding=encoding, tags=tags, never=never, limit=False, seconds=length
+    )
     with writer:
         writer.append(sound)
         done = writer.finish()

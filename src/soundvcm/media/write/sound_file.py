@@ -24,6 +24,8 @@ Write = Callable[[Wave], None]
 _BY_SOUNDFILE = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
 _BY_FFMPEG = {".opus": ("opus", "libopus"), ".mp3": ("mp3", "libmp3lame"), ".m4a": ("ipod", "aac")}
 _WRITE_BLOCK = 1 << 16
+_BYTES = {"pcm16": 2, "pcm24": 3, "float": 4}
+LARGEST_WAV = (1 << 32) - (1 << 16)  # bytes of samples; the rest is for tags
 
 
 def check_kind(path: Path, encoding: Encoding) -> None:
@@ -47,7 +49,12 @@ def file_rate(path: Path, rate: int) -> int:
 
 @contextmanager
 def sound_file(
-    part: Path, rate: int, channels: int, encoding: Encoding, tags: Mapping[str, Any] | None
+    part: Path,
+    rate: int,
+    channels: int,
+    encoding: Encoding,
+    tags: Mapping[str, Any] | None,
+    samples: int | None = None,
 ) -> Iterator[Write]:
     """A function that writes the next block [c, s] of a file chosen by its suffix.
 
@@ -57,31 +64,46 @@ def sound_file(
         channels: of every block.
         encoding: of wav and flac.
         tags: see `file_tags`.
+        samples: how many will come, if known: a WAV above 4 GiB is written as RF64 (EBU Tech 3306).
 
     Raises:
-        MediaError: if the file cannot be written.
+        MediaError: if the file cannot be written, or a WAV of unknown length grows above 4 GiB.
     """
-    suffix = part.suffix.lower()
-    make = _by_soundfile if suffix in _BY_SOUNDFILE else _by_ffmpeg
-    with make(part, rate, channels, encoding, tags) as write:
+    if part.suffix.lower() in _BY_SOUNDFILE:
+        total = None if samples is None else samples * channels * _BYTES[encoding]
+        opened = _by_soundfile(part, rate, channels, encoding, tags, total)
+    else:
+        opened = _by_ffmpeg(part, rate, channels, tags)
+    with opened as write:
         yield write
 
 
 @contextmanager
 def _by_soundfile(
-    part: Path, rate: int, channels: int, encoding: Encoding, tags: Mapping[str, Any] | None
+    part: Path,
+    rate: int,
+    channels: int,
+    encoding: Encoding,
+    tags: Mapping[str, Any] | None,
+    total: int | None,
 ) -> Iterator[Write]:
     import soundfile
 
     kind = _BY_SOUNDFILE[part.suffix.lower()]
     names = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
     subtype = "VORBIS" if kind == "OGG" else names[encoding]
+    form = "RF64" if kind == "WAV" and total is not None and total > LARGEST_WAV else kind
+    given = 0
     try:
-        with soundfile.SoundFile(part, "w", rate, channels, subtype, format=kind) as file:
+        with soundfile.SoundFile(part, "w", rate, channels, subtype, format=form) as file:
             for name, value in file_tags(tags).items():
                 setattr(file, "software" if name == "encoder" else name, value)
 
             def write(block: Wave) -> None:
+                nonlocal given
+                given += block.size * _BYTES[encoding]
+                if form == "WAV" and given > LARGEST_WAV:
+                    raise MediaError(f"{part.name}: grows above the 4 GiB of a WAV: write a .flac")
                 for at in range(0, block.shape[1], _WRITE_BLOCK):  # libvorbis overruns its stack on long ones
                     file.write(_samples(block[:, at : at + _WRITE_BLOCK], kind, encoding))
 
@@ -100,9 +122,7 @@ def _samples(block: Wave, kind: str, encoding: Encoding) -> Any:
 
 
 @contextmanager
-def _by_ffmpeg(
-    part: Path, rate: int, channels: int, encoding: Encoding, tags: Mapping[str, Any] | None
-) -> Iterator[Write]:
+def _by_ffmpeg(part: Path, rate: int, channels: int, tags: Mapping[str, Any] | None) -> Iterator[Write]:
     kind, codec = _BY_FFMPEG[part.suffix.lower()]
     with open_output(part, kind) as container:
         container.metadata.update(file_tags(tags))
