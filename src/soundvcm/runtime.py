@@ -191,6 +191,11 @@ def keep_freed_memory() -> bool:
     return mallopt is not None and all([mallopt(*never_map) == 1, mallopt(*never_trim) == 1])
 
 
+def this_process() -> int:
+    """Number of the process that asks."""
+    return os.getpid()
+
+
 def refuse_after_fork(loaded_in: int) -> None:
     """Refuse to compute with what another process loaded: threads of torch do not survive a fork, it hangs.
 
@@ -200,7 +205,7 @@ def refuse_after_fork(loaded_in: int) -> None:
     Raises:
         DeviceError: saying what to do.
     """
-    if os.getpid() != loaded_in:
+    if this_process() != loaded_in:
         raise DeviceError(
             "this process was forked after the system was loaded, where torch hangs: load it in each process,"
             ' or start them with multiprocessing.get_context("spawn")'

@@ -9,7 +9,6 @@ line, no training and no system by name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -79,7 +78,7 @@ class Pipeline:
         self.device = device or torch.device("cpu")
         self.name, self.network, self.codec = name, placed(network, self.device, dtype), codec
         self.text, self.sampling, self.dtype = text, sampling or Sampling(), dtype
-        self.reference, self._process = reference, os.getpid()
+        self.reference, self._process = reference, runtime.this_process()
 
     @property
     def semantic(self) -> VideoEncoder:
@@ -335,8 +334,7 @@ class Pipeline:
         """Refuse knobs that have nothing to act on, in words (case 27).
 
         Raises:
-            OptionError: naming the option and what to do.
-            DeviceError: in a process forked after loading.
+            OptionError: naming the option and what to do; DeviceError in a process forked after loading.
         """
         runtime.refuse_after_fork(self._process)
         check_options(options, self.name, self.sampling, self._strength(options), self.reference)
