@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "timecode",
         "make WAV files begin at their clip's timecode",
     ),
-    "probe": ("soundvcm.cli.commands.probe", "probe", "say what the pipeline sees in a file"),
+    "probe": ("soundvcm.cli.commands.probe", "probe", "show what the pipeline reads from a file"),
     "models": ("soundvcm.cli.commands.models", "models", "list the systems that can be loaded"),
     "extract": ("soundvcm.cli.commands.extract", "extract", "make a feature store from clips and captions"),
     "finetune": (

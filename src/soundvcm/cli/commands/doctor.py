@@ -51,7 +51,7 @@ class Finding:
 
 
 def doctor(json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False) -> int:
-    """Say what this machine can run, what is missing, and the line that fixes it.
+    """Show what this machine can run, what is missing, and the command that fixes it.
 
     The exit code is 0 if the embedded model can run, else 2.
 

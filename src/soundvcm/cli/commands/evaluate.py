@@ -41,14 +41,14 @@ def evaluate(
 
     Args:
         truth: folder of true sounds.
-        predicted: folder of made sounds.
+        predicted: folder of generated sounds.
         scores: names such as FD_YAMNet onset_F1, or yamnet, onsets for all of a kind; the usual
             ones if left out.
         seconds: every sound is cut to this.
-        short: what becomes of shorter ones: filled with silence and counted, or refused.
+        short: what to do with shorter ones: pad (fill with silence and count) or refuse.
         resamples: bootstrap draws of the 95 % intervals; 0 for none.
         seed: of these draws.
-        report: write one HTML page with pictures and players, which needs no network.
+        report: write one HTML page with pictures and players; it works offline.
         cache: folder of kept features; by default in the folder of soundvcm.
         no_cache: keep no features.
         json: print one JSON object instead of the table.

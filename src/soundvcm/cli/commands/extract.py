@@ -65,10 +65,10 @@ def extract(
             ones for shorter files); without it, its beginning.
         split: split of all rows of a table that names none (audiocaps, clotho, wavcaps); train if left out.
         hold_out: share of the files that are kept for validation (split val), where the table has none.
-        sound_only: leave pictures out, also where there are some.
+        sound_only: leave out the pictures, even if there are some.
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
         keep_levels: do not scale training clips to a peak of 0.95.
-        catalog_report: only say what pairs and what does not; nothing is written.
+        catalog_report: only print which files and captions pair and which do not; nothing is written.
         workers: processes that share the work.
         ray: do it on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
         ray_workers: processes on the cluster; 0 for as many as it has room for.

@@ -51,7 +51,7 @@ def finetune(
 
     Clips need sound; the caption of a clip is the .txt file beside it, or else its name. Some files are held
     out: training never sees them, and the weights that come nearest to their sound are kept. Run the same
-    command again to go on. Fields of the recipe are changed by words such as loop.steps=200.
+    command again to continue. Fields of the recipe are changed by words such as loop.steps=200.
 
     Args:
         clips: a folder of clips, or a table of them (see: soundvcm extract --catalog).

@@ -63,14 +63,14 @@ def generate(
         model: a name of: soundvcm models; or a network file (from train, average or adopt).
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
-        compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
+        compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
         frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
-        skip_existing: in a batch, leave out what is there already with the same content and settings; with
+        skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
             whatever lies there.
-        dry_run: only say what would be written; nothing is loaded or made.
+        dry_run: only print what would be written; nothing is loaded or made.
         name: how results in a folder are named, such as "{stem}_{seed}"; also {prompt} and {model}. The
             suffix is added.
         ray: do a batch on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.

@@ -19,15 +19,15 @@ def probe(
     duration: str | None = None,
     start: str = "0",
 ) -> int:
-    """Say what the pipeline sees in a file: exact length, pictures, rates, and the lengths that follow.
+    """Show what the pipeline reads from a file: exact length, pictures, rates, and the resulting lengths.
 
     Args:
         file: a video, an image or a GIF; "-" reads standard input.
         json: print one JSON object for machines.
         timestamps: also print which source picture each sampled picture comes from.
         model: the system whose rates count (see: soundvcm models).
-        duration: seconds to look at; the whole file if left out.
-        start: first second to look at.
+        duration: seconds to read; the whole file if left out.
+        start: first second to read.
     """
     from soundvcm.media import probe as look
     from soundvcm.systems.loading import timeline_of

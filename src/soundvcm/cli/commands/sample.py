@@ -33,7 +33,7 @@ def sample(
     part: str = "1/1",
     device: str = "auto",
 ) -> int:
-    """Make a sound file for each clip of a feature store. Run it again to go on.
+    """Make a sound file for each clip of a feature store. Run it again to continue.
 
     Args:
         store: feature store (soundvcm extract makes it).

@@ -57,7 +57,7 @@ def serve(
         model: a name of: soundvcm models; or a network file.
         device: auto, cpu, cuda or mps.
         dtype: number format of the network: float32 or bfloat16.
-        compile: translate the network's blocks with torch.compile: a slow first call, quicker ones after it.
+        compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
         frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         host: address to listen at; others than 127.0.0.1 need a token.
@@ -73,11 +73,11 @@ def serve(
         max_upload_mib: largest upload.
         max_seconds: longest clip and longest sound.
         max_takes: most takes of one job.
-        max_job_minutes: a job that runs for longer is ended after its phase; finished takes stay.
+        max_job_minutes: a job that runs longer is ended after its current phase; finished takes stay.
         max_waiting: jobs that may wait while others run.
         max_batch: waiting jobs of the same length that are made as one batch; 1 makes each by itself.
-        keep_minutes: clips and results unused for so long are removed.
-        max_stored_mib: what clips and results may take on the disk.
+        keep_minutes: clips and results that were not used for this long are removed.
+        max_stored_mib: how much disk space clips and results may take.
     """
     options = load_options(model, device, dtype, compile, frame_reuse_threshold)
     for module, package in PACKAGES.items():

@@ -30,14 +30,14 @@ def timecode(
     start: str = "0",
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
 ) -> int:
-    """Say in WAV files where they begin: soundvcm timecode take.wav --clip A001.mov
+    """Write into WAV files where they begin: soundvcm timecode take.wav --clip A001.mov
 
     Writes take_TC10-00-00-00.wav, a broadcast WAV (bext chunk) with the same samples, beside each.
 
     Args:
         sounds: WAV files made for the clip.
         clip: the clip, whose own timecode is used.
-        timecode: instead, or for a clip without one: HH:MM:SS:FF, or HH:MM:SS;FF with dropped numbers.
+        timecode: instead, or for a clip without one: HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.
         fps: pictures a second of --timecode where there is no clip: 25, 30000/1001, 23.976.
         start: the --start that the sounds were made with: they begin so many seconds into the clip.
         output: folder for the files.

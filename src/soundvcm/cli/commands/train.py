@@ -49,9 +49,9 @@ def train(
     gpus: int = 4,
     gpu_tflops: float = 989.0,
 ) -> int:
-    """Train by a recipe: tiny, paper, finetune, from_flow; or record pairs. Again to resume.
+    """Train by a recipe: tiny, paper, finetune, from_flow; or record pairs. Run it again to resume.
 
-    Fields of the recipe are changed by words such as loop.steps=200 objective.guidance=3; those of pairs are
+    Change fields of the recipe by words such as loop.steps=200 objective.guidance=3; those of pairs are
     guidance=4.5 steps=25 seed=0.
 
     Args:
