@@ -48,6 +48,7 @@ SECONDS = 4
 RATE = 16_000
 SILENT = 1e-3  # -60 dBFS: frames of 20 ms below this are dead
 CLICK = 0.5  # a step between two samples that is no sound
+PARTS = ("prompts", "clips", "scenes")
 SCENES = 30_000  # first test scene, other ones than those of docs/tiny.md
 STYLE = """
 :root { color-scheme: light dark; }
@@ -281,26 +282,29 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--first", type=int, default=SCENES, help="number of the first test scene")
     parser.add_argument("--prompts", type=Path, default=PROMPTS)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     began, bank, pipeline = time.process_time(), load_bank(), load(asked.model, device="cpu")
     with asked.prompts.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    scenes = scene_set(bank, asked.scenes, first=TEST_SEEDS + asked.first)
-    seen = scene_features(pipeline, scenes, drawings=False)
     items = []
-    for item in (
-        *prompts(pipeline, bank, rows[:: asked.every]),
-        *with_clips(pipeline, bank, rows, scenes, seen),
-    ):
-        items.append(item.judge(bank.kinds[item.kind].heard))
+    made = prompts(pipeline, bank, rows[:: asked.every]) if "prompts" in asked.parts else iter(())
+    items += [item.judge(bank.kinds[item.kind].heard) for item in made]
+    table: dict[str, Any] = {}
+    if set(asked.parts) & {"clips", "scenes"}:
+        scenes = scene_set(bank, asked.scenes, first=TEST_SEEDS + asked.first)
+        seen = scene_features(pipeline, scenes, drawings=False)
+        made = with_clips(pipeline, bank, rows, scenes, seen) if "clips" in asked.parts else iter(())
+        items += [item.judge(bank.kinds[item.kind].heard) for item in made]
+        table = scene_table(pipeline, bank, scenes, seen) if "scenes" in asked.parts else {}
     report = {
         "command": "python benchmarks/listen.py " + " ".join(sys.argv[1:]),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": runtime.describe_machine(),
         "summary": summary(items),
-        "scenes": scene_table(pipeline, bank, scenes, seen),
+        "scenes": table,
         "second judge (aiSFX)": second_judge(items, bank),
     }
     report["cpu_seconds"] = time.process_time() - began

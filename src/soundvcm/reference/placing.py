@@ -21,7 +21,6 @@ EVENT_PEAK = 0.6  # of the loudest hit
 LASTING_RMS = 0.1  # of a lasting sound where it is loudest
 SOFTEST = 0.5  # of the loudest hit: what is heard as an event is not lost
 SETTLE_SECONDS = 0.3  # loudness of lasting sounds is smoothed over this
-FLOOR_RMS = 0.0001  # -80 dBFS of room tone: recordings are never digital silence
 VOICES = 2  # clips that share the hits of one thing
 
 
@@ -36,7 +35,7 @@ def place(guide: Wave, clips: Clips, lasting: bool, seed: int) -> tuple[Wave, li
     """
     rng = np.random.default_rng(seed)
     wave, used = (_lasting if lasting else _hits)(guide, clips, rng)
-    return wave + room_tone(len(guide), rng), used
+    return wave, used
 
 
 def moments(guide: Wave) -> tuple[Wave, Wave]:
@@ -122,14 +121,6 @@ def looped(wave: Wave, samples: int, rng: np.random.Generator) -> Wave:
         start += max(1, len(wave) - fade)
     offset = int(rng.integers(fade, max(fade + 1, len(wave))))
     return out[offset : offset + samples]
-
-
-def room_tone(samples: int, rng: np.random.Generator) -> Wave:
-    """Quiet noise that falls with frequency, [samples]."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    spectrum /= np.sqrt(np.maximum(1.0, np.arange(len(spectrum)) * (BANK_RATE / max(1, samples)) / 80))
-    noise = np.fft.irfft(spectrum, samples)
-    return (noise * (FLOOR_RMS / max(1e-12, float(np.sqrt(np.mean(noise**2)))))).astype(np.float32)
 
 
 def _damped(wave: Wave, gap: float) -> Wave:
