@@ -54,7 +54,7 @@ def test_flags_without_effect_are_refused_in_one_line(
         cli.main(["generate", str(clip), *words])
     error = capsys.readouterr().err
     assert caught.value.code == 2 and error.count("\n") == 1
-    assert f"{words[0][2:]} has nothing to act on: guidance is trained into standin" in error
+    assert f"{words[0][2:]} has nothing to act on: guidance is trained into" in error
     assert list(clip.parent.iterdir()) == [clip]
 
 

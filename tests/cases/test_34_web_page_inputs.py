@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from clips import Clips, moving, write_video
-from web.conftest import serve  # noqa: F401  (fixture)
+from web.conftest import inspector, serve  # noqa: F401  (fixtures)
 
 from soundvcm import media
 

@@ -77,6 +77,10 @@ def train(
     """
     if recipe not in RECIPES:
         raise OptionError(f"no recipe {recipe!r}{nearest(recipe, RECIPES)}")
+    if (model is None) == (recipe == "pairs"):
+        raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
+    if recipe == "pairs" and (warm_start is not None or export is not None):
+        raise OptionError("pairs trains nothing: leave --warm-start and --export out")
     if not store and not dry_run:
         raise OptionError("say what to train from: --store FOLDER (soundvcm extract makes one from clips)")
     if recipe in GOING_ON and warm_start is None:
@@ -85,11 +89,7 @@ def train(
             " soundvcm finetune)"
         )
     folder = run or runs / recipe
-    if (model is None) == (recipe == "pairs"):
-        raise OptionError("--model TEACHER goes with: soundvcm train pairs, which records what it makes")
     if recipe == "pairs":
-        if warm_start is not None or export is not None:
-            raise OptionError("pairs trains nothing: leave --warm-start and --export out")
         from soundvcm.cli.commands.train_pairs import pairs
 
         assert model is not None
