@@ -27,7 +27,7 @@ from soundvcm.data import (
 )
 from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 from soundvcm.media import save_sound
-from soundvcm.systems.loading import saved_codec, timeline_of
+from soundvcm.systems import saved_codec, timeline_of
 
 NOTES = {"low": 110, "middle": 440, "high": 1760, "quiet": 0}
 

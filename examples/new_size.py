@@ -12,7 +12,7 @@ import torch
 
 from soundvcm.network import NetworkConfig, VelocityNetwork
 from soundvcm.records import Conditions
-from soundvcm.systems.loading import tiny_network
+from soundvcm.systems import tiny_network
 
 
 def smallest() -> NetworkConfig:

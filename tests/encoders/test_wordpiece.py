@@ -40,7 +40,7 @@ def test_longest_piece_first() -> None:
     small = WordPiece(["[UNK]", "rain", "ra", "##in", "##drop", "##drops"])
     assert small.ids("raindrops") == [1, 5]
     assert small.ids("rain") == [1]
-    word = small.text("snow")[0]
+    word = small.words("snow")[0]
     assert (word.pieces, word.known) == ((0,), False)
 
 

@@ -19,9 +19,9 @@ class Clicks:
     def __init__(self) -> None:
         self.asked: list[tuple] = []
 
-    def generate(self, video, *, seconds=None, fps=None, prompt="", steps=None, seed=-1) -> Audio:
-        self.asked.append((video, prompt, steps))
-        length = float(seconds) if seconds is not None else len(video) / fps
+    def generate(self, video, *, duration=None, fps=None, prompt="", num_steps=None, seed=-1) -> Audio:
+        self.asked.append((video, prompt, num_steps))
+        length = float(duration) if duration is not None else len(video) / fps
         wave = np.zeros((1, round(16_000 * length)), np.float32)
         for at in range(8_000, wave.shape[1], 16_000):
             wave[0, at : at + 200] = np.hanning(200) * 0.8
