@@ -97,7 +97,7 @@ def test_paths_that_pages_name_exist() -> None:
     pattern = re.compile(
         r"`([\w./-]+\.(?:py|toml|md|sh))`|`((?:src|docs|tests|tiny|benchmarks|scripts|examples)/[\w./-]*)`"
     )
-    bases = ("", "src/soundvcm/", "tests/", "docs/", "benchmarks/", "tiny/")
+    bases = ("", "src/", "src/soundvcm/", "tests/", "docs/", "benchmarks/", "tiny/")
     missing = []
     for page in tracked("README.md", "docs/*.md", "tiny/README.md", "CONTRIBUTING.md"):
         for one, other in pattern.findall(page.read_text(encoding="utf-8")):
