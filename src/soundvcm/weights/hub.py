@@ -1,11 +1,10 @@
 """A trained network on the model hub: `HubModel`, by the hub's own mixin.
 
     HubModel.of("mine.safetensors").push_to_hub("me/my-sounds")     # the file and a model card made from it
-    pipeline = HubModel.from_pretrained("me/my-sounds").load()       # or a local folder
+    pipeline = soundvcm.load(HubModel.from_pretrained("me/my-sounds").file)    # or a local folder
 
-What is stored is the network file itself, whose header says configuration, sampling, data and licence. A
-network is asked for by the caller, so this is the second place, beside `weights`, from which the hub's client
-may connect. Needs the extra `paper` (huggingface_hub).
+What is stored is the network file itself, whose header says configuration, sampling, data and licence. Needs
+the extra `paper` (huggingface_hub). Knows files and headers, no network.
 """
 
 from __future__ import annotations
@@ -13,16 +12,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
-from soundvcm import weights
 from soundvcm.errors import WeightsError
-from soundvcm.systems.catalog import saved_config, stack_of
-
-if TYPE_CHECKING:
-    from soundvcm.generate.pipeline import Pipeline
+from soundvcm.weights.files import header
 
 FILE = "network.safetensors"
 LICENCES = {
@@ -40,13 +35,13 @@ _CARD = """---
 A SoundVCM network: sound for silent video, or from a prompt, in {calls}.
 
 ```python
-from soundvcm.systems.hub import HubModel
+import soundvcm
+from soundvcm.weights.hub import HubModel
 
-pipeline = HubModel.from_pretrained("{repo_id}").load()
+pipeline = soundvcm.load(HubModel.from_pretrained("{repo_id}").file)
 pipeline.generate("clip.mp4", prompt="{prompt}").mux("clip.mp4", "clip.sound.mp4")
 ```
 
-- stack: {stack}
 - licence of the weights: {licence}
 - trained on: {data}
 """
@@ -61,7 +56,7 @@ class HubModel(
     """One network file, as the hub's mixin wants it: save_pretrained, push_to_hub, from_pretrained."""
 
     def __init__(self, file: str) -> None:
-        self.file = Path(file)
+        self.file = str(file)
 
     @classmethod
     def of(cls, file: str | Path) -> HubModel:
@@ -70,17 +65,12 @@ class HubModel(
         Raises:
             WeightsError: if it is not one.
         """
-        saved_config(file, weights.header(Path(file)))
+        if "config" not in header(Path(file)):
+            raise WeightsError(f"{file}: its header holds no configuration: it is no SoundVCM network")
         return cls(str(file))
 
-    def load(self, **options: Any) -> Pipeline:
-        """The system around this network; options as for `soundvcm.load`."""
-        from soundvcm.systems.loading import load
-
-        return load(str(self.file), **options)
-
     def _save_pretrained(self, save_directory: Path) -> None:
-        if save_directory.resolve() != self.file.resolve().parent or self.file.name != FILE:
+        if Path(self.file).resolve() != (save_directory / FILE).resolve():
             shutil.copyfile(self.file, save_directory / FILE)
 
     @classmethod
@@ -114,17 +104,14 @@ class HubModel(
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         """The card, with what the file's header says."""
-        facts = weights.header(self.file)
-        config = saved_config(self.file, facts)
+        facts = header(Path(self.file))
+        two_times = json.loads(facts["config"]).get("second_time", "offset") != "none"
         data = self._hub_mixin_info.model_card_data
         data.license = LICENCES.get(facts.get("licence", ""), "other")
         text = _CARD.format(
-            name=self.file.stem,
-            calls="one network call" if config.two_time else "25 steps",
+            name=Path(self.file).stem,
+            calls="one network call" if two_times else "25 steps",
             prompt="rain on a tin roof",
-            stack={"embedded": "tiny's encoders and codec", None: "of its own"}.get(
-                stack_of(config), "MMAudio's"
-            ),
             licence=facts.get("licence", "not said"),
             data=_named_data(facts.get("data", "")),
             repo_id=kwargs.get("repo_id") or "OWNER/NAME",

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import soundvcm
 from soundvcm import weights
 from soundvcm.errors import WeightsError
 
-hub = pytest.importorskip("soundvcm.systems.hub")
+hub = pytest.importorskip("soundvcm.weights.hub")
 TINY = weights.locate("tiny_network")
 
 
@@ -25,7 +26,7 @@ def test_there_and_back_without_a_connection(tmp_path: Path, monkeypatch: pytest
     assert card.startswith("---\n") and "license: mit" in card and "library_name: soundvcm" in card
     assert "video-to-audio" in card and "{" not in card
     found = hub.HubModel.from_pretrained(str(tmp_path / "mine"))
-    pipeline = found.load(device="cpu")
+    pipeline = soundvcm.load(found.file, device="cpu")
     assert pipeline.sampling.kind == "mean" and pipeline.network.config.two_time
 
 
