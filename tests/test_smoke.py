@@ -22,8 +22,8 @@ from soundvcm.cli.commands import COMMANDS
 pytestmark = pytest.mark.slow
 LOOP = ("loop.rows=2", "loop.snapshot_steps=2", "loop.log_steps=1", "loop.schedule.warmup_steps=1")
 #: `adopt` needs weights of MMAudio, `export` the packages of ONNX; their pages of help stand for them.
-WALK = """generate serve timecode probe models extract train finetune average export evaluate weights
-licenses doctor adopt"""
+WALK = """generate serve timecode probe models extract train finetune sample average export evaluate weights
+licenses doctor completion adopt"""
 
 
 def run(*words: object, place: Path) -> str:
@@ -86,6 +86,8 @@ def test_what_looks_only(place: Path) -> None:
         ("adopt", "--help"),
         ("export", "--help"),
         ("finetune", "--help"),
+        ("sample", "--help"),
+        ("completion", "bash"),
     ):
         assert run(*words, place=place)
 
