@@ -248,7 +248,7 @@ class Loop:
         kept = f"the last checkpoint before it is {last}" if last else "there is no checkpoint yet"
         raise TrainingError(
             f"{sum(self.left)} rows ran away within {MEMORY} steps, the last: {rows[-1] if rows else '?'};"
-            f" all are in log.jsonl, {kept}: set loop.targets=average and objective.bound=1, or"
+            f" all are in log.jsonl, {kept}: set objective.bound=1 or loop.targets=average, or"
             " loop.runaway=leave_out"
         )
 

@@ -55,7 +55,6 @@ def tiny() -> TrainingConfig:
             optimizer=OptimizerConfig(rate=1e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=1e-4),
             schedule=ScheduleConfig(kind="cosine", warmup_steps=200, floor=0.02),
             sigma_rels=(0.05, 0.1),
-            targets="average",
             snapshot_steps=500,
             checkpoint_steps=500,
             checkpoint_minutes=10,
