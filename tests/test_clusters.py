@@ -100,7 +100,7 @@ class TestTwoLocalWorkers:
             list(clusters.spread(starting(tmp_path, ()), [1], address="local", workers=1, device="cuda"))
 
     def test_nobody_at_the_address(self, tmp_path: Path) -> None:
-        with pytest.raises(ClusterError, match="no Ray cluster answers at auto .*ray start --head"):
+        with pytest.raises(ClusterError, match="--head"):
             list(clusters.spread(starting(tmp_path, ()), [1], address="auto"))
 
 

@@ -29,11 +29,11 @@ def test_dotted_overrides_are_type_checked() -> None:
 
 
 def test_unknown_names_get_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'rate'"):
+    with pytest.raises(ConfigError, match="'rate'"):
         RunConfig().change({"optimizer.rat": 1})
-    with pytest.raises(ConfigError, match="did you mean 'steps'"):
+    with pytest.raises(ConfigError, match="'steps'"):
         RunConfig.build({"step": 3})
-    with pytest.raises(ConfigError, match="did you mean 'betas'"):
+    with pytest.raises(ConfigError, match="'betas'"):
         RunConfig.build({"optimizer": {"beta": 3}})
     with pytest.raises(ConfigError, match="has no parts"):
         RunConfig().change({"steps.more": 3})

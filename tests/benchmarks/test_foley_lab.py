@@ -186,5 +186,5 @@ def test_report_as_table_and_plot(bench: ModuleType, tmp_path: Path) -> None:
 
 
 def test_another_codec_is_refused_in_one_line(bench: ModuleType, store: FeatureStore) -> None:
-    with pytest.raises(SystemExit, match=r"foley_lab: .* holds latents 4 wide, the codec tiny_codec makes"):
+    with pytest.raises(SystemExit, match="tiny_codec"):
         bench.main(["--store", str(store.folder)])

@@ -86,5 +86,5 @@ def test_the_whole_way_on_made_clips(
 
 
 def test_an_empty_folder_is_one_line(bench: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"real_footage: .* holds no clips: python scripts/fetch_footage"):
+    with pytest.raises(SystemExit, match="fetch_footage"):
         bench.main([str(tmp_path)])

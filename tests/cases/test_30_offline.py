@@ -74,7 +74,7 @@ def test_a_dead_proxy_fails_within_seconds(tmp_path: Path, monkeypatch: pytest.M
     for name in ("no_proxy", "NO_PROXY", "HF_HUB_OFFLINE", "HF_ENDPOINT", "SOUNDVCM_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     began = time.monotonic()
-    with pytest.raises(WeightsError, match="v1-16.pth could not be fetched.*put it in"):
+    with pytest.raises(WeightsError, match=r"v1-16\.pth"):
         weights.fetch("vae_16k")
     assert time.monotonic() - began < 10
 

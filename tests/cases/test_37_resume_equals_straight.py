@@ -185,7 +185,7 @@ def test_other_settings_are_refused_and_harmless_ones_are_not(
         OptionError, match=r"trained with loop.optimizer.rate = 0.003, now it is 0.1: use the same"
     ):
         train(config.change({"loop.optimizer.rate": 0.1}), [store], tmp_path, device="cpu")
-    with pytest.raises(OptionError, match="objective.null_share = 0.1, now it is 0.2"):
+    with pytest.raises(OptionError, match="null_share"):
         train(config.change({"objective.null_share": 0.2}), [store], tmp_path, device="cpu")
     with pytest.raises(OptionError, match=r"already holds a run \(step-00000002\): choose another folder"):
         train(config, [store], tmp_path, device="cpu", resume=False)

@@ -133,8 +133,6 @@ def test_non_finite_weights_are_never_written(quick: LoopConfig, mixture: Mixtur
             with torch.no_grad():
                 view.network.outer.bias[0] = float("inf")  # type: ignore[union-attr,index]
 
-    with pytest.raises(
-        NonFiniteError, match=r"step 8: weights 'outer.bias' is not finite; no checkpoint written"
-    ):
+    with pytest.raises(NonFiniteError, match=r"'outer\.bias'"):
         small_loop(quick, mixture, tmp_path, hooks=[spoil]).run()
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]

@@ -87,7 +87,7 @@ def test_fetch_offline_ends_with_code_2_and_one_line_after_the_licence(capsys):
 def test_fetch_needs_a_name_and_knows_systems(capsys):
     with pytest.raises(OptionError, match="say what to fetch"):
         weights("fetch")
-    with pytest.raises(WeightsError, match="did you mean 'mmaudio_small_16k'"):
+    with pytest.raises(WeightsError, match="'mmaudio_small_16k'"):
         weights("fetch", system=("mmaudio_small16k",))
     assert run(["weights", "fetch", "--system", "mmaudio_small_16k"]) == 2
     names = [row.name for row in system_parts("mmaudio_large_44k_v2")]
@@ -116,7 +116,7 @@ def test_moving_import_and_what_move_does_not_fit(tmp_path, small):
     (tmp_path / "small.pth").write_bytes(small)
     assert weights("import", (str(tmp_path),), move=True) == 0
     assert not (tmp_path / "small.pth").exists()
-    with pytest.raises(OptionError, match="--move has nothing to act on with list"):
+    with pytest.raises(OptionError, match="--move"):
         weights("list", move=True)
     with pytest.raises(OptionError, match="say one folder"):
         weights("import")

@@ -55,7 +55,7 @@ def test_tables_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(StoreError, match=message):
         read_catalog(tmp_path / "t.tsv")
     (tmp_path / "t.jsonl").write_text("[1]")
-    with pytest.raises(StoreError, match="line 1: not a JSON object"):
+    with pytest.raises(StoreError, match="JSON"):
         read_catalog(tmp_path / "t.jsonl")
     (tmp_path / "l.tsv").write_bytes(b"id\xff")
     with pytest.raises(StoreError, match="UTF-8"):
@@ -177,7 +177,7 @@ def test_audiocaps_and_clotho(tmp_path: Path) -> None:
     ]
     assert all(len(row.captions) == 5 for row in rows)
     table.write_text("wrong,header\n")
-    with pytest.raises(StoreError, match="'file_name' in the published table"):
+    with pytest.raises(StoreError, match="'file_name'"):
         from_clotho(table, tmp_path / "c", lambda file: Fraction(8))
 
 
@@ -202,5 +202,5 @@ def test_wavcaps(tmp_path: Path) -> None:
     assert all(row.seconds == 8 for row in catalog.rows)
     assert catalog.without_file == ("7",) and [f.name for f in catalog.without_row] == ["extra.flac"]
     table.write_text('{"data": [{"id": 1}]}')
-    with pytest.raises(StoreError, match="not a table of WavCaps.*caption"):
+    with pytest.raises(StoreError, match="WavCaps"):
         from_wavcaps(table, tmp_path / "w")

@@ -153,7 +153,7 @@ def test_stores_without_pictures_take_the_networks_widths(sound: FeatureStore) -
     widths = {"latents": 3, "semantic": 9, "sync": 11, "text": 4, "text_tokens": 1}
     conditions = Mixture([sound], MixtureConfig(), rows=2, seed=1, widths=widths).batch(0).conditions
     assert conditions.semantic.shape[2] == 9 and conditions.sync.shape[2] == 11
-    with pytest.raises(StoreError, match=r"holds text 4 wide, the network takes 6.*network.text_dim=4"):
+    with pytest.raises(StoreError, match="text_dim"):
         Mixture([sound], MixtureConfig(), rows=2, seed=1, widths=widths | {"text": 6})
 
 
@@ -219,10 +219,10 @@ def test_a_batch_has_one_length_and_lengths_take_turns(tmp_path: Path) -> None:
 
 
 def test_crops_that_cannot_be(video: FeatureStore, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="no clip is as long as crop_seconds = 3"):
+    with pytest.raises(OptionError, match="crop_seconds"):
         Mixture([video], MixtureConfig(crop_seconds=(3.0,)), rows=2, seed=1)
     segments = make(tmp_path / "segments", [clip("a")], {"latents": Fraction(125, 4)})
-    with pytest.raises(OptionError, match="semantic, sync tokens overlap in time.*leave crop_seconds empty"):
+    with pytest.raises(OptionError, match="crop_seconds"):
         Mixture([segments], MixtureConfig(crop_seconds=(1.0,)), rows=2, seed=1)
     noise = make(tmp_path / "noise", [clip("a", noise=torch.randn(63, 3))])
     with pytest.raises(OptionError, match="recorded noise"):

@@ -50,7 +50,7 @@ def test_longer_files_are_cut_and_shorter_ones_filled_or_refused(tmp_path: Path)
     assert half.seconds == 4 and half.wave.shape == (128_000,)
     assert half.wave[64_000:].abs().max() == 0 and half.wave[:64_000].abs().max() > 0.2
     assert is_short(half.seconds, Length(8.0)) and not is_short(7.9995, Length(8.0))
-    with pytest.raises(InputError, match=r"4.wav: lasts 4.000 s, shorter than 8 s: .* --seconds 4.000"):
+    with pytest.raises(InputError, match="--seconds"):
         prepare(four, 16_000, Length(8.0, "refuse"))
 
 
@@ -69,7 +69,7 @@ def test_files_are_found_by_name(tmp_path: Path) -> None:
     pairing = pair(found, {"b": Path("b"), "z": Path("z")})
     assert (pairing.common, pairing.missing, pairing.extra) == (("b",), ("c.v2", "in/a"), ("z",))
     save(tmp_path / "b.flac", bursts(0))
-    with pytest.raises(InputError, match=r"b.flac and b.wav have one name"):
+    with pytest.raises(InputError, match=r"b\.wav"):
         sounds_in(tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_shifted_folder(tmp_path: Path) -> None:
     assert name == "JS_YAMNet" and sorted(order) == ["a0", "a1", "a2", "a3"]
     by_labels = [scores["JS_YAMNet"].per_item[k] for k in order]
     assert by_labels == sorted(by_labels)
-    with pytest.raises(InputError, match="IS_YAMNet: 5 items cannot be split into 10"):
+    with pytest.raises(InputError, match="IS_YAMNet"):
         evaluate(truth, made, ["IS_YAMNet"], SHORT)
 
 
@@ -195,7 +195,7 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     truth, made = folders(tmp_path, 2)
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(MediaError, match="features cannot be kept .* or --no-cache"):
+    with pytest.raises(MediaError, match="--no-cache"):
         evaluate(truth, made, ["onsets"], SHORT, cache=FeatureCache(tmp_path / "file"))
 
 

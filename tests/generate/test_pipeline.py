@@ -79,9 +79,9 @@ def test_steps_are_calls(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_knobs_without_effect_are_refused(clip: Path) -> None:
     pipeline = random_pipeline()
-    with pytest.raises(OptionError, match="cfg_strength has nothing to act on"):
+    with pytest.raises(OptionError, match="cfg_strength"):
         pipeline.generate(clip, cfg_strength=4.5)
-    with pytest.raises(OptionError, match="negative_prompt has nothing to act on"):
+    with pytest.raises(OptionError, match="negative_prompt"):
         pipeline.generate(clip, negative_prompt="speech, music")
     with pytest.raises(OptionError, match="num_steps must be"):
         pipeline.generate(clip, num_steps=0)

@@ -32,7 +32,7 @@ def test_another_width_of_mlp_and_of_time() -> None:
 
 
 def test_other_files_are_refused_in_one_line() -> None:
-    with pytest.raises(WeightsError, match=r"not weights of an MMAudio network \(no 't_embed"):
+    with pytest.raises(WeightsError, match="MMAudio"):
         recognise({"encoder.weight": torch.zeros(3)})
     broken = tiny1_state() | {"empty_string_feat": torch.zeros(3)}
     with pytest.raises(WeightsError, match="shapes of another kind"):

@@ -43,12 +43,12 @@ def test_a_training_configuration_holds_any_of_them() -> None:
 def test_dotted_overrides_are_checked() -> None:
     config = config_of({"kind": "vcm"}).change({"ratio": "0.5", "residual": "quotient"})
     assert config.ratio == 0.5
-    with pytest.raises(ConfigError, match="did you mean 'ratio'"):
+    with pytest.raises(ConfigError, match="'ratio'"):
         config.change({"ratios": 0.5})
 
 
 def test_unknown_kinds_get_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'flow_matching'"):
+    with pytest.raises(ConfigError, match="'flow_matching'"):
         config_of({"kind": "flowmatching"})
 
 

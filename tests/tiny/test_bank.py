@@ -207,7 +207,7 @@ def test_broken_sounds_are_named(tmp_path: Path) -> None:
         _ = load_bank(root).all_clips[0].wave
     (root / "beep.opus").write_bytes(whole)
     soundfile.write(root / "beep.opus", np.zeros(500), BANK_RATE, format="OGG", subtype="OPUS")
-    with pytest.raises(StoreError, match="ends before clip beep_0"):
+    with pytest.raises(StoreError, match="beep_0"):
         _ = load_bank(root).all_clips[0].wave
     soundfile.write(root / "beep.opus", np.zeros(5000), 24000, format="OGG", subtype="OPUS")
     with pytest.raises(StoreError, match="16000 Hz"):

@@ -205,7 +205,7 @@ def test_a_bank_without_the_clips_is_refused(bank: Bank) -> None:
     scene = make_scene(2, bank, "test", seconds=2.0, kind="rain", style="ambience")
     poor = cast(Any, FakeBank())
     poor.clips = lambda kind, split, mode: []
-    with pytest.raises(StoreError, match="no ambience clips of kind 'rain'"):
+    with pytest.raises(StoreError, match="'rain'"):
         scene.sound(poor)
     with pytest.raises(OptionError, match="too few kinds"):
         make_scene(2, poor, "test")

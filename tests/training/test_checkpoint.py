@@ -77,7 +77,7 @@ def test_unreadable_checkpoints_say_so(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, 2, saved())
     facts = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps(facts | {"format": "other-9"}))
-    with pytest.raises(WeightsError, match="has the format 'other-9'"):
+    with pytest.raises(WeightsError, match="'other-9'"):
         read_checkpoint(path)
 
 
@@ -96,7 +96,7 @@ def test_optimizer_of_other_parameters_is_refused(quick: LoopConfig) -> None:
     state.optimizer.step()
     tensors = optimizer_tensors(state.optimizer, state.names)
     assert len(tensors) == 3 * len(state.names) and tensors["outer.bias/step"].item() == 1.0
-    with pytest.raises(WeightsError, match="'else.weight', which this network does not have"):
+    with pytest.raises(WeightsError, match=r"'else\.weight'"):
         load_optimizer(state.optimizer, state.names, {"else.weight/exp_avg": torch.ones(1)})
 
 

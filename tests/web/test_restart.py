@@ -159,7 +159,7 @@ def test_damaged_records_and_files_are_not_believed(serve: Any, clip: Path, tmp_
 def test_one_studio_a_folder(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
     first = Studio(random_pipeline(), tmp_path / "files", keep=True)
-    with pytest.raises(OptionError, match="another studio uses this folder: choose another --folder"):
+    with pytest.raises(OptionError, match="--folder"):
         Studio(random_pipeline(), tmp_path / "files", keep=True)
     first.close()
     Studio(random_pipeline(), tmp_path / "files").close()

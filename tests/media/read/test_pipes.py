@@ -94,7 +94,7 @@ main(["generate", *sys.argv[2:]])
 
 
 def test_where_to_write_must_be_said() -> None:
-    with pytest.raises(OptionError, match="stdin: say where to write: add --output FILE"):
+    with pytest.raises(OptionError, match="--output"):
         render.render(random_pipeline(), GenerateOptions(video=Path("-")))
 
 
