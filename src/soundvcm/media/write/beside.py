@@ -33,7 +33,7 @@ def mark_default(stream: Any) -> None:
     """Mark a track as the one that players take."""
     from av.stream import Disposition
 
-    stream.disposition = Disposition.default
+    stream.disposition = Disposition.default.value  # PyAV before 18 takes the number only
 
 
 class Beside:
@@ -69,7 +69,7 @@ class Beside:
         if number is None:
             return
         stream = self._container.streams[number]
-        pictures.disposition = stream.disposition
+        pictures.disposition = stream.disposition.value
         told = self._timecode(stream)
         for name in ("timecode", "TIMECODE"):
             pictures.metadata.pop(name, None)
@@ -110,9 +110,14 @@ class Beside:
             count = left.count(kind)
             self.messages.append(f"{count} {kind} track(s) left out: {output.format.name} does not hold them")
 
+    def _chapters(self) -> list[Any]:
+        # PyAV 15 knows none: results have no chapters there.
+        read = getattr(self._container, "chapters", None)
+        return list(read()) if read is not None else []
+
     def _is_chapters(self, stream: Any) -> bool:
         """QuickTime keeps the titles of chapters in a track of their own."""
-        count = len(self._container.chapters())
+        count = len(self._chapters())
         return "mov" in self._container.format.name and 0 < count == stream.frames
 
     def _add(self, output: Any, stream: Any) -> None:
@@ -122,13 +127,13 @@ class Beside:
         copy = output.add_stream_from_template(stream, opaque=True)
         copy.time_base = stream.time_base or Fraction(1, 1000)
         copy.metadata.update(kept_metadata(dict(stream.metadata)))
-        copy.disposition = stream.disposition
+        copy.disposition = stream.disposition.value
         self._copies[stream.index] = copy
 
     def set_chapters(self, output: Any, seconds: Fraction | None) -> None:
         """Chapters of the range, moved to the times of the output."""
         moved: list[Any] = []
-        for chapter in self._container.chapters():
+        for chapter in self._chapters():
             base = chapter["time_base"] or Fraction(1, 1000)
             begin, end = chapter["start"] * base - self._zero, chapter["end"] * base - self._zero
             begin, end = max(Fraction(0), begin), end if seconds is None else min(end, seconds)

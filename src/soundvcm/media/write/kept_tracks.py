@@ -41,7 +41,7 @@ class CopiedTrack:
         self._copy = output.add_stream_from_template(self._stream)
         self._copy.time_base = self._stream.time_base or Fraction(1, 1000)
         self._copy.metadata.update(kept_metadata(dict(self._stream.metadata)))
-        self._copy.disposition = self._stream.disposition
+        self._copy.disposition = self._stream.disposition.value
 
     def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
         """(time in s, packet) of the range of that length."""
@@ -77,7 +77,7 @@ class EncodedTrack:
         with open_media(source) as container:
             stream: Any = sound_streams(container)[track]
             rate, channels = stream.rate or 48_000, min(2, stream.channels or 2)
-            self._metadata, self._marks = kept_metadata(dict(stream.metadata)), stream.disposition
+            self._metadata, self._marks = kept_metadata(dict(stream.metadata)), stream.disposition.value
         self._encoder_name, self._shift = encoder, shift
         self._rate, self._channels = codec_rate(encoder, rate), channels
         self._sound = SoundReader(source, track, zero=zero, rate=self._rate, channels=channels)
