@@ -82,7 +82,7 @@ def test_the_whole_way_on_made_clips(
     )
     assert [row["clip"] for row in report["rows"]] == ["0.mp4", "1.mp4", "2.mp4"]
     assert all(row["classified_as"] and "(" in row["seen"] for row in report["rows"])
-    assert "picture encoder sees" in capsys.readouterr().out
+    assert "labels of the pictures" in capsys.readouterr().out
 
 
 def test_an_empty_folder_is_one_line(bench: ModuleType, tmp_path: Path) -> None:
