@@ -41,6 +41,7 @@ WORKER = """
 
     class Data:
         ids = staticmethod(mixture.ids)
+        caption = staticmethod(mixture.caption)
 
         def batch(self, step, part=0, parts=1):
             batch = mixture.batch(step, part, parts)
