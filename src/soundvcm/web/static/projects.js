@@ -90,8 +90,11 @@ export class Projects {
     const none = new Option(this.current ? "New project" : "New project (named by its first take)", "");
     at("project").replaceChildren(none, ...this.all.map((one) => new Option(one.name, one.id)));
     at("project").value = this.current ? this.current.id : "";
-    at("project-name").value = this.current ? this.current.name : "";
-    at("project-notes").value = this.current ? this.current.notes : "";
+    // An answer about one field does not take away what is being typed into the other.
+    for (const field of ["name", "notes"]) {
+      const place = at(`project-${field}`);
+      if (place !== document.activeElement || !this.current) place.value = this.current ? this.current[field] : "";
+    }
     at("remove-project").hidden = at("project-more").hidden = !this.current;
     at("new-project").hidden = !this.current;
     for (const form of ["zip", "mp4"]) {
