@@ -111,7 +111,7 @@ export class Stage {
       this.open(take.facts);
     } else if (take && this.clip) this.reveal();
     at("stage").hidden = !(this.clip || this.take || this.url);
-    if (!same && together) this.seek(moment >= this.end - 0.05 ? this.from : moment);
+    if (!same && together) this.seek(this.over(moment) ? this.from : moment);
     this.onchange();
     if (play) this.play();
     this.show();
@@ -147,6 +147,11 @@ export class Stage {
     return this.from + this.length;
   }
 
+  /** Whether a second is at the end; a take whose length is not known yet has none. */
+  over(second) {
+    return this.length > 0 && second >= this.end - 0.05;
+  }
+
   get time() {
     return this.take ? this.take.start + this.take.audio.currentTime : this.picture.currentTime || 0;
   }
@@ -166,7 +171,7 @@ export class Stage {
 
   play() {
     if (!this.take && !this.clip && !this.url) return;
-    if (this.time >= this.end - 0.05) this.seek(this.from);
+    if (this.over(this.time)) this.seek(this.from);
     this.playing = true;
     const moving = this.picture.readyState > 0 && !this.picture.hidden;
     if (this.take) {
