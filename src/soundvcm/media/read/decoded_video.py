@@ -70,6 +70,7 @@ class FrameCollector:
         start: beginning of the range, s since the source's first picture.
         seconds: length of the range, None for "to the end".
         aspect: pixel aspect of the source.
+        resizers: by role, to share those of another collector of the same source.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class FrameCollector:
         start: Fraction,
         seconds: Fraction | None,
         aspect: Fraction = Fraction(1),
+        resizers: dict[str, FrameResizer] | None = None,
     ) -> None:
         for role, spec in specs.items():
             if spec.rate <= 0:
                 raise OptionError(f"the {role} pictures need a rate above 0 a second, not {spec.rate}")
         self.specs, self.start, self.aspect = specs, start, aspect
-        self.resizers = {role: FrameResizer(spec) for role, spec in specs.items()}
+        self.resizers = resizers or {role: FrameResizer(spec) for role, spec in specs.items()}
         self.limit = {
             role: None if seconds is None else count_at(spec.rate, seconds) for role, spec in specs.items()
         }
@@ -135,7 +137,9 @@ def count_at(rate: Fraction, seconds: Fraction) -> int:
 
 def _samples_before(time: Fraction, rate: Fraction) -> int:
     """How many of the times 0, 1/rate, 2/rate ... lie before `time`."""
-    return max(0, -floor(-time * rate))
+    # In whole numbers: Fractions find a common divisor each time, and this is asked twice for each picture.
+    above, below = time.numerator * rate.numerator, time.denominator * rate.denominator
+    return max(0, -(-above // below))
 
 
 def read_frames(

@@ -15,6 +15,7 @@ from typing import Any, Self
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.array_reader import ArrayReader, is_array
 from soundvcm.media.read.frame_reader import DecodedFrame, FrameReader
+from soundvcm.media.read.source import file_state
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.timeline import Seconds, exact_seconds
 
@@ -71,6 +72,8 @@ class FrameRange:
         except BaseException:
             self.close()
             raise
+        if self._second is not None and not (isinstance(self.reader, FrameReader) and self.reader.sought):
+            _remember(self.source, self.reader.info)
         return self
 
     def __exit__(
@@ -114,18 +117,38 @@ class FrameRange:
         return whole
 
 
-def claimed_info(source: Any) -> VideoInfo:
-    """What the container says of itself; nothing is decoded.
+def claimed_info(source: Any, *, decodes: bool = True) -> VideoInfo:
+    """What the container says of itself; no more than its first picture is decoded.
+
+    Args:
+        source: a file.
+        decodes: False spares that one too, where the container says enough without.
 
     Raises:
         MediaError: if the source cannot be read.
     """
-    with FrameReader(source) as reader:
+    with FrameReader(source, decodes=decodes) as reader:
         return reader.info
+
+
+# What was found at the beginning of files that were read: whoever writes a clip after its pictures were read
+# need not read them again.
+_KEPT_FILES = 64
+_seen: dict[tuple[Any, ...], VideoInfo] = {}
+
+
+def _remember(source: Any, info: VideoInfo) -> None:
+    state = None if is_array(source) else file_state(source)
+    if state is not None:
+        _seen[state] = replace(info)
+        while len(_seen) > _KEPT_FILES:
+            _seen.pop(next(iter(_seen)), None)
 
 
 def inspect(video: Any, fps: Seconds | None = None, seconds: Fraction | None = None) -> VideoInfo:
     """Read the beginning of a source of pictures: its codec, when it begins, its tracks.
+
+    A file that was read before, and is as it was, is not read again.
 
     Args:
         video: a file, or frames in memory.
@@ -135,5 +158,8 @@ def inspect(video: Any, fps: Seconds | None = None, seconds: Fraction | None = N
     Raises:
         MediaError: if it cannot be read.
     """
+    known = None if is_array(video) else _seen.get(file_state(video) or ())
+    if known is not None:
+        return replace(known)
     with FrameRange(video, 0, seconds if is_array(video) else None, fps) as pictures:
         return replace(pictures.reader.info, is_still=pictures.is_still)

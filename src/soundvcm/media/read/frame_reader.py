@@ -63,6 +63,7 @@ class FrameReader:
     """A video source being read; use it as a context manager.
 
     After `frames` has run to the end of the file, `seconds` is its exact length; before that it is None.
+    `decodes`: as in `open_media`; without it only what the container says is known.
 
     Raises:
         MediaError: if the source holds no picture that can be decoded.
@@ -73,11 +74,12 @@ class FrameReader:
     info: VideoInfo = field(default_factory=VideoInfo)
     seconds: Fraction | None = None
     is_picture: bool = False
+    decodes: bool = True
     _counts: _Counts = field(default_factory=_Counts)
 
     def __enter__(self) -> Self:
         self.name = source_name(self.source)
-        self._opened = open_media(self.source)
+        self._opened = open_media(self.source, decodes=self.decodes)
         self._container = self._opened.__enter__()
         try:
             self._choose()
@@ -127,6 +129,7 @@ class FrameReader:
             video_streams=len(streams),
             unknown_streams=sum(unknown),
             unknown_audio=unknown[1],
+            rates=tuple(rate for rate in (stream.base_rate, stream.average_rate) if rate),
             is_encoded=self.is_picture,
             stream=stream.index,
         )
@@ -140,6 +143,11 @@ class FrameReader:
         late = (stream.start_time or 0) * base - Fraction(container.start_time or 0, 1_000_000)
         length = Fraction(container.duration, 1_000_000) - max(Fraction(0), late)
         return length if length > 0 else None
+
+    @property
+    def sought(self) -> bool:
+        """Reading did not begin at the beginning."""
+        return self._counts.seeks > 0
 
     @property
     def claim_is_of_video(self) -> bool:

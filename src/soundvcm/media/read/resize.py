@@ -41,13 +41,17 @@ def cover_box(
 
 
 class FrameResizer:
-    """Makes small pictures for one FrameSpec; keeps its scaler between frames, so use one per thread."""
+    """Makes small pictures for one FrameSpec; keeps its scaler between frames, so use one per thread.
+
+    The picture asked for last is kept too: windows that overlap ask for it again.
+    """
 
     def __init__(self, spec: FrameSpec) -> None:
         self.spec = spec
         self._scalers: dict[str, Any] = {}
         self._turns: dict[int, Orientation] = {}
         self._cropper: tuple[Any, ...] | None = None
+        self._last: tuple[Any, torch.Tensor] | None = None
 
     def __call__(self, picture: Any, aspect: Fraction = Fraction(1)) -> torch.Tensor:
         """uint8 [height, width, 3] from an av.VideoFrame or a uint8 array [h, w, 3].
@@ -55,16 +59,20 @@ class FrameResizer:
         Raises:
             MediaError: if the picture's format cannot be turned into RGB.
         """
-        if isinstance(picture, np.ndarray):
-            return self._exact(picture)
+        if self._last is not None and self._last[0] is picture:
+            return self._last[1]
+        small = self._exact(picture) if isinstance(picture, np.ndarray) else self._of_frame(picture, aspect)
+        self._last = picture, small
+        return small
+
+    def _of_frame(self, picture: VideoFrame, aspect: Fraction) -> torch.Tensor:
         turn = Orientation.seen(picture, self._turns)
         try:
-            small = (
-                self._exact_frame(picture, turn) if self.spec.exact else self._scaled(picture, turn, aspect)
-            )
+            if self.spec.exact:
+                return self._exact_frame(picture, turn)
+            return self._scaled(picture, turn, aspect)
         except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
             raise MediaError(f"a {picture.format.name} picture cannot be turned into RGB ({error})") from None
-        return small
 
     def _size(self, turn: Orientation, height: int, width: int) -> tuple[int, int]:
         """Wanted (height, width) of the picture as stored."""

@@ -15,7 +15,7 @@ def read_tags(path: str | Path) -> dict[str, Any]:
     Raises:
         MediaError: if the file cannot be read.
     """
-    with open_media(path) as container:
+    with open_media(path, decodes=False) as container:
         places = [container.metadata, *(stream.metadata for stream in container.streams)]
         for metadata in places:
             for name, value in metadata.items():

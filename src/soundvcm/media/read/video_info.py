@@ -25,6 +25,7 @@ class VideoInfo:
         video_streams: number of picture tracks that can be decoded (cover art not counted).
         unknown_streams: number of sound and picture tracks in a coding that has no decoder here.
         unknown_audio: of those, the sound tracks.
+        rates: frame rates the container names, likeliest first.
         origin: timestamp (ticks) of the first picture.
         stream: index of the picture track in the file.
         is_encoded: the pictures are always encoded for a video: stills, animations, frames in memory.
@@ -47,6 +48,7 @@ class VideoInfo:
     video_streams: int = 0
     unknown_streams: int = 0
     unknown_audio: int = 0
+    rates: tuple[Fraction, ...] = ()
     origin: int = 0
     stream: int = 0
     is_encoded: bool = False
@@ -54,5 +56,5 @@ class VideoInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """What a user may want to know, as a dictionary."""
-        ours = ("unknown_audio", "origin", "stream", "is_encoded", "is_still")
+        ours = ("unknown_audio", "rates", "origin", "stream", "is_encoded", "is_still")
         return {name: value for name, value in asdict(self).items() if name not in ours}

@@ -20,6 +20,7 @@ from soundvcm.media.read.decoded_video import (
 )
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.frame_reader import DecodedFrame
+from soundvcm.media.read.resize import FrameResizer
 from soundvcm.media.read.shot_cuts import shot_cuts
 from soundvcm.records import FrameSpec
 from soundvcm.timeline import Seconds, exact_seconds
@@ -93,6 +94,7 @@ class _Windows:
         self.range, self.reader, self.specs = pictures, pictures.reader, specs
         self.end, self.size, self.step = pictures.end, size, step
         self.active: list[FrameCollector] = []
+        self.resizers = {role: FrameResizer(spec) for role, spec in specs.items()}
         self.next_start = pictures.start
         self.done: Fraction | None = None  # end of the last window that was given out
 
@@ -114,7 +116,8 @@ class _Windows:
         while self.next_start < until:
             if self.end is None or self.next_start < self.end:
                 aspect = self.reader.info.pixel_aspect
-                self.active.append(FrameCollector(self.specs, self.next_start, self.size, aspect))
+                at, size = self.next_start, self.size
+                self.active.append(FrameCollector(self.specs, at, size, aspect, self.resizers))
             self.next_start += self.step
         for collector in self.active:
             collector.hold(held, until)

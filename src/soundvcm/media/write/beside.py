@@ -50,7 +50,7 @@ class Beside:
         self._start, self._zero, self._lead = start, zero, lead
         self.messages: list[str] = []
         self._stack = ExitStack()
-        self._container: Any = self._stack.enter_context(open_media(source))
+        self._container: Any = self._stack.enter_context(open_media(source, decodes=False))
         self._copies: dict[int, Any] = {}
 
     def close(self) -> None:

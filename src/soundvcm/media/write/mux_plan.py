@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from soundvcm.errors import OptionError
 from soundvcm.media.read.array_reader import is_array
-from soundvcm.media.read.frame_range import inspect
+from soundvcm.media.read.frame_range import claimed_info, inspect
 from soundvcm.media.read.source import codec_name, open_media, sound_streams, source_path
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.containers import (
@@ -148,7 +148,8 @@ def settle_output(
         OptionError: for settings that do not fit each other or the container.
     """
     check_video_target(output, never=never, overwrite=overwrite)
-    path, _ = choose_output(video, inspect(video), output, MuxSettings(**settings))
+    info = inspect(video) if is_array(video) else claimed_info(video, decodes=False)
+    path, _ = choose_output(video, info, output, MuxSettings(**settings))
     check_target(path, never=never, overwrite=overwrite)
     return path
 
@@ -177,7 +178,7 @@ def plan_mux(
     plan = None
     if choice.copy and not exact:
         try:
-            copy = plan_copy(video, info.origin, start, seconds)
+            copy = plan_copy(video, info, start, seconds)
             if choice.suffix == ".avi" and (copy.rate is None or copy.lead > 0):
                 raise CannotCopyError("AVI keeps evenly spaced pictures only, from a key picture on")
             lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead

@@ -13,6 +13,7 @@ from typing import Any
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock
 from soundvcm.media.read.source import av_errors, open_media, video_streams
+from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.key_packets import needs_no_other
 
 _LONGEST_HOLD = Fraction(1, 4)
@@ -59,12 +60,12 @@ class PacketPlan:
     messages: list[str] = field(default_factory=list)
 
 
-def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | None) -> PacketPlan:
+def plan_copy(source: Any, info: VideoInfo, start: Fraction, seconds: Fraction | None) -> PacketPlan:
     """Read the packets' times (nothing is decoded) and choose those of the range.
 
     Args:
         source: the file.
-        origin: timestamp (ticks) of its first shown picture.
+        info: from `inspect`: when its first picture is shown, and its frame rates.
         start: beginning of the range, s.
         seconds: its length, None for all.
 
@@ -72,11 +73,12 @@ def plan_copy(source: Any, origin: int, start: Fraction, seconds: Fraction | Non
         CannotCopyError: if the stream's timestamps do not allow a copy (missing, or running backwards), or
             the pictures after its key pictures are not whole (periodic intra refresh).
     """
-    end = None if seconds is None else start + seconds
+    end, origin = None if seconds is None else start + seconds, info.origin
     for seek in _seek_places(start):
-        with open_media(source) as container:
+        with open_media(source, decodes=False) as container:
             stream: Any = video_streams(container)[0]
-            scan = _Scan(stream, stream.time_base or Fraction(1, 1000), origin, start, end)
+            clock = FrameClock(stream.time_base or Fraction(1, 1000), info.rates)
+            scan = _Scan(stream, clock, origin, start, end)
             try:
                 seek_to(container, stream, origin, seek)
                 for packet, pts, dts in timed_packets(container, stream):
@@ -170,12 +172,11 @@ class _Scan:
     """Walks packets in decoding order; a place is a clean cut if everything after it is shown after it."""
 
     def __init__(
-        self, stream: Any, base: Fraction, origin: int, start: Fraction, end: Fraction | None
+        self, stream: Any, clock: FrameClock, origin: int, start: Fraction, end: Fraction | None
     ) -> None:
-        rates = [stream.base_rate, stream.average_rate]
-        self.clock = FrameClock(base, rates)
-        self.clock.place(origin, None)
-        self.stream, self.base, self.origin, self.start, self.end = stream, base, origin, start, end
+        self.clock, self.base = clock, clock.time_base
+        clock.place(origin, None)
+        self.stream, self.origin, self.start, self.end = stream, origin, start, end
         self.first: int | None = None
         self.count, self.last_dts = 0, -(1 << 62)
         self.top, self.top_duration = -(1 << 62), 0

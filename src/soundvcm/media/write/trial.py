@@ -11,20 +11,48 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from soundvcm.media.read.orientation import Orientation
-from soundvcm.media.read.source import codec_name, first_packets, open_media, sound_streams, video_streams
-from soundvcm.media.write.containers import ffmpeg_format
+from soundvcm.media.read.source import (
+    codec_name,
+    file_state,
+    first_packets,
+    open_media,
+    sound_streams,
+    spared_decoding,
+    video_streams,
+)
+from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format
 
 _PACKETS = 24
 _STEP = Fraction(1, 25)
 
 
 def picture_trial(source: Any) -> Callable[[str], bool]:
-    """Whether the pictures of a source come back from a kind of file (its suffix), each kind tried once."""
-    return cache(lambda suffix: _comes_back(source, suffix, lambda container: video_streams(container)[0]))
+    """Whether the pictures of a source come back from a kind of file (its suffix).
+
+    Each kind is tried once for a source, and for a file once as long as it is as it was.
+    """
+    state = file_state(source)
+    return cache(lambda suffix: _pictures(source, suffix) if state is None else _known(state, suffix))
+
+
+@lru_cache(maxsize=256)
+def _known(state: tuple[Any, ...], suffix: str) -> bool:
+    return _pictures(Path(state[0]), suffix)
+
+
+def _pictures(source: Any, suffix: str) -> bool:
+    def choose(container: Any) -> Any:
+        return video_streams(container)[0]
+
+    # MP4 and its kin keep how a picture is turned, so equal packets are equal pictures: none is decoded.
+    if suffix in MP4_KIN and _comes_back(source, suffix, choose, decodes=False):
+        return True
+    return _comes_back(source, suffix, choose)
 
 
 def sound_trial(source: Any, track: int) -> Callable[[str], bool]:
@@ -49,13 +77,17 @@ def copy_track(output: Any, stream: Any, suffix: str) -> Any:
     return copy
 
 
-def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any]) -> bool:
+def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any], *, decodes: bool = True) -> bool:
+    """Whether the first picture (or samples) is the same; without `decodes`, whether every byte is."""
     import av
 
-    with open_media(source) as container:
+    look = _first_frame if decodes else _bytes
+    with open_media(source, decodes=decodes) as container:
         stream = choose(container)
+        if not decodes and (stream.type != "video" or "mp4" not in container.format.name):
+            return False
         packets = first_packets(container, stream, _PACKETS)
-        before = _first_frame(stream, packets)
+        before = look(stream, packets)
         kept = io.BytesIO()
         try:
             with av.open(kept, "w", format=ffmpeg_format(suffix)) as output:
@@ -65,13 +97,19 @@ def _comes_back(source: Any, suffix: str, choose: Callable[[Any], Any]) -> bool:
                     packet.stream, packet.time_base = copy, _STEP
                     packet.pts = packet.dts = k
                     output.mux(packet)
-            with av.open(io.BytesIO(kept.getvalue()), "r") as again:
+            more = {} if decodes else spared_decoding()
+            with av.open(io.BytesIO(kept.getvalue()), "r", options=more) as again:
                 found = again.streams[0]
                 if codec_name(found) != codec_name(stream) or _shape(found) != _shape(stream):
                     return False
-                return before == _first_frame(found, first_packets(again, found, _PACKETS))
+                return before == look(found, first_packets(again, found, _PACKETS))
         except (av.FFmpegError, ValueError, NotImplementedError, OverflowError, AttributeError):
             return False
+
+
+def _bytes(stream: Any, packets: list[Any]) -> tuple[bytes, ...]:
+    """The decoder's headers and all packets."""
+    return (stream.codec_context.extradata or b"", *(bytes(packet) for packet in packets))
 
 
 def _shape(stream: Any) -> Fraction:
