@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from soundvcm.media.suffixes import is_hidden as is_hidden
     from soundvcm.media.write.broadcast_wav import read_reference as read_reference
     from soundvcm.media.write.broadcast_wav import stamp as stamp
+    from soundvcm.media.write.edit_list import check_edit_list as check_edit_list
+    from soundvcm.media.write.edit_list import write_edit_list as write_edit_list
     from soundvcm.media.write.mux import MuxReport as MuxReport
     from soundvcm.media.write.mux import MuxWriter as MuxWriter
     from soundvcm.media.write.mux import mux as mux

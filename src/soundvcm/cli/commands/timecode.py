@@ -1,6 +1,7 @@
-"""`soundvcm timecode`: WAV files that begin at their clip's timecode in DaVinci Resolve, Premiere and others.
+"""`soundvcm timecode`: WAV files that begin at their clip's timecode in DaVinci Resolve, Premiere and others,
+and timelines that place them.
 
-Knows options and file names; timecode and chunks are `media`'s.
+Knows options and file names; timecode, chunks and edit lists are `media`'s.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def timecode(
     fps: str | None = None,
     start: str = "0",
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    timeline: Path | None = None,
 ) -> int:
     """Write into WAV files where they begin: soundvcm timecode take.wav --clip A001.mov
 
@@ -41,18 +43,27 @@ def timecode(
         fps: pictures a second of --timecode where there is no clip: 25, 30000/1001, 23.976.
         start: the --start that the sounds were made with: they begin so many seconds into the clip.
         output: folder for the files.
+        timeline: also write a timeline with the clip and the sounds in place: .otio (OpenTimelineIO, extra
+            "edit") or .edl (CMX 3600).
     """
-    from soundvcm.media import stamp
+    from soundvcm.media import check_edit_list, stamp, write_edit_list
     from soundvcm.timeline import exact_seconds
 
     if not sounds:
         raise OptionError("name the WAV files: soundvcm timecode take.wav --clip A001.mov")
+    if timeline is not None:
+        check_edit_list(timeline, len(sounds))
     begins, offset = _begin(clip, timecode, fps), exact_seconds(start)
+    stamped = []
     label = str(begins.later(offset)).replace(":", "-").replace(";", "-")
     for sound in sounds:
         target = (output or sound.parent) / f"{sound.stem}_TC{label}.wav"
         reference = stamp(sound, target, begins, offset, note=f"SoundVCM; {sound.stem}")
         say(f"{target}: begins at {begins.later(offset)}, sample {reference}")
+        stamped.append(target)
+    if timeline is not None:
+        write_edit_list(timeline, clip, stamped, begins, offset)
+        say(f"{timeline}: begins at {begins}")
     return 0
 
 
