@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from chromium import CHROMIUM, MARKS
+from browsers import CHROMIUM, CHROMIUM_ONLY, MARKS
 from scripts_by_path import load_script
 from standins import write_clip
 
@@ -21,7 +21,7 @@ loading.load = lambda name, **options: random_pipeline()
 from soundvcm.cli.main import main
 main(["serve", *sys.argv[1:]])
 """
-pytestmark = MARKS
+pytestmark = [*MARKS, CHROMIUM_ONLY]
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from chromium import CHROMIUM, MARKS
+from browsers import CHROMIUM, CHROMIUM_ONLY, MARKS
 
 import soundvcm
 from soundvcm.generate import onnx as door
 
-pytestmark = [*MARKS, pytest.mark.timeout(1200), pytest.mark.filterwarnings("ignore")]
+pytestmark = [*MARKS, CHROMIUM_ONLY, pytest.mark.timeout(1200), pytest.mark.filterwarnings("ignore")]
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "browser"
 PROMPT, SEED, SECONDS = "Rain, on a tin roof!", 5, 2
 MAKE = """async ([prompt, seed]) => {

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from chromium import CHROMIUM, Opened
+from browsers import Opened, launch
 from standins import random_pipeline, write_clip
 
 from soundvcm.web import Inspector, Limits, Studio, create_app
@@ -141,13 +141,12 @@ def gated() -> Iterator[tuple[Any, Gate]]:
     gate.open.set()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Each test of the page runs in both."""
     driver = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra [dev])")
     with driver.sync_playwright() as playwright:
-        # Sounds may play without a finger on the page; root has no sandbox.
-        arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        found = launch(playwright, request.param)
         yield found
         found.close()
 

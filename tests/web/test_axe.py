@@ -1,23 +1,22 @@
 """Accessibility of the page by axe-core, in a browser: no findings, empty and with takes, light and dark.
 
-axe-core (MPL-2.0) is no part of the project: `npm install --no-save axe-core` here, or AXE_CORE=FILE.
-Skipped where it is not there.
+axe-core (MPL-2.0) comes with the package axe-playwright-python, of which only that file is used.
 """
 
 from __future__ import annotations
 
-import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import MARKS
+from browsers import MARKS
 
-ROOT = Path(__file__).resolve().parents[2]
-AXE = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+FOUND = find_spec("axe_playwright_python")
+AXE = Path(str(FOUND.origin)).with_name("axe.min.js") if FOUND is not None else None
 pytestmark = [
     *MARKS,
-    pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm install --no-save axe-core"),
+    pytest.mark.skipif(AXE is None, reason="no axe-core: pip install axe-playwright-python (extra [dev])"),
 ]
 
 RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations.map(
@@ -25,6 +24,7 @@ RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) =
 
 
 def findings(page: Any) -> list[str]:
+    assert AXE is not None
     page.evaluate(AXE.read_text(encoding="utf-8"))
     return list(page.evaluate(RUN))
 

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from chromium import MARKS
+from browsers import MARKS
 
 pytestmark = MARKS
 

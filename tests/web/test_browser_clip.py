@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from chromium import MARKS
+from browsers import MARKS
 
 from soundvcm import media
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import MARKS
+from browsers import MARKS
 
 pytestmark = MARKS
 

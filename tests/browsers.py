@@ -1,6 +1,7 @@
-"""Debian's chromium driven by Playwright, for tests of the page; both may be missing.
+"""Debian's chromium and Firefox driven by Playwright, for tests of the page; each may be missing.
 
-Playwright downloads nothing: the system's browser is used.
+Playwright downloads nothing: the system's browsers are used. Its own Firefox is a patched one; Debian's is
+driven by WebDriver BiDi, of which a Firefox must know the commands that Playwright sends: 1.64 suits ESR 153.
 """
 
 from __future__ import annotations
@@ -11,14 +12,39 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def _installed(*names: str) -> str | None:
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+CHROMIUM = _installed("chromium", "chromium-browser", "google-chrome")
+FIREFOX = _installed("firefox-esr", "firefox")
 WAIT = 120_000  # ms; the machine may be busy
 MARKS = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
 ]
+
+CHROMIUM_ONLY = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+#: Firefox's word for what chromium is told by arguments: sounds may play without a finger on the page
+PREFERENCES = {"media.autoplay.default": 0, "media.autoplay.blocking_policy": 0, "media.volume_scale": "0.0"}
+
+
+def launch(driver: Any, name: str) -> Any:
+    """A browser by its name, "chromium" or "firefox"; the test is skipped where it is not installed."""
+    if name == "firefox":
+        if FIREFOX is None:
+            pytest.skip("no Firefox here: apt-get install firefox-esr")
+        return driver.firefox.launch(
+            channel="moz-firefox", executable_path=FIREFOX, firefox_user_prefs=PREFERENCES
+        )
+    if CHROMIUM is None:
+        pytest.skip("no chromium here: apt-get install chromium")
+    # root has no sandbox
+    arguments = ["--no-sandbox", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
+    return driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
 class Opened:
