@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import tyro
 
-from soundvcm.generate.options import GenerateOptions
+from soundvcm.generate.options import GenerateOptions, explained
 
 #: given by the command itself, as what it is about
 NOT_FLAGS = ("video",)
@@ -63,9 +63,5 @@ def _annotation(name: str, value: Any) -> Any:
 
 def _help(flags: dict[str, inspect.Parameter]) -> str:
     """The lines of the class's "Attributes:" for these flags, as more lines of a function's "Args:"."""
-    told = (inspect.getdoc(GenerateOptions) or "").split("Attributes:\n")[1].splitlines()
-    heads = [k for k, line in enumerate(told) if line.startswith("    ") and not line.startswith("     ")]
-    parts = {
-        told[k].split(":")[0].strip(): told[k:end] for k, end in zip(heads, [*heads[1:], None], strict=True)
-    }
-    return "\n".join(line for name in flags for line in parts[name])
+    told = explained()
+    return "\n".join(f"    {name}: {told[name]}" for name in flags)

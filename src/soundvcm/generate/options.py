@@ -6,6 +6,7 @@ here (case 27). Loads neither torch nor media.
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Mapping
@@ -175,6 +176,21 @@ class GenerateOptions:
 
 
 DEFAULTS = GenerateOptions()
+
+
+def explained() -> dict[str, str]:
+    """What each option means, by name: the "Attributes:" of `GenerateOptions`, for the help of every door."""
+    told, name = (inspect.getdoc(GenerateOptions) or "").partition("Attributes:\n")[2].splitlines(), ""
+    found: dict[str, str] = {}
+    for line in told:
+        if line.startswith("     "):
+            found[name] += f" {line.strip()}"
+        else:
+            name, _, words = line.strip().partition(": ")
+            found[name] = words
+    return found
+
+
 #: options that say how files are written: `render` uses them, a take in memory has none
 FILE_OPTIONS = frozenset(
     (

@@ -40,6 +40,15 @@ class StoredClip:
     touched: float = 0.0
     busy: int = 0
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is a sound to go by, without pictures."""
+        return self.preview.pictures == 0
+
+    def as_sound(self) -> dict[str, Any]:
+        """For clients, as a sound to go by: `seconds` is what is used of it."""
+        return {"id": self.id, "name": self.stem, "seconds": float(self.preview.seconds or 0)}
+
     def as_dict(self) -> dict[str, Any]:
         """For clients."""
         seconds = self.preview.seconds

@@ -70,15 +70,21 @@ class Clips:
         return name, target
 
     def add(
-        self, name: str, path: Path, stem: str, owned: bool = True, look: Look | None = None
+        self,
+        name: str,
+        path: Path,
+        stem: str,
+        owned: bool = True,
+        look: Look | None = None,
+        sound: bool = False,
     ) -> StoredClip:
-        """Look at a stored file and hold it; an owned one that is refused is removed.
+        """Look at a stored file (a clip, or a sound to go by) and hold it; an owned one that is refused is removed.
 
         Raises:
             RefusedError: if it is no clip, too long or too much to look at; 507 if the disk is full.
         """
         try:
-            preview = self.inspector.inspect(path, self.limits, look)
+            preview = self.inspector.inspect(path, self.limits, look, sound)
             clip = StoredClip(name, path, safe_stem(stem), preview, owned)
             if owned:
                 self.store.put_clip(clip)
@@ -105,6 +111,31 @@ class Clips:
                 raise RefusedError(404, "this clip is not here (any more): choose it again", "video")
             clip.used = time.monotonic()
             return clip
+
+    def get_clip(self, name: str) -> StoredClip:
+        """The clip of an id, which must have pictures.
+
+        Raises:
+            RefusedError: 404.
+        """
+        clip = self.get(name)
+        if clip.is_sound:
+            raise RefusedError(404, "this is a sound to go by, not a clip", "video")
+        return clip
+
+    def get_sound(self, name: str) -> StoredClip:
+        """The sound of an id: one to go by, or a clip that has sound.
+
+        Raises:
+            RefusedError: 404; 422 for a silent clip.
+        """
+        try:
+            found = self.get(name)
+        except RefusedError:
+            raise RefusedError(404, "this sound is not here (any more): choose it again", "like") from None
+        if not found.preview.facts["has_sound"]:
+            raise RefusedError(422, "this clip has no sound to go by", "like")
+        return found
 
     def hold(self, clip: StoredClip, by: int) -> None:
         """Count a job that needs the clip (by = 1) or is done with it (by = -1)."""

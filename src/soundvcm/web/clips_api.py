@@ -1,4 +1,4 @@
-"""Addresses of clips: upload, facts, film strip, forget.
+"""Addresses of clips and of sounds to go by: upload, facts, film strip, forget.
 
 Knows FastAPI and the studio; nothing of jobs.
 """
@@ -57,7 +57,20 @@ async def take_in(request: Request, upload: UploadFile | None, path: str | None)
     return clip
 
 
-async def look_at(request: Request, name: str | None, path: Path, stem: str, owned: bool) -> StoredClip:
+async def take_in_sound(request: Request, upload: UploadFile) -> StoredClip:
+    """Store an uploaded sound to go by, and look at it.
+
+    Raises:
+        RefusedError: 413, 415, 507.
+    """
+    studio = studio_of(request)
+    name, target = await run_in_threadpool(studio.clips.keep_upload, upload.file)
+    return await look_at(request, name, target, upload.filename or "sound", owned=True, sound=True)
+
+
+async def look_at(
+    request: Request, name: str | None, path: Path, stem: str, owned: bool, sound: bool = False
+) -> StoredClip:
     """Look at a file in a process of its own, and hold it; ends when the client leaves.
 
     No thread of the server waits meanwhile.
@@ -67,7 +80,7 @@ async def look_at(request: Request, name: str | None, path: Path, stem: str, own
     """
     studio, look = studio_of(request), Look()
     name = name or studio.clips.new_path()[0]
-    looking = asyncio.wrap_future(studio.looks.submit(studio.clips.add, name, path, stem, owned, look))
+    looking = asyncio.wrap_future(studio.looks.submit(studio.clips.add, name, path, stem, owned, look, sound))
     try:
         while not (await asyncio.wait([looking], timeout=POLL_SECONDS))[0]:
             if await request.is_disconnected():
@@ -113,22 +126,43 @@ async def add_clip(
     return clip.as_dict()
 
 
+@router.post("/api/sounds", status_code=201, response_model=schema.SoundFacts, tags=["clips"])
+async def add_sound(
+    request: Request, like: Annotated[UploadFile, File(description="a recording to go by")]
+) -> dict[str, Any]:
+    """Store a sound to go by ("like this"). Jobs may then name its id as `sound`."""
+    return (await take_in_sound(request, like)).as_sound()
+
+
+@router.get("/api/sounds/{sound}", response_model=schema.SoundFacts, tags=["clips"])
+def show_sound(request: Request, sound: str) -> dict[str, Any]:
+    """What is known of a sound to go by."""
+    return studio_of(request).clips.get_sound(sound).as_sound()
+
+
+@router.delete("/api/sounds/{sound}", status_code=204, tags=["clips"])
+def remove_sound(request: Request, sound: str) -> None:
+    """Forget a sound to go by."""
+    clips = studio_of(request).clips
+    clips.remove(clips.get_sound(sound).id)
+
+
 @router.get("/api/clips/{clip}", response_model=schema.ClipFacts, tags=["clips"])
 def show_clip(request: Request, clip: str) -> dict[str, Any]:
     """What is known of a clip."""
-    return studio_of(request).clips.get(clip).as_dict()
+    return studio_of(request).clips.get_clip(clip).as_dict()
 
 
 @router.get("/api/clips/{clip}/strip.png", response_class=Response, tags=["clips"])
 def show_strip(request: Request, clip: str) -> Response:
     """The film strip: up to 16 pictures side by side, evenly spaced, PNG."""
-    return Response(studio_of(request).clips.get(clip).preview.strip, media_type="image/png")
+    return Response(studio_of(request).clips.get_clip(clip).preview.strip, media_type="image/png")
 
 
 @router.get("/api/clips/{clip}/video", response_class=FileResponse, tags=["clips"])
 def show_video(request: Request, clip: str) -> FileResponse:
     """The clip as it was uploaded; byte ranges are served."""
-    found = studio_of(request).clips.get(clip)
+    found = studio_of(request).clips.get_clip(clip)
     kind = CONTENT_TYPES.get(str(found.preview.facts["container"]).split(",")[0], "application/octet-stream")
     return FileResponse(found.path, media_type=kind, content_disposition_type="inline")
 

@@ -17,10 +17,9 @@ from soundvcm.generate.pipeline import Pipeline
 from soundvcm.generate.segments import segments_of
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clip import StoredClip
+from soundvcm.web.jobs import SERVERS_OWN
 from soundvcm.web.limits import Limits, RefusedError
 
-#: fields of a GenerateOptions that are the server's business
-SERVERS_OWN = ("video", "output", "audio_only", "like")
 MOST_LETTERS = 2000
 PENDING = Path("upload")  # stands for a clip that is still on its way
 NOTHING = "Nothing to make a sound for: choose a video, or write what should be heard and give the seconds."
@@ -31,6 +30,9 @@ _BESIDE = {
     "cfg_strength": "cfg_strength",
     "negative_prompt": "negative_prompt",
     "seed": "seed",
+    "kind": "kind",
+    "like": "like",
+    "renderer": "renderer",
     "takes": "takes",
     "level target": "loudness",
     "gain": "gain",
@@ -132,6 +134,13 @@ def field_of(message: str) -> str | None:
     return next((field for word, field in _BESIDE.items() if word in message), None)
 
 
+def kinds(pipeline: Pipeline) -> list[str]:
+    """The kinds of recordings the loaded system has, in words; none for one that only has its network."""
+    if pipeline.reference is None:
+        return []
+    return sorted(kind.title for kind in pipeline.reference.bank().kinds.values())
+
+
 def abilities(pipeline: Pipeline) -> dict[str, Any]:
     """What the loaded system is and which knobs have something to act on."""
     sampling = pipeline.sampling
@@ -142,6 +151,8 @@ def abilities(pipeline: Pipeline) -> dict[str, Any]:
         "guidance": sampling.guidance,
         "cfg_strength": sampling.guidance is not None,
         "negative_prompt": sampling.negative_prompt,
+        "reference_sounds": pipeline.reference is not None,
+        "kinds": kinds(pipeline),
         "window_seconds": float(pipeline.clip_encoder.longest),
         "device": str(pipeline.device),
     }

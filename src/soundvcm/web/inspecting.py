@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.preview import ClipPreview, preview_clip
+from soundvcm.web.preview import ClipPreview, preview_clip, preview_sound
 
 CHILD_DATA_BYTES = 1 << 30  # memory a look may take beyond what the child needs to run
 LEFT = "the client left before its file was looked at"
@@ -79,38 +79,42 @@ class Inspector:
         child = self._idle.get()
         self._idle.put(child or self._start())
 
-    def inspect(self, path: Path, limits: Limits, look: Look | None = None) -> ClipPreview:
+    def inspect(
+        self, path: Path, limits: Limits, look: Look | None = None, sound: bool = False
+    ) -> ClipPreview:
         """Look at a file, waiting for a free child.
 
         Args:
             path: of the file.
             limits: of the studio: length, pixels, seconds the look may take.
             look: lets another thread end it.
+            sound: it should be a sound to go by, not a clip.
 
         Raises:
             RefusedError: 413 or 415 for what cannot be used, 408 if the client left.
         """
-        look = look or Look()
+        look, field = look or Look(), "like" if sound else "video"
         if look.ended == "client":  # it left while others were looked at
-            raise RefusedError(408, LEFT, "video")
+            raise RefusedError(408, LEFT, field)
         with self._child() as child:
             look.begin(child)
             timer = threading.Timer(limits.inspect_seconds, look.end, ["time"])
             timer.start()
             try:
-                reply = _ask(child, {"path": str(path), "limits": asdict(limits)})
+                reply = _ask(child, {"path": str(path), "limits": asdict(limits), "sound": sound})
             finally:
                 timer.cancel()
                 look.done()
         if reply is None:
             if look.ended == "client":
-                raise RefusedError(408, LEFT, "video")
-            raise RefusedError(413, TOO_HEAVY, "video")
+                raise RefusedError(408, LEFT, field)
+            raise RefusedError(413, TOO_HEAVY, field)
         if "refused" in reply:
-            raise RefusedError(*reply["refused"])
+            status, words, told = reply["refused"]
+            raise RefusedError(status, words, told or field)
         if "preview" not in reply:
             logging.getLogger(__name__).error("a look at a clip failed: %s", reply.get("fault"))
-            raise RefusedError(415, "this file cannot be used as a clip", "video")
+            raise RefusedError(415, "this file cannot be used", field)
         return preview_from(reply["preview"])
 
     def close(self) -> None:
@@ -209,16 +213,17 @@ def _bound_memory() -> None:
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    see = preview_sound if question["sound"] else preview_clip
     try:
-        preview = preview_clip(Path(question["path"]), Limits(**question["limits"]))
+        preview = see(Path(question["path"]), Limits(**question["limits"]))
     except RefusedError as error:
         return {"refused": [error.status, str(error), error.field]}
     except MemoryError:
-        return {"refused": [413, TOO_HEAVY, "video"]}
+        return {"refused": [413, TOO_HEAVY, None]}
     except Exception as error:
         heavy = "memory" in str(error).lower()
         return (
-            {"refused": [413, TOO_HEAVY, "video"]} if heavy else {"fault": f"{type(error).__name__}: {error}"}
+            {"refused": [413, TOO_HEAVY, None]} if heavy else {"fault": f"{type(error).__name__}: {error}"}
         )
     return {"preview": preview_as_json(preview)}
 

@@ -19,6 +19,8 @@ from soundvcm.web.clip import StoredClip
 from soundvcm.web.impression import Impression
 from soundvcm.web.limits import RefusedError
 
+#: options that are the server's business: clients name clips and sounds by id
+SERVERS_OWN = ("video", "output", "audio_only", "like")
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
@@ -45,6 +47,7 @@ class Take:
         deleted: when it was deleted (monotonic clock), while it can be brought back.
         impression: its loudness and what a classifier takes it for, once it was listened to.
         warnings: what the pipeline said of it.
+        credits: the recordings in it, one line each: what, by whom, under which licence.
         made: when, seconds since 1970.
     """
 
@@ -57,6 +60,7 @@ class Take:
     deleted: float = 0.0
     impression: Impression = field(default_factory=Impression)
     warnings: list[str] = field(default_factory=list)
+    credits: list[str] = field(default_factory=list)
     made: float = field(default_factory=time.time)
 
     def file(self, kind: str) -> Path:
@@ -79,6 +83,7 @@ class Job:
         id: what clients call it.
         request: what is asked; its seed is already chosen.
         clip: what it is for; None for a prompt alone.
+        sound: the recording it goes by.
         folder: where its results are written.
         events: what happened so far, in order: (name, facts).
         takes: finished ones.
@@ -97,6 +102,7 @@ class Job:
     request: GenerateOptions
     clip: StoredClip | None
     folder: Path
+    sound: StoredClip | None = None
     state: State = "waiting"
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     takes: list[Take] = field(default_factory=list)
@@ -121,6 +127,18 @@ class Job:
     def __post_init__(self) -> None:
         self._time_left = TimeLeft(self._tell)
         self.stem = self.stem or (self.clip.stem if self.clip is not None else "sound")
+
+    @property
+    def held(self) -> list[StoredClip]:
+        """The files it needs while it waits and runs."""
+        return [one for one in (self.clip, self.sound) if one is not None]
+
+    def named(self, words: str) -> str:
+        """Words with its files called as their owner calls them, in place of their paths."""
+        for one in self.held:
+            for path in (str(one.path), one.path.name):
+                words = words.replace(path, one.stem)
+        return words
 
     def begin(self, allowed: float) -> None:
         """Its turn has come; it may run for so many seconds."""
@@ -188,6 +206,8 @@ class Job:
             "state": self.state,
             "position": position,
             "clip": None if self.clip is None else self.clip.id,
+            "sound": None if self.sound is None else self.sound.id,
+            "like": None if self.sound is None else self.sound.stem,
             "project": self.project,
             "created": round(self.created, 3),
             "prompt": self.request.prompt,
@@ -206,9 +226,7 @@ class Job:
     def asked(self) -> dict[str, Any]:
         """The fields that would ask for the same again, as the form has them."""
         fields = asdict(self.request)
-        return {
-            name: value for name, value in fields.items() if name not in ("video", "output", "audio_only")
-        }
+        return {name: value for name, value in fields.items() if name not in SERVERS_OWN}
 
     def take_dict(self, take: Take) -> dict[str, Any]:
         """A take for clients: its addresses below the server's root, no paths."""
@@ -221,6 +239,7 @@ class Job:
             "made": round(take.made, 3),
             **asdict(take.impression),
             "warnings": take.warnings,
+            "credits": take.credits,
             "sound": f"{base}/sound",
             "video": None if take.video is None else f"{base}/video",
         }

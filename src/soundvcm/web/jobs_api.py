@@ -9,15 +9,17 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from fastapi.responses import StreamingResponse
 
-from soundvcm.generate.options import DEFAULTS, Existing, Renderer
+from soundvcm.generate.options import DEFAULTS
 from soundvcm.web import forms, schema
 from soundvcm.web.about import studio_of
-from soundvcm.web.clips_api import POLL_SECONDS, take_in
+from soundvcm.web.clips_api import POLL_SECONDS, take_in, take_in_sound
+from soundvcm.web.form_fields import form_of_options
 from soundvcm.web.jobs import ENDED, Job
 from soundvcm.web.problems import REFUSALS
 from soundvcm.web.studio import Studio
@@ -27,35 +29,18 @@ router = APIRouter(responses=REFUSALS)
 
 
 @router.post("/api/jobs", status_code=202, response_model=schema.JobFacts, tags=["jobs"])
+@form_of_options
 async def submit(
+    *,
     request: Request,
+    fields: dict[str, Any],
     video: Annotated[UploadFile | None, File(description="video, GIF or picture")] = None,
     clip: Annotated[str | None, Form(description="id of a clip instead of an upload")] = None,
     path: Annotated[str | None, Form(description="local file, where the studio allows it")] = None,
-    prompt: Annotated[str, Form(description="what should be heard")] = DEFAULTS.prompt,
-    negative_prompt: Annotated[str | None, Form()] = DEFAULTS.negative_prompt,
-    duration: Annotated[str | None, Form(description="seconds; the whole clip if left out")] = (
-        DEFAULTS.duration
-    ),
-    start: Annotated[str, Form(description="first second of the clip")] = DEFAULTS.start,
-    num_steps: Annotated[int | None, Form(description="network calls of a take")] = DEFAULTS.num_steps,
-    seed: Annotated[int, Form(description="of the first take; -1 picks one")] = DEFAULTS.seed,
-    takes: Annotated[int, Form(description="how many, with seeds counting up")] = DEFAULTS.takes,
-    cfg_strength: Annotated[float | None, Form()] = DEFAULTS.cfg_strength,
-    ignore_pictures: Annotated[bool, Form()] = DEFAULTS.ignore_pictures,
-    kind: Annotated[str | None, Form(description="kind of the recordings that sound")] = DEFAULTS.kind,
-    renderer: Annotated[Renderer, Form(description="recordings, the network, or as it fits")] = (
-        DEFAULTS.renderer
-    ),
-    existing_audio: Annotated[Existing, Form()] = DEFAULTS.existing_audio,
-    gain: Annotated[float, Form(description="dB")] = DEFAULTS.gain,
-    loudness: Annotated[float | None, Form(description="LUFS")] = DEFAULTS.loudness,
-    sample_rate: Annotated[int | None, Form(ge=8000, le=192_000)] = DEFAULTS.sample_rate,
-    stereo: Annotated[bool, Form()] = DEFAULTS.stereo,
-    exact_cut: Annotated[bool, Form()] = DEFAULTS.exact_cut,
-    segments: Annotated[
-        str | None, Form(description="JSON list of {start, end, prompt, gain, mute, seed}: parts made apart")
-    ] = DEFAULTS.segments,
+    like: Annotated[UploadFile | None, File(description="a recording: make the sound from it")] = None,
+    sound: Annotated[
+        str | None, Form(description="id of a sound, or of a clip that has sound, instead of `like`")
+    ] = None,
     project: Annotated[str | None, Form(description="id of the project it joins")] = None,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> dict[str, Any]:
@@ -63,35 +48,38 @@ async def submit(
 
     Sent again with the same Idempotency-Key, it answers with the job of the first time.
     """
-    given = dict(locals())
     studio = studio_of(request)
-    fields = {name: given[name] for name in forms.defaults()}
     fields["start"] = fields["start"].strip() or DEFAULTS.start
-    held = studio.clips.get(clip) if clip and clip.strip() else None
+    held = studio.clips.get_clip(clip) if clip and clip.strip() else None
+    heard = studio.clips.get_sound(sound) if sound and sound.strip() else None
     joined = studio.projects.get(project) if project and project.strip() else None
     sent = video is not None or bool(path and path.strip())
     forms.check_fields(fields, held, sent, studio.limits)
-    studio.check(
-        forms.request_of(fields, held, studio.limits) if held or not sent else forms.draft_of(fields)
-    )
+    draft = forms.request_of(fields, held, studio.limits) if held or not sent else forms.draft_of(fields)
+    goes_by = forms.PENDING if heard is not None or like is not None else None
+    studio.check(replace(draft, like=goes_by))
     key, made = idempotency_key, None
     if key is not None:
-        content = [fields, clip, path, video and [video.filename, video.size]]
+        uploads = [one and [one.filename, one.size] for one in (video, like)]
+        content = [fields, clip, path, sound, uploads]
         told = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
         earlier = studio.repeats.begin(key, told)
         if earlier is not None:
             return studio.state_of(studio.job(earlier))
-    found = held
+    mine: list[str] = []  # what came with this request
     try:
         found = held or await take_in(request, video, path)
-        made = studio.submit(
-            forms.request_of(fields, found, studio.limits), found, request.scope["soundvcm"][0], joined
-        )
+        mine += [found.id] if found is not None and held is None else []
+        if like is not None:
+            heard = await take_in_sound(request, like)
+            mine.append(heard.id)
+        wanted, place = forms.request_of(fields, found, studio.limits), request.scope["soundvcm"][0]
+        made = studio.submit(wanted, found, place, joined, heard)
     finally:
         if key is not None:
             studio.repeats.end(key, None if made is None else made.id)
-        if made is None and found is not None and held is None:  # a refusal leaves nothing
-            studio.clips.remove(found.id)
+        for name in mine if made is None else []:  # a refusal leaves nothing
+            studio.clips.remove(name)
     return studio.state_of(made)
 
 

@@ -25,6 +25,7 @@ from soundvcm.web.limits import Limits, RefusedError
 PICTURES = 16
 STRIP_RATE, MOTION_RATE = Fraction(4), Fraction(25)
 HEIGHT, WIDTH = 72, 128
+LIKE_SECONDS, SILENCE = Fraction(30), 1e-4  # what the pipeline uses of a sound to go by, and calls none
 _SIDE = 24  # pixels of the pictures whose differences are the movement
 
 
@@ -33,9 +34,9 @@ class ClipPreview:
     """What a clip looks like at a glance.
 
     Attributes:
-        seconds: exact length; None of a still picture.
+        seconds: exact length; None of a still picture; of a sound, what is used of it.
         strip: PNG of up to 16 pictures side by side, evenly spaced.
-        pictures: how many.
+        pictures: how many; 0 of a sound to go by.
         motion: mean absolute difference of neighbouring pictures, 25 a second, 0 .. 1 of the largest.
         facts: width, height, codec, container, has_sound, still.
         warnings: what the reader found strange.
@@ -49,6 +50,23 @@ class ClipPreview:
     facts: dict[str, Any]
     warnings: list[str]
     cuts: list[float] = field(default_factory=list)
+
+
+def preview_sound(path: Path, limits: Limits) -> ClipPreview:
+    """Read the beginning of a stored sound to go by; it has no pictures.
+
+    Raises:
+        RefusedError: 415 if it is no sound or a silent one.
+    """
+    try:
+        wave, rate = media.read_sound(path, seconds=min(LIKE_SECONDS, Fraction(str(limits.seconds))))
+    except MediaError as error:
+        reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
+        raise RefusedError(415, f"this file cannot be used as a sound: {reason}", "like") from None
+    if not float(abs(wave).max(initial=0.0)) > SILENCE:
+        raise RefusedError(415, "this recording is silent: give one that can be heard", "like")
+    facts = {"width": 0, "height": 0, "codec": "", "container": "", "has_sound": True, "still": False}
+    return ClipPreview(Fraction(wave.shape[1], rate), b"", 0, [], facts, [])
 
 
 def preview_clip(path: Path, limits: Limits) -> ClipPreview:

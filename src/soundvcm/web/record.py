@@ -40,8 +40,9 @@ _PLAIN = (
 def job_record(job: Job) -> dict[str, Any]:
     """What is written of a job: its takes so far, whose files are whole."""
     facts = {name: getattr(job, name) for name in _PLAIN}
-    facts["request"] = {**asdict(job.request), "video": None, "output": None}
+    facts["request"] = {**asdict(job.request), "video": None, "output": None, "like": None}
     facts["clip"] = None if job.clip is None else job.clip.id
+    facts["sound"] = None if job.sound is None else job.sound.id
     facts["stem"] = job.stem
     facts["takes"] = [row for row in map(_row, job.takes) if row is not None]
     return facts
@@ -69,7 +70,7 @@ def _row(take: Take) -> dict[str, Any] | None:
         "kept": take.kept,
         "made": take.made,
     }
-    plain |= {"impression": asdict(take.impression), "warnings": take.warnings}
+    plain |= {"impression": asdict(take.impression), "warnings": take.warnings, "credits": take.credits}
     return {**plain, "files": sizes}
 
 
@@ -77,7 +78,8 @@ def job_from(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) 
     """The job a record tells of; a take whose files are not as they were written is left out."""
     request = GenerateOptions(**facts["request"])
     clip = clips.get(facts["clip"] or "")
-    job = Job(folder.name, request, clip, folder, stem=str(facts["stem"]))
+    sound = clips.get(facts.get("sound") or "")
+    job = Job(folder.name, request, clip, folder, sound, stem=str(facts["stem"]))
     for name in _PLAIN:
         setattr(job, name, facts.get(name, getattr(job, name)))
     for row in facts["takes"]:
@@ -86,6 +88,7 @@ def job_from(folder: Path, facts: dict[str, Any], clips: dict[str, StoredClip]) 
             take = Take(int(row["number"]), int(row["seed"]), files["sound"], files.get("video"))
             take.gain, take.kept = float(row.get("gain", 0.0)), bool(row.get("kept", False))
             take.made, take.warnings = float(row.get("made", job.created)), list(row.get("warnings", []))
+            take.credits = list(row.get("credits", []))
             take.impression = Impression(**row.get("impression", {}))
             job.takes.append(take)
     if job.state not in ENDED:

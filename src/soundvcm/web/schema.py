@@ -43,6 +43,14 @@ class ClipFacts(BaseModel):
     still: bool
 
 
+class SoundFacts(BaseModel):
+    """A sound to go by; `seconds` is what is used of it."""
+
+    id: str
+    name: str
+    seconds: float
+
+
 class Example(BaseModel):
     """A clip that comes with the studio, with a prompt that fits."""
 
@@ -55,7 +63,7 @@ class Example(BaseModel):
 class TakeFacts(BaseModel):
     """A finished take: its seed, the gain (dB) its files are served with, whether it is
     kept, and their addresses; its loudness (LUFS) and what a classifier (YAMNet) takes it for, `unsure` where
-    even the strongest class is weak.
+    even the strongest class is weak; `credits` names the recordings in it, with author and licence.
     """
 
     take: int
@@ -67,17 +75,22 @@ class TakeFacts(BaseModel):
     classes: list[tuple[str, float]]
     unsure: bool
     warnings: list[str]
+    credits: list[str]
     sound: str
     video: str | None
 
 
 class JobFacts(BaseModel):
-    """A job: waiting (with its position), running, done, failed or cancelled."""
+    """A job: waiting (with its position), running, done, failed or cancelled; `sound` is the id and `like`
+    the name of the recording it goes by.
+    """
 
     id: str
     state: str
     position: int | None
     clip: str | None
+    sound: str | None
+    like: str | None
     project: str | None
     created: float
     prompt: str

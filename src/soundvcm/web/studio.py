@@ -106,6 +106,7 @@ class Studio:
         clip: StoredClip | None,
         place: Place | None = None,
         project: Project | None = None,
+        sound: StoredClip | None = None,
     ) -> Job:
         """Check a request and let it wait for its turn.
 
@@ -114,12 +115,14 @@ class Studio:
             clip: what it is for.
             place: held for it in the queue since its body began to arrive.
             project: it joins.
+            sound: a recording it goes by.
 
         Raises:
             RefusedError: 429 if too many wait, 507 if the disk is full.
             OptionError: for a request that makes no sense.
         """
-        request = replace(request, video=None if clip is None else clip.path)
+        like = None if sound is None else sound.path
+        request = replace(request, video=None if clip is None else clip.path, like=like)
         self.check(request)
         if place is None:
             self.store.check_room()
@@ -128,11 +131,11 @@ class Studio:
         others = self.admission.others(place)
         with self._turn:
             self.admission.check_queue(len(self._waiting) + others)
-            job = Job(name, request, clip, self.store.jobs / name)
+            job = Job(name, request, clip, self.store.jobs / name, sound)
             if project is not None:
                 job.project = project.id
-            if clip is not None:
-                self.clips.hold(clip, 1)
+            for held in job.held:
+                self.clips.hold(held, 1)
             self._jobs[name] = job
             self._waiting.append(job)
             self._turn.notify_all()
@@ -227,7 +230,7 @@ class Studio:
                 self.remove(job)
                 continue
             self.takes.drop_unkept(job)
-        kept = {job.clip.id for job in jobs if job.clip and any(take.kept for take in job.takes)}
+        kept = {one.id for job in jobs if any(take.kept for take in job.takes) for one in job.held}
         self.clips.sweep(now, kept)
 
     def _empty_trash(self, before: float | None = None) -> None:
@@ -318,15 +321,12 @@ class Studio:
         """A sentence for clients: names no path of this machine."""
         if os.strerror(errno.ENOSPC) in message:
             return DISK_FULL
-        if job.clip is not None:
-            for path in (str(job.clip.path), job.clip.path.name):
-                message = message.replace(path, job.clip.stem)
-        return message.replace(str(self.folder), "").strip()
+        return job.named(message).replace(str(self.folder), "").strip()
 
     def _end(self, job: Job, state: Any, error: str | None = None) -> None:
         job.error = error
-        if job.clip is not None:
-            self.clips.hold(job.clip, -1)
+        for held in job.held:
+            self.clips.hold(held, -1)
         if not job.takes and not job.trash:  # takes that were finished before stay; half of one never counts
             remove_job_files(job.folder)
         else:

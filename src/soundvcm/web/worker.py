@@ -142,6 +142,7 @@ class Worker:
             self.metrics.count("phase_seconds", value, phase=phase)
         job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
         take = Take(number, seed, outcome.outputs[0], video, warnings=list(outcome.warnings))
+        take.credits = [job.named(line) for line in outcome.credits]
         job.takes.append(take)
         self.store.put(job)
         job.note("take", **job.take_dict(take))

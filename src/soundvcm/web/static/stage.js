@@ -12,6 +12,21 @@ export const clock = (seconds) => {
   return `${Math.floor(tenths / 600)}:${String(Math.floor((tenths % 600) / 10)).padStart(2, "0")}.${tenths % 10}`;
 };
 
+/** Go to a second of a take's sound; one whose length is not known yet cannot in every browser, and goes there later. */
+function place(take, second) {
+  if (take.audio.readyState > 0) {
+    take.audio.currentTime = second;
+    return;
+  }
+  if (take.wanted === undefined) {
+    take.audio.addEventListener("loadedmetadata", () => {
+      take.audio.currentTime = take.wanted;
+      delete take.wanted;
+    }, { once: true });
+  }
+  take.wanted = second;
+}
+
 export class Stage {
   /** @param told called with (start, end) of a chosen part, or (null, null) for the whole clip */
   constructor(told) {
@@ -153,13 +168,13 @@ export class Stage {
   }
 
   get time() {
-    return this.take ? this.take.start + this.take.audio.currentTime : this.picture.currentTime || 0;
+    return this.take ? this.take.start + (this.take.wanted ?? this.take.audio.currentTime) : this.picture.currentTime || 0;
   }
 
   /** Go to a second of the clip, within what is heard. */
   seek(second) {
     const moment = Math.min(Math.max(second, this.from), this.end || second);
-    if (this.take) this.take.audio.currentTime = moment - this.take.start;
+    if (this.take) place(this.take, moment - this.take.start);
     if (this.picture.readyState > 0) this.picture.currentTime = moment;
     this.show(moment);
   }
