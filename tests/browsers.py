@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 
-
 def _installed(*names: str) -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 

@@ -222,9 +222,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
         return {"refused": [413, TOO_HEAVY, None]}
     except Exception as error:
         heavy = "memory" in str(error).lower()
-        return (
-            {"refused": [413, TOO_HEAVY, None]} if heavy else {"fault": f"{type(error).__name__}: {error}"}
-        )
+        return {"refused": [413, TOO_HEAVY, None]} if heavy else {"fault": f"{type(error).__name__}: {error}"}
     return {"preview": preview_as_json(preview)}
 
 
