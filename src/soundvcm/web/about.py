@@ -33,6 +33,7 @@ PAGE = {
             "keys.js",
             "parts.js",
             "projects.js",
+            "range.js",
             "sounds.js",
             "stage.js",
             "studio.js",

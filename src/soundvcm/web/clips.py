@@ -78,7 +78,7 @@ class Clips:
         look: Look | None = None,
         sound: bool = False,
     ) -> StoredClip:
-        """Look at a stored file (a clip, or a sound to go by) and hold it; an owned one that is refused is removed.
+        """Look at a stored file (a clip, or a sound to go by) and hold it; refused ones of ours are removed.
 
         Raises:
             RefusedError: if it is no clip, too long or too much to look at; 507 if the disk is full.

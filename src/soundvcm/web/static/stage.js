@@ -2,8 +2,9 @@
 // Knows media elements and the time line; nothing of jobs or of how takes are drawn.
 
 import { drawMotion } from "./draw.js";
+import { draggable } from "./range.js";
 
-const DRIFT_SECONDS = 0.08, SMALLEST_PART = 0.1;
+const DRIFT_SECONDS = 0.08;
 const at = (id) => document.getElementById(id);
 
 /** 83.25 => "1:23.3" */
@@ -43,7 +44,7 @@ export class Stage {
     at("whole").onclick = () => this.choose(null, null);
     this.picture.onended = () => !this.take && this.ended();
     this.picture.onloadedmetadata = () => this.show();
-    this.dragging();
+    draggable(this, at("timeline"));
   }
 
   // -- what is on it
@@ -271,35 +272,5 @@ export class Stage {
       box.style.width = `${(100 * (end - start)) / whole}%`;
     }
     if (!quietly) this.told(start, end);
-  }
-
-  dragging() {
-    const line = at("timeline");
-    let from = null, moved = false;
-    const second = (event) => {
-      const box = line.getBoundingClientRect();
-      const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      return share * ((this.clip && this.clip.seconds) || this.length);
-    };
-    line.onpointerdown = (event) => {
-      if (event.button || !(this.clip || this.take)) return;
-      from = second(event);
-      moved = false;
-      line.setPointerCapture(event.pointerId);
-    };
-    line.onpointermove = (event) => {
-      if (from === null || !this.clip || this.clip.still) return;
-      const now = second(event);
-      if (!moved && Math.abs(now - from) < SMALLEST_PART) return;
-      moved = true;
-      this.choose(Math.min(from, now), Math.max(from, now), true);
-    };
-    line.onpointerup = () => {
-      if (from === null) return;
-      if (moved && this.part) this.choose(...this.part);
-      else this.seek(from);
-      from = null;
-    };
-    line.onpointercancel = () => (from = null);
   }
 }
