@@ -38,11 +38,19 @@ class FrameClock:
         time_base: seconds of one tick of the stream's timestamps.
         rates: frame rates the container names, likeliest first.
         claimed: length of the stream according to the container, in seconds, if it says.
+        counts: the container does not say reliably when a picture is shown, so pictures are counted on, and a
+            timestamp is believed only where it differs by more than five pictures.
     """
 
     def __init__(
-        self, time_base: Fraction, rates: Iterable[Fraction | None], claimed: Fraction | None = None
+        self,
+        time_base: Fraction,
+        rates: Iterable[Fraction | None],
+        claimed: Fraction | None = None,
+        *,
+        counts: bool = False,
     ) -> None:
+        self._counts = counts
         self.time_base = time_base
         tidy = [tidy_rate(rate) for rate in rates]
         self.rates = list(dict.fromkeys(rate for rate in tidy if rate is not None))
@@ -70,6 +78,9 @@ class FrameClock:
                 self.origin = pts
             time = self._on_grid((pts - self.origin) * self.time_base + self.offset)
             if self.last is not None:
+                expected = self.last + self.last_duration
+                if self._counts and abs(time - expected) <= _JUMP_BACK * self.last_duration:
+                    time = expected
                 if time <= self.last and self._is_late(time):
                     return None
                 if time <= self.last or self._is_jump(time):

@@ -16,6 +16,7 @@ from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
 from soundvcm.media.read.orientation import Orientation
 from soundvcm.media.read.source import (
     codec_name,
+    demuxed,
     is_picture_format,
     is_rereadable,
     is_tiled,
@@ -23,6 +24,7 @@ from soundvcm.media.read.source import (
     reason,
     sound_streams,
     source_name,
+    tells_showing_times,
     unknown_streams,
     video_streams,
     why_no_pictures,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 SEEK_FROM = Fraction(2)
 _DECODER_THREADS = 8
 _SEEK_TRIES = (Fraction(0), Fraction(5))
+_SEEK_FURTHER = (Fraction(5), Fraction(20))
 
 
 @dataclass
@@ -113,7 +116,8 @@ class FrameReader:
         rates = [self._stream.base_rate, self._stream.average_rate, self._stream.guessed_rate]
         if self._stream.average_rate and self._stream.base_rate and self._stream.base_rate > 120:
             rates = rates[1:]  # a base rate of 1000 or 90000 is only the tick of a variable stream
-        self._clock = FrameClock(base, rates, claimed)
+        self._counted = not tells_showing_times(container, stream)
+        self._clock = FrameClock(base, rates, claimed, counts=self._counted)
         self.info = VideoInfo(
             width=self._stream.width,
             height=self._stream.height,
@@ -185,7 +189,7 @@ class FrameReader:
 
         if not is_rereadable(self.source):
             return None
-        for back in _SEEK_TRIES:
+        for back in _SEEK_FURTHER if self._counted else _SEEK_TRIES:
             try:
                 target = self._clock.pts_of(max(Fraction(0), start - back))
                 self._container.seek(target, stream=self._stream, backward=True)
@@ -213,7 +217,7 @@ class FrameReader:
         import av
 
         clock, count = self._clock, 0
-        for packet in self._packets():
+        for packet in self._packets(sought):
             if packet.size == 0 and packet.dts is not None:  # "as before" (Theora, AVI): nothing to decode
                 ticks = packet.dts if packet.pts is None else packet.pts
                 self._counts.empty_until = ticks + (packet.duration or 0)
@@ -235,11 +239,11 @@ class FrameReader:
                     yield DecodedFrame(clock.index_at(time) if sought else count, time, duration, frame)
                 count += 1
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self, sought: bool) -> Iterator[Any]:
         import av
 
         try:
-            yield from self._container.demux(self._stream)
+            yield from demuxed(self._container, self._stream, sought=sought)
         except (av.FFmpegError, OSError, IndexError) as error:  # PyAV: a track that begins later
             self._counts.stopped = reason(error)
             yield from self._flush()

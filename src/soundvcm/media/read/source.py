@@ -27,6 +27,8 @@ MAX_PIXELS = 160_000_000
 STILL_FORMATS = ("image2", "gif", "apng", "webp", "avif", "ico", "jpegxl_anim")
 _IMAGE_BRANDS = frozenset("avif avis mif1 mif2 miaf msf1 heic heix heim heis hevc hevx".split())
 
+_MOVING_CODECS = frozenset("h264 hevc vvc mpeg1video mpeg2video".split())
+
 # Readers that follow addresses inside the file, open devices, or draw text files as pictures.
 _REFUSED = frozenset(
     "concat hls dash sdp rtsp rtp sap lavfi imf webm_dash_manifest alsa fbdev kmsgrab oss v4l2 x11grab "
@@ -253,6 +255,35 @@ def first_packets(container: InputContainer, stream: Stream, count: int) -> list
         if len(found) == count:
             break
     return found
+
+
+def tells_showing_times(container: InputContainer, stream: Any) -> bool:
+    """Whether the timestamps of a track say when each picture is shown.
+
+    Program streams time only some pictures, and what FFmpeg fills in may be wrong. AVI and MXF number packets
+    in the order of decoding, which is another one where a codec moves pictures.
+    """
+    name = container.format.name
+    moves = codec_name(stream) in _MOVING_CODECS and stream.codec_context.has_b_frames > 0
+    return name != "mpeg" and not (name.split(",")[0] in ("avi", "mxf") and moves)
+
+
+def demuxed(container: InputContainer, stream: Any, *, sought: bool) -> Iterator[Any]:
+    """Packets of a track in their order.
+
+    Program streams (mpg, vob) do not time every packet: after a seek FFmpeg guesses until it has seen a whole
+    group of pictures, so the packets before the second key one are left out there.
+
+    Args:
+        container: an open file.
+        stream: one of its tracks.
+        sought: a seek went before.
+    """
+    keys = 2 if sought and container.format.name == "mpeg" else 0
+    for packet in container.demux(stream):
+        keys -= keys > 0 and bool(packet.is_keyframe and packet.size)
+        if keys <= 0:
+            yield packet
 
 
 def unknown_streams(container: InputContainer) -> tuple[int, int]:

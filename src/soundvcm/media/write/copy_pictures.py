@@ -11,7 +11,7 @@ from typing import Any
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.source import open_media, source_name
-from soundvcm.media.write.packet_plan import LONGEST_REORDER, PacketPlan, seek_to, timed_packets
+from soundvcm.media.write.packet_plan import LONGEST_REORDER, MOMENT, PacketPlan, seek_to, timed_packets
 from soundvcm.media.write.trial import copy_track
 
 
@@ -40,7 +40,9 @@ class CopiedPictures:
         stream: Any = self._container.streams[self.plan.stream]
         copy = copy_track(output, stream, suffix)
         steady = suffix == ".avi" and self.plan.rate is not None  # AVI counts pictures
-        copy.time_base = 1 / self.plan.rate if steady and self.plan.rate else self.plan.time_base
+        self._fine = 1000 if self.plan.behind and self.plan.time_base > MOMENT else 1
+        base = self.plan.time_base / self._fine
+        copy.time_base = 1 / self.plan.rate if steady and self.plan.rate else base
         copy.metadata.update(stream.metadata)
         self._stream, self._copy = stream, copy
         self.stream = copy
@@ -51,20 +53,24 @@ class CopiedPictures:
         base = plan.time_base
         zero = plan.origin + round((start - self.shift) / base)
         seek_to(self._container, self._stream, plan.origin, plan.seek)
-        left, begun = plan.count, False
-        for packet, pts, dts in timed_packets(self._container, self._stream):
+        left, begun, moments = plan.count, False, min(plan.behind.values(), default=None)
+        for packet, pts, dts in timed_packets(self._container, self._stream, sought=plan.seek is not None):
             begun = begun or (packet.is_keyframe and pts == plan.first)
             if not begun or (start > 0 and pts < plan.first and plan.count - left < LONGEST_REORDER):
                 continue
             if packet.size == 0:
                 continue
             left -= 1
-            if left == 0 and (plan.hold or plan.last > (packet.duration or 0)):
+            shown = plan.behind.get(pts, Fraction(pts))
+            if moments is not None:
+                until = MOMENT / base if pts in plan.behind else min(packet.duration or 1, moments - pts)
+                packet.duration = max(1, round(until * self._fine))
+            elif left == 0 and (plan.hold or plan.last > (packet.duration or 0)):
                 packet.duration = max(1, plan.last + round(plan.hold / base))
             packet.stream = self._copy
-            packet.time_base = base
-            packet.pts, packet.dts = pts - zero, dts - zero
-            yield packet.dts * base, packet
+            packet.time_base = base / self._fine
+            packet.pts, packet.dts = round((shown - zero) * self._fine), (dts - zero) * self._fine
+            yield packet.dts * packet.time_base, packet
             if left == 0:
                 return
         if left:

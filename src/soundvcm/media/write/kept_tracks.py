@@ -6,15 +6,19 @@ Knows sound tracks and their times; nothing of pictures beyond the moment at whi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
+from itertools import chain, pairwise
 from typing import Any
 
 from soundvcm.media.read.sound import SoundReader
-from soundvcm.media.read.source import open_media, sound_streams
+from soundvcm.media.read.source import av_errors, open_media, sound_streams
 from soundvcm.media.write.beside import kept_metadata
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate
 
 _BLOCK_SECONDS = 1
+_SEEK_BACK = (0, 5)
+_FINE = Fraction(1, 1000)
 
 
 class CopiedTrack:
@@ -32,24 +36,35 @@ class CopiedTrack:
         self, source: Any, track: int, zero: Fraction, whole: bool, shift: Fraction = Fraction(0)
     ) -> None:
         self.zero, self.whole, self.shift = zero, whole, shift
-        self._opened = open_media(source)
+        self._source, self._track = source, track
+        self._open()
+
+    def _open(self) -> None:
+        self._opened = open_media(self._source)
         self._container: Any = self._opened.__enter__()
-        self._stream: Any = sound_streams(self._container)[track]
+        self._stream: Any = sound_streams(self._container)[self._track]
 
     def attach(self, output: Any) -> None:
         """Add the track to an output."""
         self._copy = output.add_stream_from_template(self._stream)
-        self._copy.time_base = self._stream.time_base or Fraction(1, 1000)
+        base = self._stream.time_base or Fraction(1, 1000)
+        self._fine = 1 if base <= _FINE else 1000  # AVI counts whole frames of MP3
+        self._copy.time_base = base / self._fine
         self._copy.metadata.update(kept_metadata(dict(self._stream.metadata)))
         self._copy.disposition = self._stream.disposition.value
 
-    def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
-        """(time in s, packet) of the range of that length."""
+    def grows(self, seconds: Fraction | None) -> bool:
+        """Whether each packet of the range begins after the one before, without which none can be copied.
+
+        Reads the track, and closes the input.
+        """
+        times = [packet.pts for packet in self._chosen(seconds)]
+        self.close()
+        return all(one < following for one, following in pairwise(times))
+
+    def _chosen(self, seconds: Fraction | None) -> Iterator[Any]:
         base = self._stream.time_base or Fraction(1, 1000)
-        move = round((self.zero - self.shift) / base)
-        if not self.whole:
-            self._container.seek(int(self.zero / base), stream=self._stream, backward=True)
-        for packet in self._container.demux(self._stream):
+        for packet in self._sought(base):
             if packet.pts is None:
                 continue
             time = packet.pts * base - self.zero
@@ -57,10 +72,31 @@ class CopiedTrack:
                 continue
             if seconds is not None and time >= seconds:
                 return
+            yield packet
+
+    def _sought(self, base: Fraction) -> Iterator[Any]:
+        """Packets from some way before the range on; all of them where a seek fails or lands behind it."""
+        for back in () if self.whole else _SEEK_BACK:
+            with suppress(*av_errors(), OSError):
+                self._container.seek(int((self.zero - back) / base), stream=self._stream, backward=True)
+                packets = self._container.demux(self._stream)
+                first = next(packets, None)
+                if first is not None and first.pts is not None and first.pts * base <= self.zero:
+                    return chain([first], packets)
+        if not self.whole:
+            self.close()
+            self._open()
+        return iter(self._container.demux(self._stream))
+
+    def packets(self, seconds: Fraction | None) -> Iterator[tuple[Fraction, Any]]:
+        """(time in s, packet) of the range of that length."""
+        base = (self._stream.time_base or Fraction(1, 1000)) / self._fine
+        move = round((self.zero - self.shift) / base)
+        for packet in self._chosen(seconds):
             packet.stream = self._copy
             packet.time_base = base
-            packet.pts -= move
-            packet.dts = packet.pts
+            packet.pts = packet.dts = packet.pts * self._fine - move
+            packet.duration = (packet.duration or 0) * self._fine
             yield packet.dts * base, packet
 
     def close(self) -> None:

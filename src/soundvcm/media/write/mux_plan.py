@@ -224,9 +224,11 @@ def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: MuxPlan) -> 
     with open_media(video) as container:
         codecs = [codec_name(stream) for stream in sound_streams(container)]
     for number, codec in enumerate(codecs):
-        if holds_sound(plan.suffix, codec) and sound_trial(video, number)(plan.suffix):
+        fits = holds_sound(plan.suffix, codec) and sound_trial(video, number)(plan.suffix)
+        if fits and CopiedTrack(video, number, zero, start == 0).grows(plan.pictures.seconds):
             kept.append(CopiedTrack(video, number, zero, start == 0, plan.lead))
-        else:
-            kept.append(EncodedTrack(video, number, zero, sound_encoder(plan.suffix), plan.lead))
-            plan.messages.append(f"{codec} sound does not fit {plan.suffix}: encoded anew")
+            continue
+        kept.append(EncodedTrack(video, number, zero, sound_encoder(plan.suffix), plan.lead))
+        why = "whose timestamps run back" if fits else f"does not fit {plan.suffix}"
+        plan.messages.append(f"{codec} sound {why}: encoded anew")
     return kept

@@ -12,7 +12,13 @@ from typing import Any
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock
-from soundvcm.media.read.source import av_errors, open_media, video_streams
+from soundvcm.media.read.source import (
+    av_errors,
+    demuxed,
+    open_media,
+    tells_showing_times,
+    video_streams,
+)
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.key_packets import needs_no_other
 
@@ -21,6 +27,7 @@ _KEEP_POINTS = 4096
 LONGEST_REORDER = 64
 _SEEK_BACK = (Fraction(2), Fraction(10), Fraction(40))
 _LONGEST_REFRESH = Fraction(10)
+MOMENT = Fraction(1, 500)  # more than the millisecond to which Matroska rounds
 
 
 class CannotCopyError(MediaError):
@@ -42,6 +49,8 @@ class PacketPlan:
         seconds: length of the copied pictures from the asked start on, the last one's hold included.
         hold: seconds for which the last picture is held to fill the range.
         last: duration (ticks) of the last packet to copy, with the empty ones that follow it.
+        behind: timestamp => the one it is written with (ticks, may be fractions), of pictures shown after the
+            end of the range on which earlier ones lean: they pass in its last moments.
         rate: pictures a second if they are evenly spaced and shown in the order of decoding, else None.
         messages: one line each.
     """
@@ -57,6 +66,7 @@ class PacketPlan:
     seek: Fraction | None = None
     rate: Fraction | None = None
     last: int = 0
+    behind: dict[int, Fraction] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
 
 
@@ -77,11 +87,12 @@ def plan_copy(source: Any, info: VideoInfo, start: Fraction, seconds: Fraction |
     for seek in _seek_places(start):
         with open_media(source, decodes=False) as container:
             stream: Any = video_streams(container)[0]
+            numbered = container.format.name != "mpeg" and not tells_showing_times(container, stream)
             clock = FrameClock(stream.time_base or Fraction(1, 1000), info.rates)
             scan = _Scan(stream, clock, origin, start, end)
             try:
                 seek_to(container, stream, origin, seek)
-                for packet, pts, dts in timed_packets(container, stream):
+                for packet, pts, dts in timed_packets(container, stream, sought=seek is not None):
                     if not scan.take(packet, pts, dts):
                         break
             except CannotCopyError:
@@ -89,6 +100,8 @@ def plan_copy(source: Any, info: VideoInfo, start: Fraction, seconds: Fraction |
             except av_errors():
                 continue  # some containers cannot seek: the next place is tried
             if scan.first is not None and (start == 0 or scan.time(scan.first) <= start):
+                if numbered and not scan.moved:
+                    raise CannotCopyError("its packets do not say when they are shown")
                 plan = scan.plan()
                 plan.seek = seek
                 if start > 0 and not scan.whole and not _begins_whole(source, plan, start):
@@ -118,9 +131,10 @@ def _begins_whole(source: Any, plan: PacketPlan, start: Fraction) -> bool:
         with open_media(source) as container:
             stream: Any = container.streams[plan.stream]
             early = max(Fraction(0), start - plan.lead - _LONGEST_REFRESH)
-            seek_to(container, stream, plan.origin, plan.seek if from_first else early or None)
+            place = plan.seek if from_first else early or None
+            seek_to(container, stream, plan.origin, place)
             begun, shown = not from_first, None
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream, sought=place is not None):
                 begun = begun or (packet.is_keyframe and plan.first in (packet.pts, packet.dts))
                 late = False
                 for frame in packet.decode() if begun else []:
@@ -133,7 +147,7 @@ def _begins_whole(source: Any, plan: PacketPlan, start: Fraction) -> bool:
     return seen[0] is not None and seen[0] == seen[1]
 
 
-def timed_packets(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]:
+def timed_packets(container: Any, stream: Any, *, sought: bool) -> Iterator[tuple[Any, int, int]]:
     """(packet, pts, dts) in ticks, in decoding order, with what the container leaves out filled in.
 
     Matroska has no decoding times and FFmpeg cannot tell those of the first packets: they are counted back
@@ -145,7 +159,7 @@ def timed_packets(container: Any, stream: Any) -> Iterator[tuple[Any, int, int]]
     """
     waiting: list[Any] = []
     ordered = not stream.codec_context.has_b_frames
-    for packet in container.demux(stream):
+    for packet in demuxed(container, stream, sought=sought):
         if packet.size == 0 and packet.dts is None:
             continue
         if packet.pts is None and packet.dts is None:
@@ -181,7 +195,11 @@ class _Scan:
         self.count, self.last_dts = 0, -(1 << 62)
         self.top, self.top_duration = -(1 << 62), 0
         self.points: list[tuple[int, int, int]] = []  # (packets, top pts, its duration)
+        self.inside = 0  # packets up to the last one that is shown before the end of the range
+        self.last_inside = -(1 << 62)
+        self.behind: list[tuple[int, int, int]] = []  # (packets before, pts, dts) shown at its end or later
         self.whole = True  # the first packet needs no other to be decoded
+        self.moved = False  # some picture is shown in another order than it is decoded
         self.even = True  # evenly spaced, shown in the order of decoding
 
     def take(self, packet: Any, pts: int, dts: int) -> bool:
@@ -194,6 +212,7 @@ class _Scan:
                     self.first = pts
                     return False  # the seek landed too late
                 self.first, self.count, self.points = pts, 0, []
+                self.inside, self.behind, self.last_inside = 0, [], -(1 << 62)
                 self.last_dts = self.top = -(1 << 62)
                 self.whole, self.even = needs_no_other(self.stream, packet), True
         elif self.start > 0 and pts < self.first and self.count < LONGEST_REORDER:
@@ -208,9 +227,14 @@ class _Scan:
                 self.points[-1] = (self.count, self.top, self.top_duration)
             self.last_dts = dts
             return True
+        self.moved = self.moved or pts < self.top
         while self.points and self.points[-1][1] >= pts:
             self.points.pop()
         self.last_dts, self.count = dts, self.count + 1
+        if self.end is not None and self.time(pts) >= self.end:
+            self.behind.append((self.count - 1, pts, dts))
+        else:
+            self.inside, self.last_inside = self.count, max(pts, self.last_inside)
         rate = self.clock.rates[0] if self.clock.rates else None
         self.even = self.even and pts == dts and rate is not None and (self.time(pts) * rate).denominator == 1
         if pts > self.top:
@@ -231,10 +255,17 @@ class _Scan:
             raise CannotCopyError("no packet begins with a whole picture")
         lead = max(Fraction(0), self.start - self.time(self.first))
         whole = (self.count, self.top, self.top_duration)
-        point, hold, messages = whole, Fraction(0), []
+        point, hold, messages, behind = whole, Fraction(0), list[str](), dict[int, Fraction]()
         if self.end is not None:
             point, hold = self._cut(self.end, whole)
-        seconds = self.until(point) + hold - self.start
+            if point[0] < self.inside and (moments := self._moments(self.end)):
+                behind, hold = moments, Fraction(0)
+                point = (self.inside, self.last_inside, 0)
+        seconds = (self.end or self.start if behind else self.until(point) + hold) - self.start
+        if behind:
+            messages.append(
+                f"{len(behind)} picture(s) from behind the end, which others need, pass in its last moments"
+            )
         if hold > 0:
             messages.append(
                 f"the last picture is held {float(hold):.3f} s longer: the cut falls between packets"
@@ -252,8 +283,17 @@ class _Scan:
             hold,
             rate=self.clock.rates[0] if self.even and self.clock.rates else None,
             last=point[2],
+            behind=behind,
             messages=messages,
         )
+
+    def _moments(self, end: Fraction) -> dict[int, Fraction]:
+        """When to show what lies behind the end: in its last moments, in order; {} if those are taken."""
+        needed = sorted((pts, dts) for before, pts, dts in self.behind if before < self.inside)
+        step, stop = MOMENT / self.base, self.origin + end / self.base
+        places = {pts: stop - (len(needed) - k) * step for k, (pts, _) in enumerate(needed)}
+        free = all(max(self.last_inside, dts) < places[pts] for pts, dts in needed)
+        return places if free else {}
 
     def _cut(self, end: Fraction, whole: tuple[int, int, int]) -> tuple[tuple[int, int, int], Fraction]:
         def begins(point: tuple[int, int, int]) -> Fraction:
