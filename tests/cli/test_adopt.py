@@ -95,7 +95,7 @@ def test_refusals_are_one_line_and_write_nothing(
         (("mmaudio_smal_16k", "-o", tmp_path / "x.safetensors"), "did you mean 'mmaudio_small_16k'"),
         (("vae_16k", "-o", tmp_path / "x.safetensors"), "vae_16k is no network"),
         ((source, "-o", tmp_path / "x.pth"), "name it FILE.safetensors"),
-        ((done, "-o", tmp_path / "x.safetensors"), "is a network of soundvcm already"),
+        ((done, "-o", tmp_path / "x.safetensors"), "of soundvcm already"),
         ((done, "-o", done), "is the input itself"),
         ((tmp_path / "other.pth", "-o", tmp_path / "x.safetensors"), "not weights of an MMAudio network"),
     ):

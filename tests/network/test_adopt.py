@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from golden_rules import relative_error
-from small_networks import GOLDEN, TINY1, tiny1_state
+from small_networks import GOLDEN, TINY1, small_conditions, tiny1_state
 
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.network import adopt
+from soundvcm.network import VelocityNetwork, adopt, adopt_flow
 from soundvcm.records import Conditions
 
 
@@ -78,3 +78,25 @@ def test_refusals() -> None:
         adopt(tiny1_state(), TINY1.change({"second_time": "offset", "time_embed": "shared"}))
     with pytest.raises(WeightsError, match="another network"):
         adopt(tiny1_state(), TINY1.change({"second_time": "offset", "latent_dim": 8}))
+
+
+@pytest.mark.parametrize("second", ["none", "offset"])
+def test_own_flow_weights_get_a_silent_second_time(second: str) -> None:
+    """u(x, t, s) of the adopted network is the flow's velocity for every s; what cannot be is refused."""
+    torch.manual_seed(0)
+    config = TINY1.change({"second_time": second, "mirrored": False, "second_zero": False})
+    flow = VelocityNetwork(config)
+    for weight in flow.parameters():
+        torch.nn.init.normal_(weight, std=0.05)  # fresh blocks are silent
+    adopted = adopt_flow(flow.state_dict(), config)
+    assert adopted.config.second_time == "offset"
+    conditions = small_conditions(TINY1, words=7)
+    noisy, t = torch.randn(2, 10, 6), torch.tensor([0.9, 0.3])
+    with torch.no_grad():
+        expected = flow(noisy, t, t, conditions)
+        for s in (t, 0.3 * t):
+            assert torch.allclose(adopted(noisy, t, s, conditions), expected, atol=1e-6)
+    adopted(noisy, t, 0.3 * t, conditions).square().mean().backward()
+    assert adopted.time.second is not None and adopted.time.second.outer.weight.grad.any()
+    with pytest.raises(OptionError, match="absolute"):
+        adopt_flow(flow.state_dict(), config.change({"second_time": "absolute"}))

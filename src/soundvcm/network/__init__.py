@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from soundvcm.network.low_rank import with_adapters as with_adapters
     from soundvcm.network.model import VelocityNetwork as VelocityNetwork
     from soundvcm.network.model import adopt as adopt
+    from soundvcm.network.model import adopt_flow as adopt_flow
     from soundvcm.network.model import placed as placed
     from soundvcm.network.recognition import recognise as recognise
 

@@ -276,6 +276,38 @@ def adopt(state: Mapping[str, Tensor], config: NetworkConfig) -> VelocityNetwork
     return network
 
 
+def adopt_flow(state: Mapping[str, Tensor], config: NetworkConfig) -> VelocityNetwork:
+    """A two-time network that starts as a flow of this class: u(x, t, s) = u(x, t, t) for every s.
+
+    Preconditioned networks start with the Gaussian flow's mean velocity instead of its instantaneous one.
+
+    Args:
+        state: weights of a network that learned the instantaneous velocity only.
+        config: of that network. Without a second time it gets one that is silent; where it has one (offset,
+            summed), what the second embedder says at s = t is kept and its weights begin at zero.
+
+    Raises:
+        OptionError: if the second time cannot be silenced without changing the flow.
+    """
+    if not config.two_time:
+        config = config.change({"second_time": "offset", "time_embed": "sum"})
+    elif config.second_time != "offset" or config.time_embed != "sum":
+        raise OptionError(
+            f"second_time {config.second_time} with time_embed {config.time_embed} cannot be silenced: it is"
+            " a two-time network, train it as it is"
+        )
+    network = VelocityNetwork(config)
+    second = network.time.second
+    assert second is not None
+    nn.init.zeros_(second.outer.weight)
+    network.load_state_dict({**network.state_dict(), **state})
+    with torch.no_grad():
+        said = second(torch.zeros(1))[0]
+        second.outer.bias.copy_(said)
+        second.outer.weight.zero_()
+    return network
+
+
 #: buffers that stay float32 in any number format
 STATISTICS = ("latent_mean", "latent_std", "data_covariance")
 

@@ -17,7 +17,7 @@ from soundvcm import weights
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.generate.options import Sampling
 from soundvcm.network import SIZES, NetworkConfig, recognise
-from soundvcm.systems.catalog import MODES, misfit, parts_of, stack_of
+from soundvcm.systems.catalog import MODES, misfit, parts_of, saved_config, stack_of
 from soundvcm.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -143,17 +143,18 @@ def assembled(
 
 
 def adopt_file(source: str | Path, output: Path) -> dict[str, str]:
-    """Write a two-time network that starts as MMAudio: u(x, t, s) = -v(x, 1 - t).
+    """Write a two-time network that starts as a flow, MMAudio's (u(x, t, s) = -v(x, 1 - t)) or our own.
 
     Args:
-        source: a name such as "mmaudio_small_16k", or the path of a checkpoint of MMAudio's own training.
+        source: a name such as "mmaudio_small_16k", or the path of a checkpoint of MMAudio's own training, or
+            of a network that soundvcm trained by flow matching.
         output: safetensors file to write.
 
     Returns:
         The header of the file.
 
     Raises:
-        OptionError: if the output is the source, or the source has been adopted before.
+        OptionError: if the output is the source, or the source knows two times already.
         WeightsError: if the source is missing, damaged or no such network, or the output cannot be written.
     """
     from soundvcm.network import adopt
@@ -163,7 +164,7 @@ def adopt_file(source: str | Path, output: Path) -> dict[str, str]:
         raise OptionError(f"{output} is the input itself: name another --output")
     tensors, facts = weights.load(str(source)) if known else weights.read(Path(source))
     if "config" in facts:
-        raise OptionError(f"{source} is a network of soundvcm already: use it as it is")
+        return _adopt_own(Path(source), output, tensors, facts)
     config = SIZES[str(source).removeprefix(PREFIX)] if known else recognise(tensors)
     _check_statistics(str(source), tensors)
     network = adopt(tensors, config.change({"second_time": "offset"}))
@@ -181,6 +182,27 @@ def adopt_file(source: str | Path, output: Path) -> dict[str, str]:
         "package": json.dumps({"soundvcm": soundvcm.__version__}),
         # Nothing is trained into it yet: sampled as the reference is, it gives the reference's sound.
         "sampling": json.dumps(vars(REFERENCE_SAMPLING)),
+    }
+    weights.save(output, network.state_dict(), header)
+    return header
+
+
+def _adopt_own(
+    source: Path, output: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str]
+) -> dict[str, str]:
+    from soundvcm.network import adopt_flow
+
+    if json.loads(facts.get("sampling", "{}")).get("kind") != "flow" or "origin" in facts:
+        raise OptionError(f"{source} is a two-time network of soundvcm already: use it as it is")
+    config = saved_config(source, dict(facts))
+    network = adopt_flow({name: value.float() for name, value in tensors.items()}, config)
+    kept = {name: facts[name] for name in ("licence", "guidance", "sampling") if name in facts}
+    header = kept | {
+        "format": "soundvcm-weights-1",
+        "dtype": "float32",
+        "config": network.config.model_dump_json(),
+        "origin": json.dumps({"name": source.name, "sha256": weights.digest(source)}),
+        "package": json.dumps({"soundvcm": soundvcm.__version__}),
     }
     weights.save(output, network.state_dict(), header)
     return header

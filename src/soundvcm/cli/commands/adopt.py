@@ -1,4 +1,4 @@
-"""`soundvcm adopt`: a two-time network that starts as one of MMAudio's. Knows the paper's systems; prints."""
+"""`soundvcm adopt`: a two-time network that starts as a flow. Knows the paper's systems; prints."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ def adopt(
     *,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
 ) -> int:
-    """Write a network that gives MMAudio's velocity and can learn to take longer steps.
+    """Write a network that gives the velocity of a flow and can learn to take longer steps.
 
     soundvcm adopt mmaudio_small_16k --output start.safetensors
     soundvcm train from_flow --warm-start start.safetensors --store FEATURES
 
     Args:
-        source: a name such as mmaudio_small_16k, or a checkpoint of MMAudio's own training.
-        output: the file to write, FILE.safetensors; it stays under MMAudio's non-commercial licence.
+        source: a name such as mmaudio_small_16k, a checkpoint of MMAudio's own training, or a network that
+            soundvcm trained by flow matching.
+        output: the file to write, FILE.safetensors; the licence of the source goes on (MMAudio's is
+            non-commercial).
     """
     from soundvcm import weights
 
@@ -39,5 +41,7 @@ def adopt(
 
     facts = adopt_file(source, output)
     say(f"wrote {output}: two-time network, ready for: soundvcm train from_flow --warm-start {output}")
-    note(f"{output.name} is non-commercial ({facts['licence']}), as is all that is trained from it")
+    licence = facts.get("licence", "unknown")
+    if "NC" in licence:
+        note(f"{output.name} is non-commercial ({licence}), as is all that is trained from it")
     return 0
