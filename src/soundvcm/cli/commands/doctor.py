@@ -26,6 +26,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "serve": (("fastapi", "uvicorn", "multipart"), "the web page"),
     "train": (("tensorboard",), "training with curves in TensorBoard"),
     "eval": (("scipy", "matplotlib"), "plots and bootstraps of scores"),
+    "heic": (("pillow_heif",), "photographs in tiles, as phones store them (HEIC)"),
     "clap": (("transformers", "tokenizers"), "the CLAP score"),
 }
 NEEDED = ("torch", "av", "soundfile", "soxr", "safetensors", "pydantic", "numpy")

@@ -15,6 +15,7 @@ from typing import Any, Self
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.array_reader import ArrayReader, is_array
 from soundvcm.media.read.frame_reader import DecodedFrame, FrameReader
+from soundvcm.media.read.photograph import TiledPhotograph
 from soundvcm.media.read.source import file_state
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.timeline import Seconds, exact_seconds
@@ -66,6 +67,9 @@ class FrameRange:
     def __enter__(self) -> Self:
         self.reader.__enter__()
         try:
+            if isinstance(self.reader, FrameReader) and self.reader.is_tiled:
+                self.reader.__exit__(None, None, None)
+                self.reader = TiledPhotograph(self.source)
             self._frames = self.reader.frames(self.start, self.end)
             self.first = next(self._frames)
             self._second = next(self._frames, None)

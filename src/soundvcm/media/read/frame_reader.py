@@ -77,6 +77,7 @@ class FrameReader:
     info: VideoInfo = field(default_factory=VideoInfo)
     seconds: Fraction | None = None
     is_picture: bool = False
+    is_tiled: bool = False
     decodes: bool = True
     _counts: _Counts = field(default_factory=_Counts)
 
@@ -102,10 +103,7 @@ class FrameReader:
         if not streams:
             what = why_no_pictures(container)
             raise MediaError(f"{self.name}: holds {what}: give a video, an image or a GIF")
-        if is_tiled(container):
-            raise MediaError(
-                f"{self.name}: is a photograph in tiles (HEIC), which are not put together: save it as JPEG"
-            )
+        self.is_tiled = is_tiled(container)
         stream: Any = streams[0]
         self._stream, context = stream, stream.codec_context
         context.thread_type = "AUTO"
