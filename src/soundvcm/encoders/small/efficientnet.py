@@ -2,11 +2,16 @@
 
 Tan and Le 2019 (arXiv 1905.11946) in TensorFlow's "lite" form: ReLU6, no squeeze-and-excitation; batch norms
 are folded into the convolutions when the weights are built. Knows no file, no label and no space of words.
+
+TensorFlow pads a convolution of stride 2 by one more at the end than at the beginning, which costs a padded
+copy of its input here. Turned by half a circle, picture and kernels, it is one more at the beginning, and that
+is what a convolution padded evenly computes: the last row of its padding is never reached. So everything
+inside is turned, and no input is copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,30 +38,30 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[b, 3, 224, 224] in -1..1 => logits [b, 1000]."""
-        x = self.stem(pictures)
+        x = self.stem(pictures.flip(2, 3))
         for block in self.blocks:
             x = block(x)
         logits: Tensor = self.labels(self.head(x).mean((2, 3)))
         return logits
 
 
+def turned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with every kernel turned by half a circle: from those of TensorFlow to this network's, or back."""
+    return {name: value.flip(2, 3) if value.ndim == 4 else value for name, value in state.items()}
+
+
 class Conv(nn.Module):
-    """Convolution with bias, padded as TensorFlow pads (more at the end), then ReLU6 unless `linear`."""
+    """Convolution with bias, padded as TensorFlow pads, then ReLU6 unless `linear`."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, linear: bool = False
     ) -> None:
         super().__init__()
-        total = kernel - stride
-        self.uneven = (total // 2, total - total // 2) if total % 2 else None
-        padding = 0 if self.uneven else total // 2
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """[b, inputs, h, w] => [b, outputs, h / stride, w / stride]."""
-        if self.uneven:
-            x = F.pad(x, self.uneven * 2)
+        """[b, inputs, h, w], even h and w where the stride is 2 => [b, outputs, h / stride, w / stride]."""
         x = self.conv(x)
         return x if self.linear else F.relu6(x, inplace=not x.requires_grad)
 

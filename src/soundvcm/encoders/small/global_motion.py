@@ -94,9 +94,8 @@ def _moved(pictures: Tensor, shift: Tensor) -> Tensor:
     """
     count, height, width = pictures.shape
     size = torch.tensor([width, height], dtype=torch.float32)
-    theta = torch.eye(2, 3).repeat(count, 1, 1)
-    theta[:, :, 2] = -2 * shift / size
-    grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
+    still = F.affine_grid(torch.eye(2, 3)[None], [1, 1, height, width], align_corners=False)
+    grid = still - (2 * shift / size)[:, None, None]  # what affine_grid gives for each, a product a point
     return F.grid_sample(pictures[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
 
 
