@@ -4,8 +4,8 @@ Tan and Le 2019 (arXiv 1905.11946) in TensorFlow's "lite" form: ReLU6, no squeez
 are folded into the convolutions when the weights are built. Knows no file, no label and no space of words.
 
 TensorFlow pads a convolution of stride 2 by one more at the end than at the beginning, which costs a padded
-copy of its input here. Turned by half a circle, picture and kernels, it is one more at the beginning, and that
-is what a convolution padded evenly computes: the last row of its padding is never reached. So everything
+copy of its input here. Turned by half a circle, picture and kernels, it is one more at the beginning, and
+that is what a convolution padded evenly computes: the last row of its padding is never reached. So everything
 inside is turned, and no input is copied.
 """
 
@@ -46,7 +46,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def turned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights with every kernel turned by half a circle: from those of TensorFlow to this network's, or back."""
+    """Weights with every kernel turned by half a circle: from TensorFlow's to this network's, or back."""
     return {name: value.flip(2, 3) if value.ndim == 4 else value for name, value in state.items()}
 
 
