@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ def read_tags(path: str | Path) -> dict[str, Any]:
     """
     with open_media(path, decodes=False) as container:
         places = [container.metadata, *(stream.metadata for stream in container.streams)]
-        for metadata in places:
-            for name, value in metadata.items():
-                if name.lower() in ("comment", "description"):
-                    try:
-                        found = json.loads(value)
-                    except ValueError:
-                        continue
-                    if isinstance(found, dict):
-                        return found
+        return next((tags for metadata in places if (tags := tags_in(metadata))), {})
+
+
+def tags_in(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Our tags among the metadata of a file or a track; {} if there are none."""
+    for name, value in metadata.items():
+        if name.lower() in ("comment", "description"):
+            try:
+                found = json.loads(value)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(found, dict):
+                return found
     return {}

@@ -13,20 +13,42 @@ from typing import Any
 
 from soundvcm.errors import OptionError
 from soundvcm.media.read.frame_clock import tidy_rate
-from soundvcm.media.read.source import codec_name, open_media
+from soundvcm.media.read.source import codec_name, open_media, video_streams
+from soundvcm.media.read.tags import tags_in
 from soundvcm.media.read.timecode import Timecode
+from soundvcm.media.write.containers import MP4_KIN
+from soundvcm.media.write.trial import has_dolby_vision, lost_metadata
 
 #: what a muxer writes itself, and what would be wrong in the new file
 _OF_THE_FILE = frozenset(
-    "major_brand minor_version compatible_brands encoder comment description timecode duration "
+    "major_brand minor_version compatible_brands encoder comment timecode duration "
     "number_of_frames number_of_bytes _statistics_writing_app _statistics_writing_date_utc _statistics_tags "
     "bps handler_name vendor_id".split()
 )
+_DOLBY_VISION = (".mp4", ".m4v", ".mkv")
 
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The facts of a file or track that hold for a copy too: title, date, place, artist, language ..."""
     return {name: value for name, value in metadata.items() if name.split("-")[0].lower() not in _OF_THE_FILE}
+
+
+def format_options(suffix: str, source: Any = None) -> dict[str, str]:
+    """Options of the muxer for a kind of file and, where its pictures are copied, for what a source tells.
+
+    Phones write names of their own ("com.apple.quicktime.make"), and Dolby Vision has a record of its own: both
+    are kept in MP4 and its kin only when asked for.
+    """
+    if suffix not in MP4_KIN:
+        return {}
+    found = {"movflags": "+faststart"}
+    if source is not None:
+        with open_media(source, decodes=False) as container:
+            if any(name.startswith("com.") for name in container.metadata):
+                found["movflags"] += "+use_metadata_tags"
+            if suffix != ".mov" and any(has_dolby_vision(stream) for stream in video_streams(container)[:1]):
+                found["strict"] = "unofficial"
+    return found
 
 
 def mark_default(stream: Any) -> None:
@@ -57,24 +79,37 @@ class Beside:
         """Close the input."""
         self._stack.close()
 
-    def describe(self, output: Any, pictures: Any, number: int | None) -> None:
+    def describe(self, output: Any, suffix: str, options: dict[str, str], pictures: Any, copied: bool) -> None:
         """Title, date and the like of the file; marks and timecode of the picture track.
 
         Args:
             output: the new file.
+            suffix: its kind.
+            options: of its muxer.
             pictures: its picture track.
-            number: index of the source's picture track, None if it is not the source of the pictures.
+            copied: whose packets are those of the source.
         """
-        output.metadata.update(kept_metadata(dict(self._container.metadata)))
-        if number is None:
-            return
-        stream = self._container.streams[number]
+        told = dict(self._container.metadata)
+        kept = kept_metadata(told)
+        lost = lost_metadata(suffix, kept, options)
+        if "comment" in map(str.lower, told) and not tags_in(told):
+            lost.append("comment")  # its place is that of our own tags
+        if lost:
+            self.messages.append(f"metadata left out, for which {suffix} has no place: {', '.join(lost)}")
+        output.metadata.update({name: value for name, value in kept.items() if name not in lost})
+        stream: Any = video_streams(self._container)[0]
+        if has_dolby_vision(stream) and not (copied and suffix in _DOLBY_VISION):
+            why = f"{suffix} has no place for it" if copied else "the pictures are encoded anew"
+            self.messages.append(f"Dolby Vision record left out: {why}")
+        others = [one for one in self._container.streams.video if one.index != stream.index]
+        if others:
+            self.messages.append(f"{len(others)} other picture track(s) or cover(s) left out")
         pictures.disposition = stream.disposition.value
-        told = self._timecode(stream)
+        timecode = self._timecode(stream)
         for name in ("timecode", "TIMECODE"):
             pictures.metadata.pop(name, None)
-        if told is not None:
-            pictures.metadata["timecode"] = told
+        if timecode is not None:
+            pictures.metadata["timecode"] = timecode
 
     def _timecode(self, stream: Any) -> str | None:
         rate = tidy_rate(stream.average_rate or stream.guessed_rate)

@@ -27,8 +27,8 @@ from soundvcm.media.read.frame_range import check_range, inspect
 from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import is_rereadable, source_name, source_path
 from soundvcm.media.read.video_info import VideoInfo
-from soundvcm.media.write.beside import Beside, mark_default
-from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format
+from soundvcm.media.write.beside import Beside, format_options, mark_default
+from soundvcm.media.write.containers import ffmpeg_format
 from soundvcm.media.write.copy_pictures import PacketQueue
 from soundvcm.media.write.encode_sound import SoundEncoder, open_output
 from soundvcm.media.write.mux_plan import MuxSettings, kept_tracks, plan_mux
@@ -130,11 +130,12 @@ class MuxWriter:
             stack.callback(self._original.close)
         never = None if is_array(self.video) else source_path(self.video)
         part = stack.enter_context(whole_file(plan.output, never=never))
-        options = {"movflags": "+faststart"} if plan.suffix in MP4_KIN else {}
+        plain = is_array(self.video) or info.is_encoded
+        options = format_options(plan.suffix, None if plain else self.video)
         self._file: Any = stack.enter_context(open_output(part, ffmpeg_format(plan.suffix), options))
         self._file.metadata.update(file_tags(self.settings.tags))
         plan.pictures.attach(self._file, plan.suffix)
-        beside = self._beside(info, stack)
+        beside = None if plain else self._beside(info, options, stack)
         kept = kept_tracks(self.video, info, self.start, plan) if self.settings.existing == "keep" else []
         for track in kept:
             stack.callback(track.close)
@@ -155,13 +156,12 @@ class MuxWriter:
             plan.messages += beside.messages
             self._sources.append(PacketQueue(beside.packets(plan.pictures.seconds)))
 
-    def _beside(self, info: VideoInfo, stack: ExitStack) -> Beside | None:
-        """What stands beside the pictures; nothing beside frames in memory and stills."""
-        if is_array(self.video) or info.is_encoded:
-            return None
-        beside = Beside(self.video, self.start, info.start_time + self.start, self.plan.lead)
+    def _beside(self, info: VideoInfo, options: dict[str, str], stack: ExitStack) -> Beside:
+        """What stands beside the pictures of a file."""
+        plan = self.plan
+        beside = Beside(self.video, self.start, info.start_time + self.start, plan.lead)
         stack.callback(beside.close)
-        beside.describe(self._file, self.plan.pictures.stream, info.stream)
+        beside.describe(self._file, plan.suffix, options, plan.pictures.stream, plan.copied)
         return beside
 
     def __exit__(

@@ -15,6 +15,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from soundvcm.media.read.orientation import Orientation
 from soundvcm.media.read.source import (
     codec_name,
@@ -25,7 +27,8 @@ from soundvcm.media.read.source import (
     spared_decoding,
     video_streams,
 )
-from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format
+from soundvcm.media.write.containers import MP4_KIN, ffmpeg_format, sound_encoder
+from soundvcm.media.write.encode_sound import SoundEncoder
 
 _PACKETS = 24
 _STEP = Fraction(1, 25)
@@ -60,6 +63,54 @@ def sound_trial(source: Any, track: int) -> Callable[[str], bool]:
     return cache(
         lambda suffix: _comes_back(source, suffix, lambda container: sound_streams(container)[track])
     )
+
+
+def lost_metadata(suffix: str, metadata: dict[str, str], options: dict[str, str]) -> list[str]:
+    """Names of facts that do not come back from a kind of file.
+
+    Args:
+        suffix: of the kind.
+        metadata: facts by name.
+        options: of the muxer.
+    """
+    import av
+
+    if not metadata:
+        return []
+    kept = io.BytesIO()
+    # What moves the index of a file to its beginning reads the file again, which memory does not offer.
+    flags = {name: left for name, value in options.items() if (left := value.replace("+faststart", ""))}
+    try:
+        with av.open(kept, "w", format=ffmpeg_format(suffix), options=flags) as output:
+            output.metadata.update(metadata)
+            encoder = SoundEncoder(output, sound_encoder(suffix), 48_000, 1)
+            output.mux([*encoder.encode(np.zeros((1, 4096), np.float32)), *encoder.finish()])
+        with av.open(io.BytesIO(kept.getvalue()), "r") as again:
+            found = {_plain_name(name) for name in again.metadata}
+    except (av.FFmpegError, ValueError):
+        return list(metadata)
+    return [name for name in metadata if _plain_name(name) not in found]
+
+
+def _plain_name(name: str) -> str:
+    """Without its language ("title-eng"), in small letters."""
+    return name.split("-")[0].lower()
+
+
+def has_dolby_vision(stream: Any) -> bool:
+    """Whether a track carries a Dolby Vision record (dvcC, dvvC or dvwC), as the muxer of MP4 would write it."""
+    import av
+
+    if codec_name(stream) not in ("hevc", "h264", "av1"):
+        return False
+    kept = io.BytesIO()
+    try:
+        with av.open(kept, "w", format="mp4", options={"strict": "unofficial", "movflags": "empty_moov"}) as output:
+            copy_track(output, stream, ".mp4")
+            output.start_encoding()
+    except (av.FFmpegError, ValueError, NotImplementedError):
+        return False
+    return any(record in kept.getvalue() for record in (b"dvcC", b"dvvC", b"dvwC"))
 
 
 def copy_track(output: Any, stream: Any, suffix: str) -> Any:
