@@ -9,9 +9,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags
 from clips import moving
 
-from soundvcm.media import mux
+from soundvcm.media import inspect, mux
 
 SILENCE = np.zeros(16_000, np.float32)
 BT709, BT601, BT2020 = (1, 1, 1), (6, 6, 6), (9, 9, 16)  # matrix, primaries, transfer (ITU-T H.273)
@@ -118,6 +119,34 @@ def mastering(path: Path) -> dict[str, bytes]:
         beside = side_data(next(container.decode(video=0)))
     names = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
     return {name: beside[name][: 80 if "MASTER" in name else 8] for name in names if name in beside}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".webm"])
+@pytest.mark.parametrize("first", ["tff", "bff"])
+def test_interlaced_pictures_stay_interlaced(tmp_path: Path, first: str, suffix: str) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as out:
+        stream = out.add_stream(
+            "libx264", rate=25, options={"preset": "ultrafast", "x264-params": f"{first}=1"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.flags |= Flags.interlaced_dct
+        for k in range(25):
+            frame = av.VideoFrame.from_ndarray(moving(k, 96, 64), format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    order = {"tff": ("tt", "bt"), "bff": ("bb", "tb")}[first]
+    assert inspect(source).fields in order
+    report = mux(source, SILENCE, 16_000, tmp_path / f"o{suffix}", start="0.2", seconds="0.4", cut="exact")
+    assert not report.copied
+    if suffix == ".webm":
+        assert any("interlaced" in line for line in report.messages)
+    elif suffix == ".avi":  # MPEG-4 tells it of each picture only
+        assert inspect(report.path).fields != "progressive"
+    else:
+        assert inspect(report.path).fields in order
+    assert not any("interlaced" in line for line in report.messages) or suffix == ".webm"
 
 
 def test_a_copy_keeps_it_all(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from av.stream import Disposition
 from clips import moving, tone, write_video
 
 from soundvcm.media import mux, read_tags
+from soundvcm.media.write.trial import has_dolby_vision
 
 SILENCE = np.zeros(4 * 16_000, np.float32)
 FACTS = {"title": "My holiday", "creation_time": "2024-05-06T07:08:09.000000Z", "artist": "me"}
@@ -158,3 +159,80 @@ def test_timecode_moves_with_the_start(tmp_path: Path, start: str, right: str) -
     source = rich(tmp_path / "rich.mov", timecode="10:00:00:00")
     report = mux(source, SILENCE[:16_000], 16_000, tmp_path / "out.mov", start=start, seconds=1)
     assert found(report.path)["timecode"] == right
+
+
+PHONE = {
+    "com.apple.quicktime.make": "A",
+    "com.apple.quicktime.location.ISO6709": "+48.8577+002.295/",
+    "title": "T",
+}
+LOST = [
+    (".mp4", {"title": "T", "odd": "1", "comment": "mine"}, {"odd", "comment"}),
+    (".mkv", {"title": "T", "odd": "1", "comment": "mine"}, {"comment"}),
+    (".avi", {"title": "T", "odd": "1"}, {"odd"}),
+    (".mov", PHONE, set()),
+    (".mp4", PHONE, set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("suffix", "told", "lost"), LOST)
+def test_metadata_is_kept_or_named(tmp_path: Path, suffix: str, told: dict[str, str], lost: set[str]) -> None:
+    codec, home = ("mpeg4", ".mkv") if suffix == ".avi" else ("libx264", ".mov")
+    plain = write_video(tmp_path / "plain.mkv", moving, 10, 25, codec=codec, options={})
+    source = tmp_path / f"in{home}"
+    flags = {"movflags": "use_metadata_tags"} if home == ".mov" else {}
+    with av.open(str(plain)) as old, av.open(str(source), "w", options=flags) as out:
+        out.metadata.update(told)
+        copy = out.add_stream_from_template(old.streams.video[0], opaque=True)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    report = mux(source, SILENCE[:6400], 16_000, tmp_path / f"out{suffix}", tags={"software": "soundvcm"})
+    assert report.path.suffix == suffix and read_tags(report.path)["software"] == "soundvcm"
+    line = [line for line in report.messages if line.startswith("metadata left out")]
+    named = {name.lower() for name in line[0].split(": ")[1].split(", ")} if line else set()
+    with av.open(str(report.path)) as container:
+        after = {name.lower(): value for name, value in container.metadata.items()}
+    assert named == lost
+    for name, value in told.items():
+        assert name in lost or after[name.lower()] == value
+
+
+def with_record(path: Path, output: Path) -> Path:
+    """An MP4 with HEVC pictures, and a Dolby Vision record (profile 8.4) put beside their headers."""
+    data = path.read_bytes()
+    end = data.index(b"hvcC") - 4
+    end += int.from_bytes(data[end : end + 4], "big")
+    box = (32).to_bytes(4, "big") + b"dvvC" + bytes([1, 0, 8 << 1, 4 << 3 | 0b101, 4 << 4]) + bytes(19)
+    out, place, begin, stop = bytearray(data[:end] + box + data[end:]), end, 0, len(data) + len(box)
+    inner = {b"stsd": 16, b"hvc1": 86, b"hev1": 86}
+    while begin < stop:  # the boxes around it grow
+        size, kind = int.from_bytes(out[begin : begin + 4], "big"), bytes(out[begin + 4 : begin + 8])
+        if not begin < place - 8 < begin + size:
+            begin += size
+            continue
+        if kind == b"hvcC":
+            break
+        out[begin : begin + 4] = (size + len(box)).to_bytes(4, "big")
+        begin, stop = begin + inner.get(kind, 8), begin + size + len(box)
+    output.write_bytes(out)
+    return output
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_dolby_vision_record_is_kept_or_named(tmp_path: Path, suffix: str) -> None:
+    how = {"preset": "ultrafast", "x265-params": "log-level=none"}
+    plain = write_video(
+        tmp_path / "plain.mp4", lambda k: moving(k, 96, 64), 10, 25, codec="libx265", options=how
+    )
+    source = with_record(plain, tmp_path / "dolby.mp4")
+
+    def recorded(path: Path) -> bool:
+        with av.open(str(path)) as container:
+            return has_dolby_vision(container.streams.video[0])
+
+    assert recorded(source) and not recorded(plain)
+    report = mux(source, SILENCE[:6400], 16_000, tmp_path / f"out{suffix}")
+    told = any("Dolby Vision" in line for line in report.messages)
+    assert report.copied and recorded(report.path) == (suffix != ".mov") and told == (suffix == ".mov")

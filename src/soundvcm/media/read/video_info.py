@@ -18,6 +18,8 @@ class VideoInfo:
         rotation: degrees counter-clockwise by which the stored picture is turned for showing.
         mirrored: the stored picture is also flipped.
         pixel_aspect: width of one pixel over its height.
+        fields: "progressive", or "tt", "bb", "tb", "bt" of interlaced pictures: the field stored first, and
+            the one shown first.
         has_alpha: transparency that only WebM and Matroska keep.
         start_time: timestamp (s) of the first picture in the file's own time.
         claimed_seconds: length the container claims, None if it does not say.
@@ -41,6 +43,7 @@ class VideoInfo:
     rotation: int = 0
     mirrored: bool = False
     pixel_aspect: Fraction = Fraction(1)
+    fields: str = "progressive"
     has_alpha: bool = False
     start_time: Fraction = Fraction(0)
     claimed_seconds: Fraction | None = None

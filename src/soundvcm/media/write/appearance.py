@@ -13,9 +13,12 @@ from fractions import Fraction
 from typing import Any
 
 from soundvcm.media.read.orientation import Orientation, side_data
+from soundvcm.media.read.video_info import VideoInfo
 
 _UNSAID, _FULL = 2, 2
 _BT601 = 6
+_FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")  # FFmpeg's AVFieldOrder
+INTERLACED = ("libx264", "mpeg4")
 _HDR = (16, 18)  # transfer: SMPTE ST 2084 (PQ), ARIB STD-B67 (HLG)
 
 
@@ -28,6 +31,8 @@ class Appearance:
         pix_fmt: to encode in.
         full: the whole range of numbers is used, not 16 .. 235.
         matrix, primaries, transfer: H.273.
+        fields: of interlaced pictures, as `VideoInfo.fields`; they stay so where they are not turned and the
+            encoder can.
         mastering: display it was graded on, and largest levels, as x265 wants them told.
     """
 
@@ -37,11 +42,13 @@ class Appearance:
     matrix: int = _UNSAID
     primaries: int = _UNSAID
     transfer: int = _UNSAID
+    fields: str = "progressive"
     mastering: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, frame: Any, turn: Orientation, aspect: Fraction) -> Appearance:
+    def of(cls, frame: Any, turn: Orientation, info: VideoInfo) -> Appearance:
         """That of a source, by its first picture."""
+        aspect = info.pixel_aspect
         rgb = frame.format.is_rgb or frame.format.name.startswith(("gbr", "pal"))
         yuv = not rgb and frame.format.name.startswith(("yuv", "nv", "p0"))
         full = yuv and (frame.format.name.startswith("yuvj") or frame.color_range == _FULL)
@@ -54,6 +61,7 @@ class Appearance:
             matrix=_BT601 if rgb else int(frame.colorspace),
             primaries=int(getattr(frame, "color_primaries", _UNSAID)),
             transfer=transfer,
+            fields=info.fields if turn == Orientation() else "progressive",
             mastering=_mastering(side_data(frame)) if is_hdr else {},
         )
 
@@ -62,8 +70,15 @@ class Appearance:
         """Graded for displays brighter than usual, in ten bits."""
         return self.transfer in _HDR
 
+    @property
+    def is_interlaced(self) -> bool:
+        """Each picture is two, one in the even and one in the odd lines."""
+        return self.fields != "progressive"
+
     def describe(self, stream: Any, encoder: str) -> None:
         """Tell the encoder, which must not be open yet."""
+        from av.codec.context import Flags
+
         context = stream.codec_context
         stream.pix_fmt = self.pix_fmt if encoder == "libx265" else "yuv420p"
         context.color_range = 2 if self.full else 1
@@ -73,8 +88,14 @@ class Appearance:
             context.color_primaries = self.primaries
         if self.transfer not in (0, _UNSAID):
             context.color_trc = self.transfer
-        if self.aspect != 1:
-            context.sample_aspect_ratio = self.aspect.limit_denominator(10_000)
+        context.sample_aspect_ratio = self.aspect.limit_denominator(10_000)
+        if self.is_interlaced and encoder in INTERLACED:
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+            if hasattr(context, "field_order"):  # PyAV 15 cannot tell it; the pictures themselves do
+                context.field_order = _FIELD_ORDERS.index(self.fields)
+            if encoder == "libx264":
+                first = "tff" if self.fields in ("tt", "bt") else "bff"
+                context.options = {**dict(context.options), "x264-params": f"{first}=1"}
         if encoder == "libx265" and self.mastering:
             told = [f"{name}={value}" for name, value in self.mastering.items()]
             options = dict(context.options)

@@ -36,8 +36,8 @@ def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
 def format_options(suffix: str, source: Any = None) -> dict[str, str]:
     """Options of the muxer for a kind of file and, where its pictures are copied, for what a source tells.
 
-    Phones write names of their own ("com.apple.quicktime.make"), and Dolby Vision has a record of its own: both
-    are kept in MP4 and its kin only when asked for.
+    Phones write names of their own ("com.apple.quicktime.make"), and Dolby Vision has a record of its own:
+    both are kept in MP4 and its kin only when asked for.
     """
     if suffix not in MP4_KIN:
         return {}
@@ -79,7 +79,9 @@ class Beside:
         """Close the input."""
         self._stack.close()
 
-    def describe(self, output: Any, suffix: str, options: dict[str, str], pictures: Any, copied: bool) -> None:
+    def describe(
+        self, output: Any, suffix: str, options: dict[str, str], pictures: Any, copied: bool
+    ) -> None:
         """Title, date and the like of the file; marks and timecode of the picture track.
 
         Args:

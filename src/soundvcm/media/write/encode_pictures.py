@@ -18,7 +18,7 @@ from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.frame_reader import DecodedFrame
 from soundvcm.media.read.orientation import Orientation
-from soundvcm.media.write.appearance import Appearance
+from soundvcm.media.write.appearance import INTERLACED, Appearance
 from soundvcm.timeline import Seconds
 
 TICK = Fraction(1, 90_000)
@@ -73,7 +73,7 @@ class EncodedPictures:
         """Add the video stream to an output."""
         info = self._reader.info
         first, turn = self._frame(self._range.first.picture)
-        self._look = Appearance.of(first, turn, info.pixel_aspect)
+        self._look = Appearance.of(first, turn, info)
         width, height = info.width, info.height
         if suffix == ".webm" and self._look.aspect != 1:  # neither VP9 nor, by PyAV, WebM tells a shape
             width = round(width * self._look.aspect)
@@ -95,6 +95,8 @@ class EncodedPictures:
             self.messages.append(
                 f"HDR pictures get 8 bits in {suffix}: use .mp4, .mov or .mkv for all of them"
             )
+        if self._look.is_interlaced and name not in INTERLACED:
+            self.messages.append(f"interlaced pictures are not marked as such in {suffix}")
         self._look.describe(stream, name)
         if name == "libx265" and suffix != ".mkv":
             context.codec_tag = "hvc1"
@@ -167,14 +169,14 @@ class EncodedPictures:
         frame, turn = self._frame(picture)
         key = (frame.width, frame.height, frame.format.name, turn)
         if self._graph is None or self._graph[0] != key:
-            self._graph = (key, *_graph(frame, turn, *self._even, self._look.full, self._stream.pix_fmt))
+            self._graph = (key, *_graph(frame, turn, *self._even, self._look, self._stream.pix_fmt))
         frame.pts = None
         self._graph[1].push(frame)
         return self._graph[1].pull()
 
 
 def _graph(
-    frame: Any, turn: Orientation, width: int, height: int, full: bool, pix_fmt: str
+    frame: Any, turn: Orientation, width: int, height: int, look: Appearance, pix_fmt: str
 ) -> tuple[Any, ...]:
     import av.filter
 
@@ -190,8 +192,9 @@ def _graph(
     if width - turned[0] not in (0, 1) or height - turned[1] not in (0, 1):
         chain.append(graph.add("scale", f"{width}:{height}"))  # the size changes within the stream
     chain.append(graph.add("pad", f"{width}:{height}:0:0"))
-    if full:
-        chain.append(graph.add("scale", "in_range=full:out_range=full"))
+    if look.full or look.is_interlaced:
+        ranges = "in_range=full:out_range=full" if look.full else "in_range=auto"
+        chain.append(graph.add("scale", f"{ranges}:interl={int(look.is_interlaced)}"))
     chain.append(graph.add("format", pix_fmt))
     chain.append(graph.add("buffersink"))
     for one, following in zip(chain, chain[1:], strict=False):

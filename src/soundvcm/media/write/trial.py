@@ -98,14 +98,16 @@ def _plain_name(name: str) -> str:
 
 
 def has_dolby_vision(stream: Any) -> bool:
-    """Whether a track carries a Dolby Vision record (dvcC, dvvC or dvwC), as the muxer of MP4 would write it."""
+    """Whether a track carries a Dolby Vision record (dvcC, dvvC, dvwC), found by asking the muxer of MP4."""
     import av
 
     if codec_name(stream) not in ("hevc", "h264", "av1"):
         return False
     kept = io.BytesIO()
     try:
-        with av.open(kept, "w", format="mp4", options={"strict": "unofficial", "movflags": "empty_moov"}) as output:
+        with av.open(
+            kept, "w", format="mp4", options={"strict": "unofficial", "movflags": "empty_moov"}
+        ) as output:
             copy_track(output, stream, ".mp4")
             output.start_encoding()
     except (av.FFmpegError, ValueError, NotImplementedError):
