@@ -43,7 +43,7 @@ SHOWN = (
     r'id="prompt" value="([^"]+)"',
     r"^ *[\d.]+,[\d.]+,([^,\n]+),",  # tables of segments
 )
-#: prompt => kinds of tiny/bank/kinds.json whose classes are what was asked for, and a clip that is shown with it
+#: prompt => kinds of tiny/bank/kinds.json whose classes answer it, and a bundled clip that it is shown with
 EXAMPLES: dict[str, tuple[str, str | None]] = {
     "rain": ("rain", None),
     "rain on a tin roof": ("rain", None),
