@@ -101,6 +101,18 @@ def seeded_noise(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
     return torch.stack(rows)
 
 
+def sent(value: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor on a device and in a format, without waiting for a GPU: host memory is pinned for the copy.
+
+    The format is changed before the trip, so that float64 never reaches a device that does not know it.
+    """
+    if dtype is not None:
+        value = value.to(dtype)
+    if device.type != "cuda" or value.device.type != "cpu" or torch.compiler.is_compiling():
+        return value.to(device)
+    return (value if value.is_pinned() else value.pin_memory()).to(device, non_blocking=True)
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Use `count` CPU threads inside the block (None: leave as it is)."""

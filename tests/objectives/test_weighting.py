@@ -55,7 +55,7 @@ def test_other_weights_and_other_numbers_to_show(rows) -> None:
 
 
 def test_bins_of_time_are_fifths_and_empty_ones_are_left_out(rows) -> None:
-    found = bin_means(rows, rows.t)
+    found = bin_means(rows.times, rows.t)
     for name, value in found.items():
         if "/t" in name:
             low = float(name.split("/t")[1])
@@ -69,4 +69,4 @@ def test_bins_of_time_are_fifths_and_empty_ones_are_left_out(rows) -> None:
 def test_the_end_of_time_belongs_to_the_last_bin(conditions_of, draw) -> None:
     config = PairsConfig(ratio=0.0, endpoint_share=1.0)
     rows = draw_rows(config, draw(4, 2, 3), conditions_of(4), None, torch.Generator().manual_seed(0))
-    assert set(bin_means(rows, torch.ones(4))) == {"mse/consistency", "mse/consistency/t0.8"}
+    assert set(bin_means(rows.times, torch.ones(4))) == {"mse/consistency", "mse/consistency/t0.8"}

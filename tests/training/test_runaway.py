@@ -49,7 +49,7 @@ class Runaway:
             grown = torch.where(torch.tensor(told), self.gain, 1.0)
             mse = torch.where(torch.tensor(told), self.gain, terms.rows["mse"])
             rows = terms.rows | {"mse": mse, "loss": terms.rows["loss"] * grown}
-            terms = LossTerms(rows["loss"].mean(), rows, terms.watch)
+            terms = LossTerms(rows["loss"].mean(), rows, terms.measure)
         return terms
 
 

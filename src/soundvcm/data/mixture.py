@@ -11,8 +11,8 @@ objectives nor the training loop.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from math import floor
@@ -37,6 +37,7 @@ from soundvcm.data.groups import (
 from soundvcm.data.store import FeatureStore, check_same_encoders, standardise
 from soundvcm.errors import OptionError, StoreError
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 
@@ -79,9 +80,17 @@ class Batch:
     noise: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        noise = None if self.noise is None else self.noise.to(device)
-        return Batch(self.data.to(device), self.conditions.to(device), self.ids, noise)
+        """The same batch on a device; its flags stay on the CPU, where the objective asks for them."""
+        return self._each(lambda value: sent(value, device))
+
+    def pinned(self) -> Batch:
+        """The same batch in page-locked memory, which a GPU fetches while it computes."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, move: Callable[[Tensor], Tensor]) -> Batch:
+        streams = {name: move(getattr(self.conditions, name)) for name in ("semantic", "sync", "text")}
+        noise = None if self.noise is None else move(self.noise)
+        return Batch(move(self.data), replace(self.conditions, **streams), self.ids, noise)
 
 
 def mixed_seed(*words: int | str) -> int:

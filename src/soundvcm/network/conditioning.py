@@ -20,6 +20,7 @@ from soundvcm.network.embeddings import nearest_index, resample_linear
 from soundvcm.network.layers import GatedMLP, InputProjection, TimeConv
 from soundvcm.network.rotary import Rotation, rotation
 from soundvcm.records import Conditions, check_shape
+from soundvcm.runtime import sent
 
 
 @dataclass(frozen=True)
@@ -210,5 +211,5 @@ class ConditionEncoder(nn.Module):
         index = nearest_index(sync.shape[1], latents, self.config.sync_ratio)
         if latents % patch:
             index = torch.cat([index, index[-1:].expand(patch - latents % patch)])
-        sync = sync[:, index.to(sync.device)]
+        sync = sync[:, sent(index, sync.device)]
         return sync if patch == 1 else sync.view(sync.shape[0], -1, patch, sync.shape[2]).mean(dim=2)

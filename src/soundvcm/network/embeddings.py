@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.network.config import NetworkConfig
+from soundvcm.runtime import sent
 
 
 def time_features(t: Tensor, width: int, period: float) -> Tensor:
@@ -112,6 +113,6 @@ def resample_linear(x: Tensor, latents: int, ratio: float | None = None) -> Tens
     step = tokens / latents if ratio is None else ratio
     centres = ((torch.arange(latents, dtype=torch.float64) + 0.5) * step - 0.5).clamp(0, tokens - 1)
     low = centres.floor()
-    share = (centres - low)[None, :, None].to(x.dtype).to(x.device)
-    first = low.long().to(x.device)
+    share = sent((centres - low)[None, :, None], x.device, x.dtype)
+    first = sent(low.long(), x.device)
     return torch.lerp(x[:, first], x[:, (first + 1).clamp(max=tokens - 1)], share)

@@ -20,6 +20,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from soundvcm.runtime import sent
+
 FLOOR = 1e-3  # of a channel's variance; an autocovariance cut at its last lag is no exact spectrum
 
 
@@ -90,7 +92,7 @@ def arrive(noisy: Tensor, t: Tensor, power: Tensor, shares: Tensor) -> tuple[Ten
 
     Split by the bands' shares [k f]: [b n k c], adding up to it, and their deviations [1 1 k c].
     """
-    n, shares = noisy.shape[1], shares.to(power)
+    n, shares = noisy.shape[1], sent(shares, power.device, power.dtype)
     response = (power / spread(t, power)).sqrt()
     seen = torch.fft.rfft(noisy.to(response.dtype), dim=1) * response
     split = torch.fft.irfft(seen[:, :, None] * shares.T[None, :, :, None], n=n, dim=1)

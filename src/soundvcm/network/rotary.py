@@ -14,6 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from soundvcm.runtime import sent
+
 THETA = 10_000.0
 
 
@@ -50,7 +52,8 @@ def rotation(
         dtype: float32 or float64; narrower formats are served in float32.
     """
     wide = dtype if dtype == torch.float64 else torch.float32
-    both = torch.tensor(_table(length, width, stretch), dtype=wide, device=device)
+    both = torch.tensor(_table(length, width, stretch), dtype=wide)
+    both = both if device is None else sent(both, device)
     return Rotation(both[0], both[1])
 
 

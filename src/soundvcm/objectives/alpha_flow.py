@@ -22,6 +22,7 @@ from soundvcm.objectives.times import after_warm_start, look_ahead
 from soundvcm.objectives.vcm import euler_target
 from soundvcm.objectives.weighting import adaptive_weight, loss_terms, mean_square
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 #: slope of the sigmoid along which alpha falls; below SNAP it counts as 0 (MeanFlow), above 1 - SNAP as 1
 STEEPNESS, SNAP = 25.0, 5e-3
@@ -92,7 +93,7 @@ class AlphaFlow:
             reach = REACH if config.derivative == "central" else None
             target = derivative_target(frozen, rows, mixed, reach=reach, always=always)
         mse = mean_square(prediction - target)
-        scaled = weight.to(mse) * adaptive_weight(mse, config.power, config.epsilon)
+        scaled = sent(weight, mse.device, mse.dtype) * adaptive_weight(mse, config.power, config.epsilon)
         return loss_terms(config, rows, mse, weight=scaled, watch={"alpha": alpha})
 
 

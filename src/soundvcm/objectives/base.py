@@ -6,8 +6,8 @@ rows only, several queries in one call. Knows neither time laws nor any objectiv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from soundvcm.errors import OptionError
 from soundvcm.objectives.path import wide
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 
 class Velocity(Protocol):
@@ -42,12 +43,17 @@ class LossTerms:
             "consistency" (bool; False marks a velocity row, s = t) and "null" (bool: asked without any
             condition). A loop that wants the gradient norm of
             one half takes the gradient of `rows["loss"][rows["consistency"]].sum()`.
-        watch: numbers worth logging: unweighted mse by half and by time bin, and what the objective adds.
+        measure: gives `watch`; until it is called, nothing waits for the device.
     """
 
     loss: Tensor
     rows: dict[str, Tensor]
-    watch: dict[str, float] = field(default_factory=dict)
+    measure: Callable[[], dict[str, float]] = dict
+
+    @property
+    def watch(self) -> dict[str, float]:
+        """Numbers worth logging: unweighted mse by half and by time bin, and what the objective adds."""
+        return self.measure()
 
 
 class Objective(Protocol):
@@ -144,7 +150,7 @@ def evaluate_frozen(
     device = queries[0].noisy.device
     asked, scales = [], []
     for question in queries:
-        index = question.index.to(device)
+        index = sent(question.index, device)
         rows = conditions.rows(index)
         asked.append(rows.empty() if question.empty else rows)
         if guidance is not None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from soundvcm.objectives.base import FrozenQuery, Velocity, evaluate_frozen
 from soundvcm.objectives.path import column, wide
 from soundvcm.objectives.rows import PairsConfig, Rows
+from soundvcm.runtime import sent
 
 _FADE = 0.025
 
@@ -76,14 +77,14 @@ def mix_velocity(
     empty, own = (mask.nonzero().flatten() for mask in (guided & (scale != 1), asks_own))
     queries = []
     for index, is_empty in ((empty, True), (own, False)):
-        there = index.to(rows.device)
+        there = sent(index, rows.device)
         time = rows.t[there]
         queries.append(FrozenQuery(index, rows.noisy[there], time, time, empty=is_empty))
     answers = evaluate_frozen(frozen, rows.conditions, rows.guidance, queries, always=config.equal_calls)
 
     velocity = wide(rows.velocity)
-    v_uncond = velocity.index_copy(0, empty.to(rows.device), answers[0])
-    v_guided = wide(prediction.detach()).index_copy(0, own.to(rows.device), answers[1])
+    v_uncond = velocity.index_copy(0, sent(empty, rows.device), answers[0])
+    v_guided = wide(prediction.detach()).index_copy(0, sent(own, rows.device), answers[1])
     w, m = column(scale, velocity), column(shares(config, rows), velocity)
     mixed = m * (w * velocity + (1 - w) * v_uncond) + (1 - m) * v_guided
     is_mixed = guided | (rows.times.consistency & want_own)

@@ -21,6 +21,7 @@ from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
 from soundvcm.objectives.times import after_warm_start
 from soundvcm.objectives.weighting import loss_terms, mean_square
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 
 class MeanFlowConfig(PairsConfig):
@@ -86,7 +87,7 @@ def derivative_target(
     if len(index) == 0:
         path_derivative(frozen, rows, velocity, torch.zeros(1, dtype=torch.long), reach)
         return velocity
-    there = index.to(rows.device)
+    there = sent(index, rows.device)
     slope = path_derivative(frozen, rows, velocity, index, reach)
     span = column((rows.times.t - rows.times.s)[index], velocity)
     return velocity.index_copy(0, there, velocity[there] - span * slope)
@@ -100,7 +101,7 @@ def path_derivative(
 
     A central difference stays within [s, 1], so it turns one-sided at t = 1 and near s.
     """
-    there = index.to(rows.device)
+    there = sent(index, rows.device)
     noisy, along = wide(rows.noisy)[there], velocity[there]
     t, s = rows.t[there], rows.s[there]
     if reach is None:
@@ -117,7 +118,7 @@ def path_derivative(
     exact_t, exact_s = rows.times.t[index], rows.times.s[index]
     late, early = (exact_t + reach).clamp(max=1.0), torch.maximum(exact_t - reach, exact_s)
     queries = [
-        FrozenQuery(index, noisy + column(time - exact_t, noisy) * along, time.to(t), s)
+        FrozenQuery(index, noisy + column(time - exact_t, noisy) * along, sent(time, rows.device, t.dtype), s)
         for time in (late, early)
     ]
     after, before = evaluate_frozen(frozen, rows.conditions, rows.guidance, queries, exact=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from soundvcm.runtime import sent
+
 
 def wide(value: Tensor) -> Tensor:
     """In float32 at least: float64 stays, narrower formats are widened; residuals are computed like this."""
@@ -16,7 +18,7 @@ def wide(value: Tensor) -> Tensor:
 
 def column(rows: Tensor, like: Tensor) -> Tensor:
     """Per-row numbers [b] as [b, 1, ..., 1], in the device and dtype of `like`, to multiply [b, ...]."""
-    return rows.to(like.device, like.dtype).reshape(-1, *[1] * (like.ndim - 1))
+    return sent(rows, like.device, like.dtype).reshape(-1, *[1] * (like.ndim - 1))
 
 
 def interpolate(data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
@@ -38,7 +40,7 @@ def jump(noisy: Tensor, velocity: Tensor, t: Tensor, s: Tensor) -> Tensor:
 def draw_noise(data: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise of the shape, dtype and device of `data`, drawn where the generator lives."""
     noise = torch.randn(data.shape, generator=generator, device=generator.device)
-    return noise.to(data.device, data.dtype)
+    return sent(noise, data.device, data.dtype)
 
 
 def within(value: Tensor, centre: Tensor, bound: float) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 from soundvcm.objectives.base import FrozenQuery, Velocity, evaluate_frozen
 from soundvcm.objectives.path import wide
 from soundvcm.objectives.rows import Rows
+from soundvcm.runtime import sent
 
 #: A residual this many times the rounding of a pass is left to the fast ones (two: its square is 1 / 8 off).
 CLEAR = 4.0
@@ -50,13 +51,13 @@ def drowned(
     """
     asks = weight < 1
     index = asks.nonzero().flatten()[:1]
-    there = index.to(rows.device)
+    there = sent(index, rows.device)
     query = FrozenQuery(index, rows.noisy[there], rows.t[there], rows.s[there])
     (exact,) = evaluate_frozen(u, rows.conditions, rows.guidance, [query], exact=True, always=always)
     if not len(index):
         return asks
     size = wide(prediction.detach())
-    share = rms(exact - size[there]) / max(rms(exact), 1e-12)
+    share = rms(exact - size[there]).item() / max(rms(exact).item(), 1e-12)
     distance = (mixed - size).square().flatten(1).mean(1).sqrt().cpu()
     return asks & (weight * distance < CLEAR * share * size.square().flatten(1).mean(1).sqrt().cpu())
 
@@ -71,7 +72,7 @@ def straight_through(prediction: Tensor, rounded: Rounded | None) -> Tensor:
 
 def precision_watch(
     rows: Rows, prediction: Tensor, target: Tensor, rounded: Rounded | None, fast: bool
-) -> dict[str, float]:
+) -> dict[str, float | Tensor]:
     """Root mean square of the consistency residual ("signal") and of the rounding in it; {} without such
     rows.
 
@@ -86,12 +87,12 @@ def precision_watch(
         rounded: float32 predictions, if measured.
         fast: whether the residual itself was computed under autocast.
     """
-    index = rows.times.consistency.nonzero().flatten().to(rows.device)
+    index = sent(rows.times.consistency.nonzero().flatten(), rows.device)
     if len(index) == 0:
         return {}
     now = straight_through(prediction, rounded)[index]
     dtype = torch.get_autocast_dtype(rows.device.type) if fast else torch.float32
-    found = {
+    found: dict[str, float | Tensor] = {
         "residual/signal": rms(now - target[index]),
         "residual/rounding": torch.finfo(dtype).eps / 2 * rms(now),
     }
@@ -102,6 +103,6 @@ def precision_watch(
     return found
 
 
-def rms(value: Tensor) -> float:
-    """Root mean square of a tensor; 0 for an empty one."""
-    return wide(value.detach()).square().mean().sqrt().item() if value.numel() else 0.0
+def rms(value: Tensor) -> Tensor:
+    """Root mean square of a tensor, a scalar on its device; 0 for an empty one."""
+    return wide(value.detach()).square().mean().sqrt() if value.numel() else wide(value.new_zeros(()))

@@ -5,7 +5,7 @@ Also the settings that all objectives share. Knows nothing of targets or losses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pydantic
@@ -16,6 +16,7 @@ from soundvcm.config import Config
 from soundvcm.objectives.path import draw_noise, interpolate, sample_velocity, wide
 from soundvcm.objectives.times import Times, draw_times, uniform
 from soundvcm.records import Conditions, check_shape
+from soundvcm.runtime import sent
 
 
 class RowsConfig(Config):
@@ -204,22 +205,24 @@ def _rows(
         modality_dropout=config.modality_dropout,
         generator=generator,
     )
+    # The loop leaves the flags on the CPU, so that nobody asks a GPU which rows are empty.
     null = conditions.is_empty.cpu()
+    flags = {name: getattr(conditions, name) for name in ("has_semantic", "has_sync", "has_text")}
     pairs = config if isinstance(config, PairsConfig) else None
     scale = _draw_scale(pairs, len(null), generator)
     guidance = None
     if pairs is not None and pairs.guidance_input:
         scale = torch.where(null, 1.0, scale)
-        guidance = scale.to(data.device, wide(data).dtype)
+        guidance = sent(scale, data.device, wide(data).dtype)
     if noise is None:
         noise = draw_noise(data, generator)
-    t = times.t.to(data.device, wide(data).dtype)
+    t, s = (sent(time, data.device, wide(data).dtype) for time in (times.t, times.s))
     return Rows(
         noisy=interpolate(data, noise, t),
         velocity=sample_velocity(data, noise),
         t=t,
-        s=times.s.to(t),
-        conditions=conditions,
+        s=s,
+        conditions=replace(conditions, **{name: sent(flag, data.device) for name, flag in flags.items()}),
         guidance=guidance,
         times=times,
         null=null,

@@ -19,6 +19,7 @@ from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
 from soundvcm.objectives.times import after_warm_start, uniform
 from soundvcm.objectives.weighting import loss_terms, mean_square
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 
 class SplitMeanFlowConfig(PairsConfig):
@@ -81,14 +82,20 @@ def split_target(
         The target [b, n, c], without gradient.
     """
     index = rows.times.consistency.nonzero().flatten()
-    there = index.to(rows.device)
+    there = sent(index, rows.device)
     t, s = rows.times.t[index], rows.times.s[index]
     part = (torch.ones_like(rows.times.t) * share)[index]
     middle = t + (s - t) * part
     noisy = wide(rows.noisy)[there]
-    ask = [FrozenQuery(index, noisy, t.to(rows.t), middle.to(rows.t))]
+    ask = [
+        FrozenQuery(index, noisy, sent(t, rows.device, rows.t.dtype), sent(middle, rows.device, rows.t.dtype))
+    ]
     (first,) = evaluate_frozen(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
-    ask = [FrozenQuery(index, jump(noisy, first, t, middle), middle.to(rows.t), s.to(rows.t))]
+    ask = [
+        FrozenQuery(
+            index, jump(noisy, first, t, middle), sent(middle, rows.device, rows.t.dtype), s.to(rows.t)
+        )
+    ]
     (second,) = evaluate_frozen(frozen, rows.conditions, rows.guidance, ask, exact=True, always=always)
     first_share = column(part, noisy)
     return velocity.index_copy(0, there, first_share * first + (1 - first_share) * second)

@@ -20,6 +20,7 @@ from soundvcm.objectives.rows import PairsConfig, Rows, draw_rows
 from soundvcm.objectives.times import after_warm_start, geometric, look_ahead, uniform
 from soundvcm.objectives.weighting import loss_terms, mean_square
 from soundvcm.records import Conditions
+from soundvcm.runtime import sent
 
 
 class VelocityConsistencyConfig(PairsConfig):
@@ -153,10 +154,10 @@ def middle_velocity(
     [b, n, c]. A step along it is exact to second order in t - l.
     """
     index = rows.times.consistency.nonzero().flatten()
-    there, t = index.to(rows.device), rows.times.t[index]
+    there, t = sent(index, rows.device), rows.times.t[index]
     half = (t + ahead[index]) / 2
     x_half = jump(wide(rows.noisy)[there], own[there], t, half)
-    time = half.to(rows.t)
+    time = sent(half, rows.device, rows.t.dtype)
     (found,) = evaluate_frozen(
         frozen, rows.conditions, rows.guidance, [FrozenQuery(index, x_half, time, time)], always=always
     )
@@ -192,7 +193,7 @@ def euler_target(
         The target [b, n, c], and the measured predictions (None if not asked for).
     """
     index = (weight < 1).nonzero().flatten()
-    there = index.to(rows.device)
+    there = sent(index, rows.device)
     noisy, t, s = wide(rows.noisy)[there], rows.times.t[index], rows.s[there]
     x_l = jump(noisy, velocity[there], t, ahead[index])
 
@@ -201,7 +202,7 @@ def euler_target(
             network, rows.conditions, rows.guidance, [question], exact=exact, always=always
         )[0]
 
-    beyond = ask(frozen, FrozenQuery(index, x_l, ahead[index].to(rows.t), s))
+    beyond = ask(frozen, FrozenQuery(index, x_l, sent(ahead[index], rows.device, rows.t.dtype), s))
     share = column(weight[index], noisy)
     target = mixed.index_copy(0, there, share * mixed[there] + (1 - share) * beyond)
     if live is None:

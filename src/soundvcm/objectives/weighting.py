@@ -6,11 +6,15 @@ mean squares are reported too. Knows nothing of networks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from soundvcm.objectives.base import LossTerms
 from soundvcm.objectives.path import wide
 from soundvcm.objectives.rows import Rows, RowsConfig
+from soundvcm.objectives.times import Times
+from soundvcm.runtime import sent
 
 TIME_BINS = 5
 
@@ -32,7 +36,7 @@ def loss_terms(
     *,
     shown: Tensor | None = None,
     weight: Tensor | None = None,
-    watch: dict[str, float] | None = None,
+    watch: Mapping[str, float | Tensor] | None = None,
 ) -> LossTerms:
     """Step 6: loss = mean over rows of weight * mse.
 
@@ -42,13 +46,17 @@ def loss_terms(
         mse: [b] with gradient.
         shown: [b] mean squares to report, if not `mse` itself.
         weight: [b] in place of Equation 11.
-        watch: more numbers to report.
+        watch: more numbers to report; scalars on the device are read when the report is asked for.
     """
     if weight is None:
         weight = adaptive_weight(mse, config.power, config.epsilon)
     per_row = weight * mse
     seen = (mse if shown is None else shown).detach()
-    consistency = rows.times.consistency.to(rows.device)
+    times = rows.times
+
+    def measure() -> dict[str, float]:
+        return bin_means(times, seen) | {name: float(value) for name, value in (watch or {}).items()}
+
     return LossTerms(
         per_row.mean(),
         {
@@ -56,19 +64,19 @@ def loss_terms(
             "mse": seen,
             "t": rows.t,
             "s": rows.s,
-            "consistency": consistency,
-            "null": rows.null.to(rows.device),
+            "consistency": sent(times.consistency, rows.device),
+            "null": sent(rows.null, rows.device),
         },
-        {**bin_means(rows, seen), **(watch or {})},
+        measure,
     )
 
 
-def bin_means(rows: Rows, mse: Tensor) -> dict[str, float]:
+def bin_means(times: Times, mse: Tensor) -> dict[str, float]:
     """Unweighted mse of both halves, whole and by fifths of t; bins without rows are left out."""
     values = mse.cpu().double()
-    which = (rows.times.t * TIME_BINS).long().clamp(max=TIME_BINS - 1)
+    which = (times.t * TIME_BINS).long().clamp(max=TIME_BINS - 1)
     found: dict[str, float] = {}
-    for name, half in (("velocity", ~rows.times.consistency), ("consistency", rows.times.consistency)):
+    for name, half in (("velocity", ~times.consistency), ("consistency", times.consistency)):
         if half.any():
             found[f"mse/{name}"] = values[half].mean().item()
         for number in range(TIME_BINS):

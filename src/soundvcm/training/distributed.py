@@ -92,10 +92,11 @@ class Team:
         return self.total(own.double().square()).sqrt() if self.shards else own
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum of a small tensor over the team."""
+        """Sum of a small tensor over the team, on the device of the team."""
         if self.size > 1:
             import torch.distributed as dist
 
+            values = values.to(self.device)
             dist.all_reduce(values)
         return values
 

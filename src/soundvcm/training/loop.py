@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from soundvcm.data.mixture import mixed_seed
+from soundvcm.data.mixture import Batch, mixed_seed
 from soundvcm.errors import TrainingError
+from soundvcm.objectives import LossTerms
 from soundvcm.runtime import fast_bfloat16
 from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_random_state
 from soundvcm.training.distributed import Team, local
@@ -38,7 +39,7 @@ from soundvcm.training.view import Data, Hook, Progress, Result, View
 from soundvcm.training.watch import autocast, half_norms
 
 if TYPE_CHECKING:
-    from soundvcm.objectives import LossTerms, Objective
+    from soundvcm.objectives import Objective
 
 
 class Loop:
@@ -87,7 +88,13 @@ class Loop:
         self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
-        self.feed = Feed(lambda step, part: data.batch(step, part, self.parts), mine, config.workers)
+        pins = team.device.type == "cuda"
+
+        def draw(step: int, part: int) -> Batch:
+            batch = data.batch(step, part, self.parts)
+            return batch.pinned() if pins else batch
+
+        self.feed = Feed(draw, mine, config.workers)
         self.mine = mine
         self.stop_asked = self.agreed_stop = False
         self.recent = Recent()
@@ -156,11 +163,11 @@ class Loop:
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         loss, rows = torch.zeros((), device=self.team.device), max(1, config.rows)
-        last = config.accumulate - 1
+        last, passed = config.accumulate - 1, []
         for place in range(config.accumulate):
             batch = self.feed.take(step, place).to(self.team.device)
             seed = mixed_seed(config.seed, "objective", step, self.mine[place])
-            generator = torch.Generator(self.team.device).manual_seed(seed)
+            generator = torch.Generator().manual_seed(seed)
             share = len(batch.ids) / rows
             with autocast(self.team.device, self.precision):
                 terms = self.objective(
@@ -172,13 +179,20 @@ class Loop:
                     progress=progress,
                     generator=generator,
                 )
-            batch_loss = self._look_at_rows(terms, batch.ids)
+            # Which rows left is asked after the last pass, so that the device computes on meanwhile.
+            batch_loss = terms.loss
+            if self.leaves_out:
+                batch_loss = self._look_at_rows(terms, batch.ids)
+            else:
+                passed.append((LossTerms(terms.loss.detach(), _detached(terms.rows)), batch.ids))
             if place == 0 and config.norm_steps and step % config.norm_steps == 0:
                 self._watch_halves(terms)
             with self.team.without_sync(self.u) if place < last else nullcontext():
                 torch.autograd.backward(batch_loss * (share * self.team.size))
             loss += batch_loss.detach() * share
-            self.recent.watch = dict(terms.watch)
+            self.recent.measure = terms.measure
+        for looked_at, ids in passed:
+            self._look_at_rows(looked_at, ids)
         self._finish_step(loss, rate)
 
     def _finish_step(self, loss: Tensor, rate: float) -> None:
@@ -189,9 +203,10 @@ class Loop:
         seconds = self.first_seconds + time.monotonic() - self.began if self.team.leads else 0.0
         told = [float(self.stop_asked), seconds, float(self.left_now)]
         self.left_now = 0
-        facts = torch.stack([loss.double(), norm.double() / self.team.size]).cpu()
-        shared = torch.cat([facts, torch.tensor(told, dtype=torch.float64)]).to(self.team.device)
-        total_loss, total_norm, stop, state.seconds, left = self.team.total(shared).tolist()
+        # The one place in a step that waits for the device.
+        facts = torch.stack([loss.cpu().double(), norm.cpu().double() / self.team.size])
+        shared = self.team.total(torch.cat([facts, torch.tensor(told, dtype=torch.float64)]))
+        total_loss, total_norm, stop, state.seconds, left = shared.tolist()
         self.agreed_stop = stop > 0
         good = math.isfinite(total_loss) and math.isfinite(total_norm) and total_norm <= config.bad_norm
         if good:
@@ -227,13 +242,18 @@ class Loop:
 
     def _look_at_rows(self, terms: LossTerms, clips: Sequence[str]) -> Tensor:
         """Name the rows that left; the loss of the batch, without them where the settings say so."""
-        monitor, config = self.state.monitor, self.config
+        monitor = self.state.monitor
         gone = monitor.look(self.state.step, terms.rows, clips, self.data.caption)
         for row in list(monitor.left)[len(monitor.left) - len(gone) :]:
             self._log("row_left", asdict(row))
         self.left_now += len(gone)
-        leaves_out = config.runaway == "leave_out" or (config.runaway == "restore" and self.restored)
-        return without(terms.rows, gone) if gone and leaves_out else terms.loss
+        return without(terms.rows, gone) if gone and self.leaves_out else terms.loss
+
+    @property
+    def leaves_out(self) -> bool:
+        """Rows that leave take no part in their step, so each pass waits to hear which they are."""
+        runaway = self.config.runaway
+        return runaway == "leave_out" or (runaway == "restore" and self.restored)
 
     def _run_away(self) -> None:
         """Go back to the last checkpoint, once; then, or if that is not wanted, stop."""
@@ -322,3 +342,7 @@ class Loop:
 
     def _log(self, event: str, values: Mapping[str, Any]) -> None:
         self.logbook.write(event, self.state.step, values)
+
+
+def _detached(rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in rows.items()}

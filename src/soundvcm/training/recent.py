@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from soundvcm.training.schedule import progress_at
@@ -18,7 +19,7 @@ class Recent:
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     good: int = 0
-    watch: dict[str, float] = field(default_factory=dict)
+    measure: Callable[[], dict[str, float]] = dict
 
     def add(self, loss: float, norm: float) -> None:
         """One good step."""
@@ -47,7 +48,7 @@ class Recent:
             "rows_per_second": progress.rows_per_second,
             "bad_steps": progress.bad_steps,
         }
-        return told | self.watch
+        return told | self.measure()
 
 
 def progress_of(

@@ -101,7 +101,7 @@ class Samples:
         told = None
         if self.config.network.guidance_input != "none":
             told = torch.full((len(noise),), getattr(objective, "guidance", 1.0)).to(noise)
-        given = network.given(batch.conditions, noise.shape[1])
+        given = network.given(batch.conditions.to(noise.device), noise.shape[1])
         times = uniform_times(loop.sample_steps)
         follow = integrate if objective.kind in _FIELDS else sample_mean
         return follow(lambda x, t, s: given(x, t, s, told), noise, times)

@@ -53,7 +53,7 @@ def validation_loss(
     try:
         for step in range(batches):
             batch = draw(step).to(device)
-            generator = torch.Generator(device).manual_seed(mixed_seed(seed, "validation", step))
+            generator = torch.Generator().manual_seed(mixed_seed(seed, "validation", step))
             terms = objective(
                 network,
                 network,
