@@ -55,6 +55,11 @@ class LossTerms:
         """Numbers worth logging: unweighted mse by half and by time bin, and what the objective adds."""
         return self.measure()
 
+    def detached(self) -> LossTerms:
+        """The same without the graph of the pass."""
+        rows = {name: value.detach() for name, value in self.rows.items()}
+        return LossTerms(self.loss.detach(), rows, self.measure)
+
 
 class Objective(Protocol):
     """(u, frozen, data, conditions) => LossTerms."""

@@ -18,10 +18,14 @@ class Feed:
         draw: (step, part) -> batch; may be called from several threads at once.
         parts: the parts of each step this process takes, in order.
         workers: threads, and batches kept ready; 0 draws each batch when it is taken.
+        pin: put them into page-locked memory, which a GPU fetches while it computes.
     """
 
-    def __init__(self, draw: Callable[[int, int], Batch], parts: list[int], workers: int) -> None:
-        self._draw, self._parts, self._workers = draw, parts, workers
+    def __init__(
+        self, draw: Callable[[int, int], Batch], parts: list[int], workers: int, pin: bool = False
+    ) -> None:
+        self._draw = (lambda step, part: draw(step, part).pinned()) if pin else draw
+        self._parts, self._workers = parts, workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="soundvcm-feed") if workers else None
         self._ready: dict[int, Future[Batch]] = {}
 

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from soundvcm.data.mixture import Batch, mixed_seed
+from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
-from soundvcm.objectives import LossTerms
 from soundvcm.runtime import fast_bfloat16
 from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_random_state
 from soundvcm.training.distributed import Team, local
@@ -39,7 +38,7 @@ from soundvcm.training.view import Data, Hook, Progress, Result, View
 from soundvcm.training.watch import autocast, half_norms
 
 if TYPE_CHECKING:
-    from soundvcm.objectives import Objective
+    from soundvcm.objectives import LossTerms, Objective
 
 
 class Loop:
@@ -88,13 +87,8 @@ class Loop:
         self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
-        pins = team.device.type == "cuda"
-
-        def draw(step: int, part: int) -> Batch:
-            batch = data.batch(step, part, self.parts)
-            return batch.pinned() if pins else batch
-
-        self.feed = Feed(draw, mine, config.workers)
+        pin = team.device.type == "cuda"
+        self.feed = Feed(lambda step, part: data.batch(step, part, self.parts), mine, config.workers, pin)
         self.mine = mine
         self.stop_asked = self.agreed_stop = False
         self.recent = Recent()
@@ -184,7 +178,7 @@ class Loop:
             if self.leaves_out:
                 batch_loss = self._look_at_rows(terms, batch.ids)
             else:
-                passed.append((LossTerms(terms.loss.detach(), _detached(terms.rows)), batch.ids))
+                passed.append((terms.detached(), batch.ids))
             if place == 0 and config.norm_steps and step % config.norm_steps == 0:
                 self._watch_halves(terms)
             with self.team.without_sync(self.u) if place < last else nullcontext():
@@ -342,7 +336,3 @@ class Loop:
 
     def _log(self, event: str, values: Mapping[str, Any]) -> None:
         self.logbook.write(event, self.state.step, values)
-
-
-def _detached(rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach() for name, value in rows.items()}
