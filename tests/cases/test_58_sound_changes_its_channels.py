@@ -105,6 +105,37 @@ def test_gaps_and_overlaps(tmp_path: Path, second: Fraction) -> None:
     assert abs(found.shape[1] / rate - second - 2) < 0.1
 
 
+@pytest.mark.parametrize("speed", ["1.004", "0.996", "1.01"])
+def test_a_clock_that_runs_fast_or_slow_is_followed(tmp_path: Path, speed: str) -> None:
+    """The times of the packets count, not the number of samples: 8 s are 32 or 80 ms away at their end."""
+    path, factor = tmp_path / "drift.mka", Fraction(speed)
+    wave = np.zeros(8 * RATE, np.float32)
+    for second in range(1, 8):
+        wave[second * RATE : second * RATE + RATE // 400] = 0.9
+    with av.open(str(path), "w", format="matroska") as out:
+        track = out.add_stream("flac", rate=RATE, layout="mono")
+        for at in range(0, len(wave), 1024):
+            data = np.rint(wave[None, at : at + 1024] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format="s16", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at
+            for packet in track.encode(frame):
+                packet.pts = packet.dts = round(packet.pts * factor)
+                out.mux(packet)
+        out.mux(track.encode(None))
+    found = np.array(clicks(*read_sound(path)))
+    assert len(found) == 7
+    assert np.abs(found - np.arange(1, 8) * float(factor)).max() < 0.008
+
+
+def test_a_steady_clock_changes_no_sample(tmp_path: Path) -> None:
+    """Times rounded to milliseconds are no drift."""
+    wave = np.random.default_rng(2).uniform(-0.5, 0.5, 44_100 * 6)
+    wave = np.rint(wave * 32768) / 32768
+    source = tmp_path / "in.mkv"
+    write_video(source, moving, 150, 25, sounds=[(wave.astype(np.float32), 44_100, "flac")])
+    assert np.array_equal(read_sound(source)[0][0], wave.astype(np.float32))
+
+
 def test_a_bad_file_does_not_stop_the_set(tmp_path: Path) -> None:
     """Its neighbours are used; it is used itself, or rejected with a reason."""
     good = write_video(tmp_path / "good.mp4", moving, 50, 25)

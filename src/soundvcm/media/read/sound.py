@@ -18,6 +18,11 @@ from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.read.source import open_media, reason, sound_streams, source_name
 
 _GAP = Fraction(1, 10)  # s; times rounded by a container must not tear the sound, real gaps stay gaps
+_DRIFT = Fraction(3, 1000)  # s; a clock that runs fast or slow is followed when it is as far away as this
+_STEP = Fraction(1, 100)
+_SETTLING = Fraction(1, 4)  # s; what lies between clock and samples by then is no drift
+_SMOOTHING = Fraction(1, 6)  # s
+_MOST_STRETCH = Fraction(1, 50)
 _LONGEST_OVERLAP = Fraction(2)  # s; what comes twice is dropped, a clock that begins anew is joined
 _LONGEST_GAP = Fraction(600)  # s; a longer one is a jump of the clock, as among pictures
 
@@ -58,6 +63,8 @@ class SoundReader:
             self.channels = wave.shape[0]
             self._zero = (begin if zero is None else zero) + after
             self._jump, self._twice = Fraction(0), False
+            self._blocks_seen = self._settled = 0
+            self._usual = self._away = self._last_ahead = Fraction(0)
             self._place = round((begin - self._zero) * self.rate)
             self._add(wave, begin)
         elif rate and channels:
@@ -117,11 +124,16 @@ class SoundReader:
         ahead = time - self._zero + self._jump - Fraction(self._place, self.rate)
         if ahead > _LONGEST_GAP or ahead < -_LONGEST_OVERLAP:
             self._jump -= ahead
+            self._blocks_seen = self._settled = 0
         elif ahead > _GAP:
             self._place += round(ahead * self.rate)
+            self._blocks_seen = self._settled = 0
         elif ahead < (0 if self._twice else -_GAP):
             wave = wave[:, round(-ahead * self.rate) :]
+            self._blocks_seen = self._settled = 0
             self._twice = wave.shape[1] == 0  # until what comes again is over
+        else:
+            wave = self._following(wave, ahead)
         begin, self._place = self._place, self._place + wave.shape[1]
         if self._place <= 0:
             return
@@ -130,6 +142,31 @@ class SoundReader:
         self._spans.append((max(0, begin), self._place))
         self._keep(wave[:, max(0, -begin) :])
         self._made = self._place
+
+    def _following(self, wave: Wave, ahead: Fraction) -> Wave:
+        """The block, stretched or squeezed a little where the track's clock runs away from its samples."""
+        step, self._last_ahead = ahead - self._last_ahead, ahead
+        if abs(step) > _STEP:  # something is missing: no drift
+            self._usual, self._away = self._usual + step, self._away + step
+        self._blocks_seen += 1
+        count = wave.shape[1]
+        self._settled += count
+        weight = min(Fraction(1), max(count / (_SMOOTHING * self.rate), Fraction(1, self._blocks_seen)))
+        self._away = (self._away + (ahead - self._away) * weight).limit_denominator(1_000_000)
+        if self._settled <= _SETTLING * self.rate:
+            self._usual = self._away
+            return wave
+        drift = self._away - self._usual
+        if abs(drift) <= _DRIFT:
+            return wave
+        most = int(count * _MOST_STRETCH)
+        more = max(-most, min(most, round(drift * self.rate)))
+        if more == 0:
+            return wave
+        self._away -= Fraction(more, self.rate)
+        self._last_ahead -= Fraction(more, self.rate)
+        at = np.linspace(0, count - 1, count + more)
+        return np.stack([np.interp(at, np.arange(count), one) for one in wave]).astype(np.float32)
 
     def _keep(self, wave: Wave) -> None:
         self._ready.append(wave)
