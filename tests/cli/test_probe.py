@@ -10,12 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from clips import FILM, Clips, luma_ramp, moving, tone, write_gif, write_picture, write_video
 from standins import random_pipeline
 
 from soundvcm.cli import main as cli
-from soundvcm.media import read_frames
+from soundvcm.media import mux, read_frames
 
 FIELDS = (
     "seconds", "frames", "frame_rate", "rotation", "width", "height", "pix_fmt", "start_time",
@@ -152,3 +153,23 @@ def test_it_sees_what_the_pipeline_sees(clips: Clips, capsys: pytest.CaptureFixt
         assert frames["sync"].shape[0] == seen["sync_frames"]
         lines = pipeline.encode_clip(clips(name), duration=Fraction(seen["seconds"])).timeline
         assert (lines.samples, lines.latents) == (seen["samples"], seen["latents"])
+
+
+def test_what_would_become_of_it_in_each_container(
+    clips: Clips, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows say what `mux` then does."""
+    for source in (clips("flacaudio.mkv"), write_gif(tmp_path / "a.gif"), clips("rot90.mp4")):
+        rows = {row["container"]: row for row in found(capsys, source)["outputs"]}
+        assert list(rows) == ["mp4", "mov", "webm", "mkv", "avi"]
+        for kind, row in rows.items():
+            wave = np.zeros(16_000, np.float32)
+            report = mux(source, wave, 16_000, tmp_path / f"o.{kind}", existing="keep")
+            written = "" if report.path.suffix == f".{kind}" else f"written as {report.path.suffix}"
+            assert row["pictures"] == (written or ("copied" if report.copied else "encoded"))
+            anew = any("sound does not fit" in line for line in report.messages)
+            assert [one.endswith("encoded") for one in row["sound"]] == [anew] * len(row["sound"])
+            assert all(line in report.messages for line in row["left_out"])
+    assert rows["avi"]["pictures"] == "written as .mp4" and rows["mkv"]["left_out"] == []
+    assert run(source) == 0
+    assert "avi    pictures written as .mp4" in capsys.readouterr().out

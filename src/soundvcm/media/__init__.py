@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from soundvcm.media.write.mux import mux as mux
     from soundvcm.media.write.mux_plan import MuxSettings as MuxSettings
     from soundvcm.media.write.mux_plan import settle_output as settle_output
+    from soundvcm.media.write.outlook import outlook as outlook
     from soundvcm.media.write.output_names import folder_outputs as folder_outputs
     from soundvcm.media.write.output_names import named_stem as named_stem
     from soundvcm.media.write.output_names import output_paths as output_paths

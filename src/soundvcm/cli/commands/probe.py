@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -21,6 +20,9 @@ def probe(
 ) -> int:
     """Show what the pipeline reads from a file: exact length, pictures, rates, and the resulting lengths.
 
+    Then, for each kind of output file: whether its pictures and sound tracks would be copied or encoded, and
+    what would be left out.
+
     Args:
         file: a video, an image or a GIF; "-" reads standard input.
         json: print one JSON object for machines.
@@ -29,12 +31,15 @@ def probe(
         duration: seconds to read; the whole file if left out.
         start: first second to read.
     """
+    from soundvcm.media import as_file, outlook
     from soundvcm.media import probe as look
     from soundvcm.systems.loading import timeline_of
 
-    source: Any = sys.stdin.buffer if str(file) == "-" else file
-    found = look(source, timeline_of(model), start=start, seconds=duration, timestamps=timestamps)
+    with as_file(file) as source:
+        found = look(source, timeline_of(model), start=start, seconds=duration, timestamps=timestamps)
+        outputs = outlook(source)
     if json:
+        found["outputs"] = outputs
         emit_json(found)
         return 0
     warnings, times = found.pop("warnings"), found.pop("timestamps", None)
@@ -47,6 +52,12 @@ def probe(
     for role, rows in (times or {}).items():
         say(f"\n{role} pictures: number of the source picture @ its time in seconds")
         say("  ".join(f"{'?' if row['frame'] is None else row['frame']}@{row['seconds']:g}" for row in rows))
+    say("\nwritten into:")
+    for row in outputs:
+        kept = f"; existing sound, if kept: {', '.join(row['sound'])}" if row["sound"] else ""
+        say(f"{row['container']:<6} pictures {row['pictures']}{kept}")
+        for line in row["left_out"]:
+            say(f"       {line}")
     for warning in warnings:
         note(warning)
     return 0

@@ -218,13 +218,18 @@ def _plan_sound(
         plan.messages.append(f"sound resampled from {sample_rate} to {plan.rate} Hz")
 
 
+def copies_sound(video: Any, number: int, codec: str, suffix: str) -> bool:
+    """Whether a kind of file holds a sound track of a source as it is."""
+    return holds_sound(suffix, codec) and sound_trial(video, number)(suffix)
+
+
 def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
     """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
     zero, kept = info.start_time + start, list[KeptTrack]()
     with open_media(video) as container:
         codecs = [codec_name(stream) for stream in sound_streams(container)]
     for number, codec in enumerate(codecs):
-        fits = holds_sound(plan.suffix, codec) and sound_trial(video, number)(plan.suffix)
+        fits = copies_sound(video, number, codec, plan.suffix)
         if fits and CopiedTrack(video, number, zero, start == 0).grows(plan.pictures.seconds):
             kept.append(CopiedTrack(video, number, zero, start == 0, plan.lead))
             continue
