@@ -114,6 +114,20 @@ def sent(value: Tensor, device: torch.device, dtype: torch.dtype | None = None) 
 
 
 @contextmanager
+def tf32(device: torch.device, wanted: bool = True) -> Iterator[None]:
+    """Inside the block a GPU may multiply float32 in TF32 (10 bits of mantissa, several times as fast)."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Use `count` CPU threads inside the block (None: leave as it is)."""
     before = torch.get_num_threads()

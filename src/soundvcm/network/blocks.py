@@ -6,7 +6,7 @@ widths and tensors [b n d]; nothing of modality names beyond their order, of tim
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -169,3 +169,16 @@ class FinalLayer(nn.Module):
         shift, scale = self.modulation(condition).chunk(2, dim=-1)
         out: Tensor = self.conv(modulated(latent, shift, scale))
         return out
+
+
+def run_once(block: nn.Module, *given: Any) -> Any:
+    """A block as it is."""
+    return block(*given)
+
+
+def run_again(block: nn.Module, *given: Any) -> Any:
+    """A block that keeps only what it was given, and runs again when the gradient comes back."""
+    from torch.utils.checkpoint import checkpoint
+
+    # There is no dropout, so no random state to keep.
+    return checkpoint(block, *given, use_reentrant=False, preserve_rng_state=False)

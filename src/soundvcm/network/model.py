@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.errors import OptionError
-from soundvcm.network.blocks import FinalLayer, FusedBlock, JointBlock, Stream
+from soundvcm.network.blocks import FinalLayer, FusedBlock, JointBlock, Stream, run_again, run_once
 from soundvcm.network.conditioning import ConditionEncoder, Encoded, patched
 from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
@@ -41,6 +41,8 @@ class VelocityNetwork(nn.Module):
     latent_mean: Tensor
     latent_std: Tensor
     data_covariance: Tensor
+    #: keep the blocks' inputs only, and compute the rest again in the backward pass
+    recompute = False
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -168,12 +170,13 @@ class VelocityNetwork(nn.Module):
         latent = patched(seen.to(self.latent_in.first.weight.dtype), self.config.patch)
         latent = self.latent_in(latent, encoded.sync_input)
         semantic, text = encoded.semantic, encoded.text
+        run = run_again if self.recompute and torch.is_grad_enabled() else run_once
         for block in self.joint:
-            latent, semantic, text = block(
-                latent, semantic, text, frame, one, encoded.by_latent, encoded.by_semantic
+            latent, semantic, text = run(
+                block, latent, semantic, text, frame, one, encoded.by_latent, encoded.by_semantic
             )
         for block in self.fused:
-            latent = block(latent, frame, encoded.by_latent)
+            latent = run(block, latent, frame, encoded.by_latent)
         out: Tensor = self.final(latent, one if self.config.final_condition == "global" else frame)
         out = out.reshape(batch, -1, self.config.shown_channels)[:, :n].to(noisy.dtype)
         if power is not None:

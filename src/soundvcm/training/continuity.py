@@ -32,6 +32,7 @@ FREE = {
     "samples",
     "sample_steps",
     "workers",
+    "recompute",
     "tensorboard",
     "bad_steps",
     "runaway",
@@ -44,6 +45,8 @@ FREE = {
 ADDED: dict[str, Any] = {
     "adapter_rank": 0,
     "loop.targets": "live",
+    "loop.tf32": True,
+    "loop.optimizer.kind": "adamw",
     "objective.lambda_law": "scheduled",
     "objective.mix_law": "constant",
     "objective.bound": None,

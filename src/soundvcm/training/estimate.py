@@ -7,10 +7,12 @@ the share of a GPU's peak that is reached is an assumption, and an argument. Kno
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, UntypedStorage, nn
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
@@ -55,14 +57,14 @@ def estimate(
     """
     lengths = config.data.crop_seconds or (seconds,)
     flops, saved, count = 0.0, 0, 0
+    loop = config.loop
     for length in lengths:
-        one_pass, kept, count = _network_cost(config.network, length)
+        one_pass, kept, count = _network_cost(config.network, length, recompute=loop.recompute)
         flops += one_pass / len(lengths)
         saved = max(saved, kept)
     passes = passes_per_row(config)
-    loop = config.loop
     per_pass = -(-loop.rows // (gpus * loop.accumulate))
-    trained = _adapter_parameters(config) if config.adapter_rank else count
+    trained, moments = _trained_numbers(config)
     # Autocast keeps a copy of the weights in bfloat16 for the time of a pass.
     copies = 2 * count if loop.precision == "bf16" else 0
     widths = len(loop.sigma_rels)
@@ -76,9 +78,9 @@ def estimate(
         "parameters": count,
         "passes_per_row": round(passes, 2),
         "gflop_per_row": round(row / 1e9, 1),
-        "state_gib": round(4 * (count + trained * (3 + widths)) / holders / 2**30, 2),
-        "activations_gib": round((saved * BYTES_KEPT[loop.precision] * per_pass + copies) / 2**30, 2),
-        "checkpoint_mb": round(4 * (count + trained * (2 + widths)) / 1e6),
+        "state_gib": round(4 * (count + moments + trained * (1 + widths)) / holders / 2**30, 2),
+        "activations_gib": round((saved * BYTES_KEPT[loop.precision] * per_pass + copies) / 2**30, 3),
+        "checkpoint_mb": round(4 * (count + moments + trained * widths) / 1e6),
         "export_mb": round(4 * count / 1e6),
         "snapshots_gb": round(_snapshots(config) * widths * trained * 4 / 1e9, 1),
         "rows_per_second": round(speed, 1),
@@ -89,7 +91,7 @@ def estimate(
 
 def passes_per_row(config: TrainingConfig, *, rows: int = 256) -> float:
     """Forward passes a row costs under the objective, counted on a stand-in network; the backward pass
-    counts 2.
+    counts 2, and 3 where it computes the blocks again.
 
     Averaged over the whole run (a warm start needs fewer). A forward-mode derivative counts as one call.
     """
@@ -109,7 +111,8 @@ def passes_per_row(config: TrainingConfig, *, rows: int = 256) -> float:
             generator=generator,
         )
         del terms
-    return (3 * stand_in.rows_with_gradient + stand_in.rows_without) / (5 * rows)
+    backward = 3 if config.loop.recompute else 2
+    return ((1 + backward) * stand_in.rows_with_gradient + stand_in.rows_without) / (5 * rows)
 
 
 class _Counter:
@@ -132,7 +135,9 @@ class _Counter:
         return noisy * self.scale
 
 
-def _network_cost(config: NetworkConfig, seconds: float) -> tuple[float, int, int]:
+def _network_cost(
+    config: NetworkConfig, seconds: float, *, recompute: bool = False
+) -> tuple[float, int, int]:
     """FLOPs of a forward pass of one row, numbers kept for its backward pass, parameters."""
     line = _timeline(config, seconds)
     device = torch.device("meta")
@@ -152,11 +157,31 @@ def _network_cost(config: NetworkConfig, seconds: float) -> tuple[float, int, in
         return value
 
     weights = {value.untyped_storage()._cdata for value in network.parameters()}
+    given: dict[int, tuple[UntypedStorage, int]] = {}  # to blocks
+    inside: list[int] = []
+
+    def numbers(found: Mapping[int, tuple[UntypedStorage, int]]) -> int:
+        return sum(size for key, (_, size) in found.items() if key not in weights)
+
+    def enter(block: nn.Module, values: tuple[Any, ...]) -> None:
+        for value in tree_leaves(values):
+            if isinstance(value, Tensor):
+                given[value.untyped_storage()._cdata] = (value.untyped_storage(), value.numel())
+        inside.append(-numbers(kept))
+
+    def leave(block: nn.Module, values: tuple[Any, ...], found: Any) -> None:
+        inside[-1] += numbers(kept)
+
+    for block in (*network.joint, *network.fused):
+        block.register_forward_pre_hook(enter)
+        block.register_forward_hook(leave)
     counter = FlopCounterMode(display=False)
     with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
         network(noisy, time, time, conditions, guidance)
-    numbers = sum(size for key, (_, size) in kept.items() if key not in weights)
-    return float(counter.get_total_flops()), numbers, sum(value.numel() for value in network.parameters())
+    total = numbers(kept)
+    if recompute:  # all that blocks are given, and the inside of one at a time
+        total += numbers(given) + max(inside) - sum(inside)
+    return float(counter.get_total_flops()), total, sum(value.numel() for value in network.parameters())
 
 
 def _snapshots(config: TrainingConfig) -> int:
@@ -168,11 +193,20 @@ def _snapshots(config: TrainingConfig) -> int:
     return min(written, loop.keep_snapshots)
 
 
-def _adapter_parameters(config: TrainingConfig) -> int:
+def _trained_numbers(config: TrainingConfig) -> tuple[int, int]:
+    """Numbers that are trained, and those that the optimizer keeps of them."""
     with torch.device("meta"):
         network = VelocityNetwork(config.network)
-        add_adapters(network, config.adapter_rank)
-    return sum(value.numel() for value in network.parameters() if value.requires_grad)
+        if config.adapter_rank:
+            add_adapters(network, config.adapter_rank)
+    trained = [value for value in network.parameters() if value.requires_grad]
+    count = sum(value.numel() for value in trained)
+    if config.loop.optimizer.kind == "adamw":
+        return count, 2 * count
+    # Adafactor: a row and a column of the last two axes.
+    sides = ((value.numel() // value.shape[-1], value.numel() // value.shape[-2]) for value in trained
+             if value.dim() > 1)  # fmt: skip
+    return count, sum(map(sum, sides)) + sum(value.numel() for value in trained if value.dim() < 2)
 
 
 def _timeline(config: NetworkConfig, seconds: float) -> Timeline:

@@ -24,12 +24,16 @@ class OptimizerConfig(Config):
     """AdamW; the defaults are the paper's (section 4.3) with the reference's eps under bf16 (A11).
 
     Attributes:
+        kind: "adamw" keeps two numbers for each weight; "adafactor" (PyTorch's) a row and a column for each
+            matrix, and no first moment: next to no memory, for large networks on small GPUs. Its steps are
+            at most `rate` in the mean square of a tensor; `betas` and `eps` are not its own.
         rate: peak learning rate.
         betas: decay of the two moments.
         eps: added to the root of the second moment; 1e-6 is what the reference uses with bf16.
         weight_decay: of all parameters (the reference exempts none).
     """
 
+    kind: Literal["adamw", "adafactor"] = "adamw"
     rate: Positive = 1e-4
     betas: tuple[Share, Share] = (0.9, 0.95)
     eps: Positive = 1e-6
@@ -67,6 +71,10 @@ class LoopConfig(Config):
         seed: of weights, order, noise and every other draw.
         precision: "bf16" is autocast without a gradient scaler; weights, moments and averages stay float32.
             "auto" is bf16 where the device multiplies it faster, else fp32; the log says which.
+        tf32: with precision fp32, products of float32 in TF32 on GPUs that have it. Under bf16 the only such
+            products measure residuals that rounding would drown, so they stay exact.
+        recompute: keep the inputs of the blocks only and compute the rest again in the backward pass: a
+            fraction of the memory, four passes for three. Changes no number.
         compile: backend of torch.compile, or "none". "eager" only traces.
         clip: largest norm of the gradient; longer ones are scaled down.
         bad_norm: a longer gradient than this (before clipping) makes the step a bad one.
@@ -103,6 +111,8 @@ class LoopConfig(Config):
     processes: Literal["ddp", "fsdp"] = "ddp"
     seed: int = pydantic.Field(default=14159265, ge=0)
     precision: Literal["fp32", "bf16", "auto"] = "bf16"
+    tf32: bool = True
+    recompute: bool = False
     compile: Literal["none", "inductor", "eager"] = "none"
     clip: Positive = 1.0
     bad_norm: Positive = 1e8
@@ -138,6 +148,8 @@ class LoopConfig(Config):
             raise ValueError("sigma_rels holds a width twice")
         if self.targets == "average" and (not self.sigma_rels or self.processes == "fsdp"):
             raise ValueError("targets=average needs a width in sigma_rels, and processes=ddp")
+        if self.optimizer.kind == "adafactor" and self.processes == "fsdp":
+            raise ValueError("optimizer.kind=adafactor needs whole matrices: set processes=ddp")
         return self
 
 

@@ -24,7 +24,7 @@ from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, TrainingError, WeightsError
 from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
 from soundvcm.objectives import Objective, ObjectiveConfig, build
-from soundvcm.runtime import keep_freed_memory, resolve_device
+from soundvcm.runtime import keep_freed_memory, resolve_device, tf32
 from soundvcm.training.checkpoint import latest_checkpoint, seed_random_state
 from soundvcm.training.continuity import same_run
 from soundvcm.training.distributed import Team, team
@@ -110,7 +110,8 @@ def train(
             hooks=[*own, *hooks],
             on_progress=on_progress,
         )
-        return loop.run()
+        with tf32(together.device, config.loop.tf32 and loop.precision == "fp32"):
+            return loop.run()
 
 
 def _prepare(
@@ -141,6 +142,7 @@ def _prepare(
         if last is None and warm_start is None:
             raise OptionError("adapter_rank changes trained weights a little: give a warm start")
         add_adapters(network, config.adapter_rank)
+    network.recompute = config.loop.recompute
     together.place(network.to(together.device))
     state = TrainingState(network, config.loop)
     if last is not None:

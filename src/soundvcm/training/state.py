@@ -6,7 +6,7 @@ Knows tensors and counters; neither data nor objective.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,24 @@ from soundvcm.training.checkpoint import (
 from soundvcm.training.distributed import part_of, whole
 from soundvcm.training.ema import EmaProfiles, prune_snapshots, write_snapshots
 from soundvcm.training.runaway import RowMonitor
-from soundvcm.training.settings import LoopConfig
+from soundvcm.training.settings import LoopConfig, OptimizerConfig
+
+
+def optimizer_of(parameters: Sequence[nn.Parameter], settings: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of these settings."""
+    if settings.kind == "adafactor":
+        # An eps of 1 makes steps absolute, as AdamW's are: most weights are smaller, many begin at 0.
+        return torch.optim.Adafactor(
+            parameters, lr=settings.rate, eps=(None, 1.0), weight_decay=settings.weight_decay
+        )
+    return torch.optim.AdamW(
+        parameters,
+        lr=settings.rate,
+        betas=settings.betas,
+        eps=settings.eps,
+        weight_decay=settings.weight_decay,
+        fused=parameters[0].device.type in ("cuda", "cpu"),
+    )
 
 
 class TrainingState:
@@ -51,16 +68,7 @@ class TrainingState:
         self.network = network
         trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.names, self.parameters = list(trained), list(trained.values())
-        device = self.parameters[0].device
-        settings = config.optimizer
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=settings.rate,
-            betas=settings.betas,
-            eps=settings.eps,
-            weight_decay=settings.weight_decay,
-            fused=device.type in ("cuda", "cpu"),
-        )
+        self.optimizer = optimizer_of(self.parameters, config.optimizer)
         self.monitor = RowMonitor(config.runaway_factor)
         self.ema = EmaProfiles(trained, config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
