@@ -26,6 +26,9 @@ from soundvcm.errors import StoreError
 Span = tuple[int, int]
 
 
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError)
+
+
 def standardise(latents: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Latents [..., c] => zero mean and unit spread over the train split, per channel [c]."""
     return (latents - mean) / std
@@ -77,6 +80,14 @@ class FeatureStore:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         manifest = _read_manifest(self.folder)
+        self._files: dict[str, Any] = {}
+        self.items: list[Item] = []
+        try:
+            self._take(manifest)
+        except _DAMAGE:
+            raise StoreError(f"{self.folder / 'store.json'} is damaged: run the extraction again") from None
+
+    def _take(self, manifest: dict[str, Any]) -> None:
         self.fingerprint: dict[str, str] = manifest["fingerprint"]
         self.widths: dict[str, int] = manifest["widths"]
         self.rates = {role: Fraction(rate) for role, rate in manifest["rates"].items()}
@@ -87,8 +98,6 @@ class FeatureStore:
         self.latent_std = torch.tensor(manifest["latents"]["std"], dtype=torch.float32)
         importance = manifest.get("importance")
         self.importance = None if importance is None else torch.tensor(importance, dtype=torch.float32)
-        self._files: dict[str, Any] = {}
-        self.items: list[Item] = []
         numbers = {text: k for k, text in enumerate(self.texts)}
         for shard in manifest["shards"]:
             self.items += self._index(shard["number"], shard["clips"], numbers)
@@ -136,13 +145,17 @@ class FeatureStore:
             )
         start = item.starts[stream] + first
         file = self._open(f"shards/{item.shard:05d}.safetensors")
-        part: Tensor = file.get_slice(stream)[start : start + rows]
-        return part.float()
+        part = _rows(file, stream, start, rows)
+        if part is None:
+            raise StoreError(f"clip {item.id!r}: its {stream} is damaged: extract this store again")
+        return part
 
     def text(self, number: int) -> Tensor:
         """Features of one distinct text, float32 [l, r]."""
-        part: Tensor = self._open("text.safetensors").get_slice("text")[number : number + 1]
-        return part[0].float()
+        part = _rows(self._open("text.safetensors"), "text", number, 1)
+        if part is None:
+            raise StoreError(f"{self.folder / 'text.safetensors'} is damaged: extract this store again")
+        return part[0]
 
     @property
     def empty_text(self) -> Tensor | None:
@@ -169,24 +182,34 @@ class FeatureStore:
         path = self.folder / "shards" / f"{number:05d}.json"
         try:
             rows = json.loads(path.read_text(encoding="utf-8"))["items"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, *_DAMAGE):
             raise StoreError(f"{path} is missing or damaged: extract this store again") from None
         if len(rows) != clips:
             raise StoreError(
                 f"{path} lists {len(rows)} clips, the manifest {clips}: run the extraction again"
             )
-        found = []
-        for row in rows:
-            if caption_hash(row["captions"]) != row["hash"]:
-                raise StoreError(f"{path}: the captions of {row['id']!r} are not those it was extracted with")
-            spans = {name: row[name] for name in ("mean", "std", "semantic", "sync", "noise") if name in row}
-            lengths = {name: int(span[1]) for name, span in spans.items()}
-            starts = {name: int(span[0]) for name, span in spans.items()}
-            captions = tuple(numbers[text] for text in row["captions"])
-            found.append(
-                Item(row["id"], row["split"], Fraction(row["seconds"]), captions, lengths, number, starts)
-            )
-        return found
+        try:
+            return [self._item(path, row, number, numbers) for row in rows]
+        except _DAMAGE:
+            raise StoreError(f"{path} is missing or damaged: extract this store again") from None
+
+    def _item(self, path: Path, row: dict[str, Any], shard: int, numbers: dict[str, int]) -> Item:
+        if caption_hash(row["captions"]) != row["hash"]:
+            raise StoreError(f"{path}: the captions of {row['id']!r} are not those it was extracted with")
+        spans = {name: row[name] for name in ("mean", "std", "semantic", "sync", "noise") if name in row}
+        lengths = {name: int(span[1]) for name, span in spans.items()}
+        starts = {name: int(span[0]) for name, span in spans.items()}
+        captions = tuple(numbers[text] for text in row["captions"])
+        return Item(row["id"], row["split"], Fraction(row["seconds"]), captions, lengths, shard, starts)
+
+
+def _rows(file: Any, name: str, first: int, count: int) -> Tensor | None:
+    """Rows of a tensor of a file, float32; None if they are not all there."""
+    try:
+        part: Tensor = file.get_slice(name)[first : first + count]
+    except Exception:  # safetensors raises an Exception of its own
+        return None
+    return part.float() if len(part) == count else None
 
 
 def check_same_encoders(stores: Sequence[FeatureStore]) -> None:
@@ -224,8 +247,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{folder} is not a feature store ({begun})")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise StoreError(f"{path} cannot be read: run the extraction again") from None
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{path} is damaged: run the extraction again")
     if manifest.get("format") != FORMAT:
         raise StoreError(f"{path} has the format {manifest.get('format')!r}, this program reads {FORMAT!r}")
     return manifest

@@ -143,8 +143,9 @@ def _read_torch(path: Path, *, mapped: bool) -> tuple[dict[str, Tensor], dict[st
         raise WeightsError(
             f"{path} holds more than tensors and is not read (it could run code): convert it to safetensors"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged ({str(error).splitlines()[0]}): fetch it again") from None
+    except Exception as error:  # whatever instructions a damaged pickle holds
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path} is damaged ({why}): fetch it again") from None
     tensors = _tensors(found)
     if tensors is None:
         raise WeightsError(f"{path} holds no table of tensors")
