@@ -104,7 +104,11 @@ def train(words: Sequence[str]) -> None:
     finder.add_argument("--store", nargs="*")
     finder.add_argument("--codec")
     found, _ = finder.parse_known_args(words)
-    more = [] if found.store else ["--store", str(found.runs / "tiny-scenes")]
+    drawn = found.runs / "tiny-scenes"
+    if not (found.store or drawn.is_dir() or {"-h", "--help"} & set(words)):
+        at = "" if found.runs == RUNS else f" --runs {found.runs}"
+        command_line.fail(f"{drawn} is not here: draw it with: python -m tiny scenes{at}", 2)
+    more = [] if found.store else ["--store", str(drawn)]
     own = trained_codec(found.runs)
     more += ["--codec", str(own)] if found.codec is None and own.exists() else []
     command_line.main(["train", "tiny", *words, *more])

@@ -115,6 +115,15 @@ def test_without_a_command_it_says_which_there_are(capsys: pytest.CaptureFixture
     assert code == 2 and "scenes" in err and len(err.strip().splitlines()) == 1
 
 
+def test_a_missing_store_names_the_command_that_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        door.main(["train", "--runs", str(tmp_path)])
+    assert leaving.value.code == 2
+    assert f"python -m tiny scenes --runs {tmp_path}" in capsys.readouterr().err
+
+
 def test_it_runs_from_the_checkout() -> None:
     done = subprocess.run([sys.executable, "-m", "tiny", "scenes", "--help"], cwd=ROOT, capture_output=True)
     assert done.returncode == 0 and b"--workers" in done.stdout

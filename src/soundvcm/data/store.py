@@ -242,7 +242,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         begun = (
             "its extraction is not finished: run the same command again"
             if (folder / "begun.json").exists()
-            else ("make one with: soundvcm extract")
+            else f"make it with: soundvcm extract --folder CLIPS --output {folder}"
         )
         raise StoreError(f"{folder} is not a feature store ({begun})")
     try:

@@ -235,4 +235,4 @@ def summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
         f" {in_words(total)} ({phases}); seed {seeds}"
     )
     if outcome.credits:
-        say(f"with {'; '.join(outcome.credits)}")
+        summary(f"with {'; '.join(outcome.credits)}")
