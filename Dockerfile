@@ -9,16 +9,20 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/soundvcm
 ENV PATH=/opt/soundvcm/bin:$PATH
 # First what changes seldom, so that a new version of the code does not fetch PyTorch again.
+# Versions are bounded by pyproject.toml: the newest that are allowed are taken.
+# hadolint ignore=DL3013
 RUN pip install --index-url "https://download.pytorch.org/whl/${TORCH}" torch
 WORKDIR /source
 COPY . .
+# hadolint ignore=DL3013
 RUN pip install ".[serve,train,eval,paper]"
 
 FROM python:3.12-slim
 COPY --from=build /opt/soundvcm /opt/soundvcm
 ENV PATH=/opt/soundvcm/bin:$PATH PYTHONUNBUFFERED=1 SOUNDVCM_HOME=/weights
-RUN useradd --create-home soundvcm && mkdir -p /weights /work && chown soundvcm /weights /work
-USER soundvcm
+RUN useradd --create-home --uid 10001 soundvcm && mkdir -p /weights /work && chown soundvcm /weights /work
+# By number, so that a host that forbids root can see that it is not.
+USER 10001
 WORKDIR /work
 VOLUME /weights
 EXPOSE 8765

@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def _commands(app: Any, name: str, source: list[str]) -> None:
 
 def _links(app: Any, name: str, source: list[str]) -> None:
     """Links to files outside docs/ go to the repository, at this version."""
-    home = "https://github.com/soundvcm/soundvcm/blob"
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    home = f"{about['project']['urls']['Homepage']}/blob"
     depth = "../" * (name.count("/") + 1)
     source[0] = re.sub(rf"\]\({re.escape(depth)}(?!\.\./)([^)]+)\)", rf"]({home}/v{version}/\1)", source[0])
 

@@ -49,6 +49,8 @@ def test_the_address_is_the_same_everywhere() -> None:
     home = PROJECT["project"]["urls"]["Homepage"]
     assert all(address.startswith(home) for address in PROJECT["project"]["urls"].values())
     assert f'repository-code: "{home}"' in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    nodes = tomllib.loads((ROOT / "integrations/comfyui/pyproject.toml").read_text(encoding="utf-8"))
+    assert nodes["project"]["urls"]["Repository"] == home
     rules = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]
     assert all(home.removeprefix("https://github.com") in rule["replacement"] for rule in rules)
 
