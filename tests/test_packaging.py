@@ -75,6 +75,7 @@ def checkout(tmp_path: Path) -> Path:
         "CITATION.cff",
         "CHANGELOG.md",
         "scripts/release",
+        "integrations/comfyui/pyproject.toml",
         "src/soundvcm/__init__.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +103,7 @@ def test_a_release_is_one_command(checkout: Path) -> None:
     code, said = release(checkout, "7.0.1")
     assert code == 0, said
     assert 'version = "7.0.1"' in (checkout / "pyproject.toml").read_text()
+    assert 'version = "7.0.1"' in (checkout / "integrations/comfyui/pyproject.toml").read_text()
     assert '__version__ = "7.0.1"' in (checkout / "src/soundvcm/__init__.py").read_text()
     assert "version: 7.0.1" in (checkout / "CITATION.cff").read_text()
     changes = (checkout / "CHANGELOG.md").read_text()
