@@ -7,7 +7,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
+from pillow_heif import from_pillow
 from scripts_by_path import load_script
+
+from soundvcm.web.limits import Limits
+from soundvcm.web.preview import RefusedError, preview_clip
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,28 @@ def test_damaged_files_give_only_our_errors(fuzz: ModuleType, seeds: list[Path],
     found, slowest = fuzz.run(seeds, np.random.default_rng(2026), 48, tmp_path / "finding.bin")
     assert sum(found.values()) == 48 and slowest < 60
     assert any("read" in kind for kind in found) and any("refused" in kind for kind in found)
+
+
+def test_damaged_photographs(fuzz: ModuleType, tmp_path: Path) -> None:
+    """EXIF, brands, tiles: read, or refused by us; what a studio shows of an upload likewise."""
+    rng = np.random.default_rng(12)
+    picture = Image.fromarray(rng.integers(0, 256, (96, 128, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a.jpg", "a.png", "a.webp", "a.tif", "a.avif"):
+        picture.save(tmp_path / name, exif=exif)
+    from_pillow(picture).save(tmp_path / "a.heic", tile_size=64, exif=exif.tobytes())
+    outcomes = set()
+    for path in sorted(tmp_path.iterdir()):
+        data = path.read_bytes()
+        for _ in range(8):
+            path.write_bytes(fuzz.mutate(data, rng))
+            try:
+                preview_clip(path, Limits())
+                outcomes.add("read")
+            except RefusedError:
+                outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
 
 
 @pytest.mark.slow

@@ -196,7 +196,9 @@ class FeatureStore:
     def _item(self, path: Path, row: dict[str, Any], shard: int, numbers: dict[str, int]) -> Item:
         if caption_hash(row["captions"]) != row["hash"]:
             raise StoreError(f"{path}: the captions of {row['id']!r} are not those it was extracted with")
-        spans = {name: row[name] for name in ("mean", "std", "semantic", "sync", "noise") if name in row}
+        spans: dict[str, Any] = {
+            name: row[name] for name in ("mean", "std", "semantic", "sync", "noise") if name in row
+        }
         lengths = {name: int(span[1]) for name, span in spans.items()}
         starts = {name: int(span[0]) for name, span in spans.items()}
         captions = tuple(numbers[text] for text in row["captions"])
