@@ -26,6 +26,7 @@ LAYERS = {
     5: ("data",),
     6: ("training", "evaluation"),
     7: ("cli", "web"),
+    8: ("__main__",),
 }
 LAYER_OF = {part: layer for layer, parts in LAYERS.items() for part in parts}
 SIBLINGS_MAY_MEET = {0, 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Annotated
 
 import pytest
@@ -99,3 +101,8 @@ def test_own_faults_are_not_hidden() -> None:
 
 def test_missing_extra_names_the_command() -> None:
     assert 'pip install "soundvcm[serve]"' in str(MissingExtraError("fastapi", "serve"))
+
+
+def test_python_runs_the_package() -> None:
+    done = subprocess.run([sys.executable, "-m", "soundvcm", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == f"soundvcm {__version__}\n", done.stderr

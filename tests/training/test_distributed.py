@@ -57,12 +57,8 @@ WORKER = """
             print("finished" if result.finished else f"stopped at {result.step}")
     except TrainingError as error:
         print(f"TrainingError: {error}")
-        code = error.exit_code
-    else:
-        code = 0
-    # Threads of gloo may abort the interpreter's own end ("terminate called"), after all that is tested.
-    sys.stdout.flush()
-    os._exit(code)
+        sys.stdout.flush()
+        os._exit(error.exit_code)  # as the command does: gloo's threads may abort the interpreter's end
 """
 
 
@@ -206,3 +202,24 @@ def test_a_team_of_one_needs_no_torch_distributed() -> None:
 )
 def test_other_errors_are_not_taken_for_a_lost_process(text: str, lost: bool) -> None:
     assert is_lost_peer(RuntimeError(text)) is lost
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+def test_torchrun_as_the_page_says(store: FeatureStore, tmp_path: Path) -> None:
+    """`torchrun --no-python -- soundvcm train ... --run R`: exit code 0, one run, one checkpoint.
+
+    Without the two dashes torchrun takes --run for an ambiguous option of its own.
+    """
+    words = ["train", "paper", "loop.steps=2", "loop.rows=4", "loop.precision=fp32", "network.hidden=16"]
+    words += ["network.heads=2", "network.joint_blocks=1", "network.fused_blocks=1", "network.latent_dim=6"]
+    words += ["network.semantic_dim=5", "network.sync_dim=4", "network.text_dim=5", "network.text_tokens=1"]
+    words += ["network.segment_tokens=0", "--store", str(store.folder), "--device", "cpu"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run = ["torchrun", "--standalone", "--nproc-per-node=2", "--no-python", "--", "soundvcm", *words]
+    done = subprocess.run(
+        [*run, "--run", str(tmp_path / "two")], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    start = read_log(tmp_path / "two", "start")[0]
+    assert start["processes"] == 2 and latest_checkpoint(tmp_path / "two") is not None

@@ -42,7 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(f"no command {name!r}{nearest(name, COMMANDS)}; see: soundvcm --help", 2)
     module, function, _ = COMMANDS[name]
     let_threads_sleep()
-    raise SystemExit(run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}"))
+    code = run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}")
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        # Under torchrun: threads of gloo may abort the end of the interpreter (-6) after a run that is well.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def let_threads_sleep() -> None:

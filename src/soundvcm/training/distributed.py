@@ -172,7 +172,9 @@ def team(device: torch.device, *, shards: bool = False) -> Iterator[Team]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=TIMEOUT_SECONDS))
     try:
-        yield Team(rank, size, device, shards=shards)
+        together = Team(rank, size, device, shards=shards)
+        yield together
+        together.wait()  # who closes its connections while others still talk makes them abort
     except (RuntimeError, dist.DistError) as error:
         if not is_lost_peer(error):
             raise
