@@ -17,6 +17,7 @@ from torch import Tensor
 from soundvcm.codec import NeuralCodec, NeuralCodecConfig
 from soundvcm.encoders import FeatureCache
 from soundvcm.generate.pipeline import Pipeline
+from soundvcm.generate.reference_sounds import ReferenceSounds
 from soundvcm.network import NetworkConfig, VelocityNetwork
 from soundvcm.records import FrameSpec
 
@@ -112,6 +113,19 @@ def random_pipeline(**options: Any) -> Pipeline:
     return Pipeline(
         "standin", network, random_codec(), GreyPictures(), GreyMotion(), LetterWords(), **options
     )
+
+
+class KnownSounds(ReferenceSounds):
+    """The reference sounds that ship, without their courses, which have tiny's dimensions."""
+
+    def course(self, prompt: str, rows: int) -> Tensor | None:
+        """None."""
+        return None
+
+
+def knowing_pipeline() -> Pipeline:
+    """The same with reference sounds."""
+    return random_pipeline(reference=KnownSounds(LetterWords().encode))
 
 
 def write_clip(

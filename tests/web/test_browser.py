@@ -274,6 +274,27 @@ def test_first_visit_an_example_by_one_press(visit: Any) -> None:
     opened.takes(1)
 
 
+def test_history_asks_again_with_the_same_settings(visit: Any) -> None:
+    opened = visit()
+    page = opened.page
+    for words, seed in (("rain", "3"), ("wind", "4")):
+        page.fill("#prompt", words)
+        page.fill("#duration", "1")
+        page.locator("#seed").evaluate("(box, seed) => { box.value = seed; }", seed)
+        page.click("#run")
+        opened.until("!document.getElementById('run').disabled && !document.querySelector('.job')")
+    opened.takes(2)
+    page.click("#history summary")
+    opened.until("document.querySelectorAll('#history-list li').length === 2")
+    assert page.locator("#history-list .words").all_text_contents() == ["wind", "rain"]
+    assert "1 take, seed 3" in page.locator("#history-list .facts").nth(1).text_content()
+    page.locator("#history-list .use").nth(1).click()
+    assert page.input_value("#prompt") == "rain" and page.input_value("#seed") == "3"
+    page.click("#run")
+    opened.takes(3)
+    assert page.locator("#history-list li").count() == 3, "what is asked while it is open is missing"
+
+
 def test_a_studio_that_is_gone_is_noticed(visit: Any, serve: Any, gated: Any) -> None:
     pipeline, gate = gated
     opened = visit(serve(pipeline=pipeline))
@@ -358,12 +379,12 @@ def test_keyboard_alone(visit: Any) -> None:
     page.keyboard.type("rain")
     tab_to("#duration")
     page.keyboard.type("1")
-    tab_to("#more summary")
-    page.keyboard.press("Enter")
-    assert page.is_visible("#gain")
     tab_to("#run")
     page.keyboard.press("Enter")
     opened.takes(1)
+    tab_to("#more summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible("#gain")
     tab_to(".take .play")
     page.keyboard.press("Space")
     opened.until("parseFloat(document.querySelector('.take .cursor').style.left) > 5")

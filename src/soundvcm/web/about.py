@@ -27,6 +27,10 @@ PAGE = {
     **dict.fromkeys(
         (
             "api.js",
+            "clip.js",
+            "history.js",
+            "like.js",
+            "said.js",
             "draw.js",
             "form.js",
             "jobs.js",

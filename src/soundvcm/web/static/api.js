@@ -46,12 +46,14 @@ export function upload(address, body, share) {
   return { answer, abort: () => request.abort() };
 }
 
-/** Look every two seconds whether the studio is there, while `wanted()`; tell when that changes. */
+/** Look every second whether the studio is there, while `wanted()`; tell when that changes. */
 export function watch(wanted, tell) {
-  let there = true;
+  let there = true, asking = false;
   setInterval(async () => {
-    if (document.hidden || (there && !wanted())) return;
-    const now = await fetch("/api/health", { signal: AbortSignal.timeout(2500) }).then((a) => a.status < 500, () => false);
+    if (asking || document.hidden || (there && !wanted())) return;
+    asking = true;
+    const now = await fetch("/api/health", { signal: AbortSignal.timeout(1800) }).then((a) => a.status < 500, () => false);
+    asking = false;
     if (now !== there) tell((there = now));
   }, 1000);
 }

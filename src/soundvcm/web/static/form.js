@@ -28,7 +28,7 @@ export function fill(values) {
     const control = form.elements[name];
     if (!control) continue;
     if (control.type === "checkbox") control.checked = Boolean(value);
-    else control.value = value === null ? "" : value;
+    else control.value = value ?? "";
   }
 }
 
@@ -47,6 +47,20 @@ export function chip(words, press) {
   button.type = "button";
   button.className = "chip small";
   button.textContent = words;
+  button.onclick = press;
+  return button;
+}
+
+/** An example clip to press: its picture, moving while it is pointed at. */
+export function example({ title, video }, press) {
+  const button = document.createElement("button"), picture = document.createElement("video");
+  button.type = "button";
+  button.className = "example";
+  Object.assign(picture, { src: `${video}#t=1`, muted: true, loop: true, playsInline: true, preload: "metadata", tabIndex: -1 });
+  picture.setAttribute("aria-hidden", "true");
+  button.onmouseenter = button.onfocus = () => picture.play().catch(() => {});
+  button.onmouseleave = button.onblur = () => picture.pause();
+  button.append(picture, title);
   button.onclick = press;
   return button;
 }

@@ -87,7 +87,7 @@ export class Projects {
   }
 
   show() {
-    const none = new Option(this.current ? "New project" : "New project (named by its first take)", "");
+    const none = new Option(this.current ? "New project" : "New project", "");
     at("project").replaceChildren(none, ...this.all.map((one) => new Option(one.name, one.id)));
     at("project").value = this.current ? this.current.id : "";
     // An answer about one field does not take away what is being typed into the other.

@@ -1,10 +1,13 @@
 // The page: a clip is chosen and looked at, the form is sent, jobs are followed, takes are added.
 // Defaults and limits come from the server's one table. Knows the other parts; draws and plays nothing itself.
 
-import { ask, upload, watch } from "./api.js";
-import { chip, complain, confirmed, fill, forgive } from "./form.js";
+import { ask, watch } from "./api.js";
+import { Clip } from "./clip.js";
+import { chip, complain, example, confirmed, fill, forgive } from "./form.js";
+import { keepHistory } from "./history.js";
 import { follow } from "./jobs.js";
 import { listenToKeys } from "./keys.js";
+import { Like } from "./like.js";
 import { Parts } from "./parts.js";
 import { Projects } from "./projects.js";
 import { Stage } from "./stage.js";
@@ -13,16 +16,22 @@ import { Takes } from "./takes.js";
 const at = (id) => document.getElementById(id);
 const form = at("form"), run = at("run");
 
-let clip = null, looking = null, limits = null, sending = false, working = 0;
+let sending = false, working = 0;
 const clips = new Map(); // facts of the clips of takes, by id
 const stage = new Stage((start, end) => {
   at("start").value = start === null ? "" : start.toFixed(2);
   at("duration").value = start === null ? "" : (end - start).toFixed(2);
 });
 const parts = new Parts(() => stage.part);
+const clip = new Clip(stage, (found) => {
+  if (found) clips.set(found.id, found);
+  parts.open(found);
+});
+const like = new Like(complain);
 const takes = new Takes(stage, another, changed);
 const projects = new Projects(opened);
 projects.confirm = confirmed;
+const history = keepHistory(projects, use);
 
 function changed(all) {
   at("none-yet").hidden = all.length > 0;
@@ -34,7 +43,9 @@ function changed(all) {
 
 async function begin() {
   const table = await ask("/api/defaults");
-  limits = table.limits;
+  const limits = table.limits;
+  clip.limit = limits.upload_bytes;
+  at("kind").append(...table.model.kinds.map((name) => new Option(name, name)));
   fill(table.defaults);
   at("takes-wanted").max = limits.takes;
   at("num_steps").placeholder = table.model.steps;
@@ -42,86 +53,14 @@ async function begin() {
   for (const box of document.querySelectorAll("[data-needs]")) box.hidden = !table.model[box.dataset.needs];
   at("chips").replaceChildren(...table.prompts.map((words) => chip(words, () => {
     at("prompt").value = words;
-    if (!clip && !at("duration").value) at("duration").value = "4";
+    if (!clip.facts && !at("duration").value) at("duration").value = "4";
     run.focus();
   })));
   const examples = await ask("/api/examples").catch(() => []);
-  at("examples").append(...examples.map((one) => chip(one.title, () => example(one))));
+  at("examples").append(...examples.map((one) => example(one, () => clip.example(one))));
   at("examples").hidden = !examples.length;
   await projects.begin();
-  at("model").textContent =
-    `${table.model.name}, ${table.model.sample_rate / 1000} kHz, up to ${limits.seconds} s; ` +
-    "everything stays on the machine that runs the studio";
-}
-
-// -- the clip
-
-async function choose(file) {
-  forgive();
-  forget();
-  if (!file) return;
-  if (file.size > limits.upload_bytes) {
-    complain(`${file.name} is larger than the ${Math.floor(limits.upload_bytes / 2 ** 20)} MiB taken here.`, "video");
-    at("video").value = "";
-    return;
-  }
-  stage.preview(file);
-  const body = new FormData();
-  body.append("video", file);
-  await take_in(file.name, body, true);
-}
-
-/** An example clip: it is on the studio's machine already. */
-async function example(one) {
-  forgive();
-  forget();
-  if (!at("prompt").value.trim()) at("prompt").value = one.prompt;
-  const body = new FormData();
-  body.append("example", one.name);
-  await take_in(one.title, body, false);
-}
-
-async function take_in(name, body, seen) {
-  at("drop").classList.add("has");
-  at("clear").hidden = false;
-  at("video-note").textContent = `${name}: sending`;
-  at("uploading").hidden = false;
-  const going = upload("/api/clips", body, (share) => {
-    at("uploading").value = share;
-    at("video-note").textContent = share < 1 ? `${name}: ${Math.round(100 * share)} % sent` : `${name}: looking at it`;
-  });
-  looking = going;
-  try {
-    const found = await going.answer;
-    if (looking !== going) return;
-    clip = found;
-    clips.set(found.id, found);
-    parts.open(found);
-    stage.open(found, seen);
-    const length = found.still ? "a still picture: enter the seconds" : `${found.seconds.toFixed(2)} s`;
-    const remarks = found.warnings.length ? `; ${found.warnings.join("; ")}` : "";
-    at("video-note").textContent = `${name}: ${found.width} x ${found.height}, ${found.codec}, ${length}${remarks}`;
-  } catch (error) {
-    if (looking !== going) return;
-    forget();
-    at("video").value = ""; // the name of a refused file would look as if it were taken
-    complain(error.message ? `${name}: ${error.message}` : "", error.field || "video");
-  } finally {
-    if (looking === going) looking = null;
-    at("uploading").hidden = true;
-  }
-}
-
-function forget() {
-  const going = looking;
-  clip = looking = null;
-  if (going) going.abort();
-  stage.clear();
-  parts.open(null);
-  at("clear").hidden = true;
-  at("drop").classList.remove("has");
-  at("video-note").textContent = "";
-  at("uploading").hidden = true;
+  at("model").textContent = `${table.model.name} \u00b7 ${table.model.sample_rate / 1000} kHz \u00b7 up to ${limits.seconds} s`;
 }
 
 // -- jobs
@@ -133,9 +72,9 @@ async function submit(event) {
   const body = new FormData(form);
   for (const control of form.querySelectorAll("input[type=checkbox]")) body.set(control.name, control.checked);
   await send(body, async () => {
-    if (looking) await looking.answer.catch(() => {});
-    if (clip) body.append("clip", clip.id);
-    body.append("segments", clip ? parts.value() : "");
+    body.set("clip", await clip.value());
+    body.set("sound", await like.value());
+    body.set("segments", clip.facts ? parts.value() : "");
   });
 }
 
@@ -146,7 +85,7 @@ async function another(job) {
   for (const [name, value] of Object.entries(job.asked)) if (value !== null) body.append(name, name === "segments" ? JSON.stringify(value) : value);
   body.set("seed", "-1");
   body.set("takes", "1");
-  if (job.clip) body.append("clip", job.clip);
+  for (const name of ["clip", "sound"]) if (job[name]) body.append(name, job[name]);
   await send(body, async () => {});
 }
 
@@ -176,19 +115,19 @@ function go(job) {
   working += 1;
   follow(job, {
     take(facts, from) {
-      const first = !stage.take;
       const made = takes.find(from.id, facts.take) || takes.add(facts, from, clips.get(from.clip) || null);
-      if (!stage.playing) stage.hear(made, first && false);
+      if (!stage.playing) stage.hear(made, false);
     },
     impression: (facts, from) => {
       const take = takes.find(from.id, facts.take);
-      if (take) takes.judge(take, { ...facts, warnings: [...take.box.querySelectorAll(".warnings li")].map((row) => row.textContent) });
+      if (take) takes.judge(take, facts);
     },
     end(from, state, error, made) {
       working -= 1;
       at("status").textContent =
         { done: `${made} ${made === 1 ? "take" : "takes"} made`, cancelled: "cancelled", failed: "" }[state];
       if (state === "failed") complain(error, null);
+      history();
     },
     lost: () => offline(false),
   });
@@ -197,10 +136,13 @@ function go(job) {
 /** A project was opened: its takes come back, its running jobs are followed, its last clip is shown. */
 function opened(project) {
   takes.clear();
-  forget();
+  clip.forget();
+  like.clear();
   at("video").value = "";
   at("status").textContent = "";
   at("jobs").replaceChildren();
+  at("history").hidden = !project;
+  at("history").open = false;
   if (!project) return;
   for (const one of project.clips) clips.set(one.id, one);
   for (const job of project.jobs) {
@@ -211,17 +153,26 @@ function opened(project) {
   const last = project.jobs.at(-1);
   if (!last) return;
   fill({ prompt: last.prompt });
-  const held = clips.get(last.clip);
-  if (held) {
-    clip = held;
-    stage.open(held);
-    parts.open(held);
-    if (last.asked.segments) parts.fill(last.asked.segments);
-    at("drop").classList.add("has");
-    at("clear").hidden = false;
-    at("video-note").textContent = `${held.name}: ${held.width} x ${held.height}, ${held.codec}` + (held.seconds ? `, ${held.seconds.toFixed(2)} s` : "");
-  }
+  show(last);
   if (takes.takes[0]) stage.hear(takes.takes[0], false);
+}
+
+/** The clip, the parts and the recording of a job are those of the form again, as far as they are still held. */
+function show(job) {
+  const held = clips.get(job.clip);
+  if (held && clip.facts !== held) clip.hold(held);
+  parts.fill((held && job.asked.segments) || []);
+  if (job.sound) like.show(job.sound, job.like);
+  else like.clear();
+}
+
+/** Everything that was asked of a job stands in the form, to be changed and asked again. */
+function use(job) {
+  forgive();
+  fill(job.asked);
+  show(job);
+  at("start").dispatchEvent(new Event("change"));
+  at("prompt").focus();
 }
 
 // -- what people do
@@ -233,15 +184,9 @@ at("tidy").onclick = async () => {
 };
 at("undo").onclick = () => takes.undo();
 at("ab").onclick = toggleTakes;
-at("video").onchange = (event) => choose(event.target.files[0]);
-at("clear").onclick = () => {
-  at("video").value = "";
-  choose(null);
-  at("video").focus();
-};
 for (const name of ["start", "duration"]) {
   at(name).addEventListener("change", () => {
-    const start = Number(at("start").value) || 0, whole = clip && clip.seconds;
+    const start = Number(at("start").value) || 0, whole = clip.facts && clip.facts.seconds;
     const length = Number(at("duration").value) || (whole ? whole - start : 0);
     if (whole && length > 0 && (at("start").value || at("duration").value) && start < whole) {
       stage.choose(start, Math.min(whole, start + length), true);
@@ -268,8 +213,13 @@ document.addEventListener("dragleave", (event) => event.relatedTarget || drop.cl
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  at("video").value = "";
-  if (event.dataTransfer.files.length) choose(event.dataTransfer.files[0]);
+  const file = event.dataTransfer.files[0];
+  if (!file) return;
+  if (like.wants(file)) like.send(file);
+  else {
+    at("video").value = "";
+    clip.choose(file);
+  }
 });
 document.addEventListener("click", (event) => {
   if (!event.target.closest("#project-more")) at("project-more").open = false;

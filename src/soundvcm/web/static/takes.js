@@ -3,6 +3,7 @@
 
 import { ask } from "./api.js";
 import { drawMel, drawWave } from "./draw.js";
+import { say } from "./said.js";
 import { amplify, copy, listen } from "./sounds.js";
 
 /** A take as it was made: the page adds the gain itself. */
@@ -34,12 +35,11 @@ export class Takes {
     const title = job.prompt ? job.prompt : "by the picture alone";
     const take = {
       box, audio, job, start, title, facts: clip, clip: job.clip, id: `${job.id}/${facts.take}`, made: facts.made,
-      seed: facts.seed, kept: facts.kept, address: `/api/jobs/${job.id}/takes/${facts.take}`, duration: 0, gain: 0,
+      told: { ...facts }, seed: facts.seed, kept: facts.kept, address: `/api/jobs/${job.id}/takes/${facts.take}`, duration: 0, gain: 0,
       ready: () => this.turn(take, take.gain), point: (share) => this.point(take, share),
       complain: (words) => { find(":scope > .error").textContent = words; },
     };
     find("h3").textContent = title;
-    find(".facts").textContent = `seed ${facts.seed}`;
     find(".wav").href = `${facts.sound}?download=true`;
     find(".wav").setAttribute("aria-label", `Download take with seed ${facts.seed} as WAV`);
     find(".mp4").hidden = !facts.video;
@@ -67,7 +67,7 @@ export class Takes {
     this.tell(take, facts.gain);
     for (const link of [find(".wav"), find(".mp4")]) link.onclick = (event) => this.afterSaving(take, event);
     this.showKept(take);
-    this.judge(take, facts);
+    say(box, take.told);
     const after = this.takes.findIndex((one) => one.made <= take.made);
     const place = after < 0 ? this.takes.length : after;
     this.list.insertBefore(box, this.takes[place] ? this.takes[place].box : null);
@@ -82,30 +82,10 @@ export class Takes {
     return this.takes.find((take) => take.id === `${job}/${number}`);
   }
 
-  /** What a classifier takes it for, how loud it is, and what there is to know. */
-  judge(take, { classes, loudness, unsure, warnings = [] }) {
-    const line = take.box.querySelector(".classes");
-    line.replaceChildren();
-    if (classes && classes.length) {
-      const names = classes.map(([name]) => name.toLowerCase());
-      const best = document.createElement("b");
-      best.textContent = names[0];
-      line.append("classified as ", best, names.length > 1 ? `, ${names.slice(1).join(", ")} (YAMNet)` : " (YAMNet)");
-    }
-    const level = loudness === null || loudness === undefined ? "" : ` \u00b7 ${loudness.toFixed(1)} LUFS`;
-    take.box.querySelector(".facts").textContent = `seed ${take.seed}${level}`;
-    const remarks = [...warnings];
-    if (classes && classes.length && unsure) {
-      remarks.push(loudness === null ? "This take is as good as silent: try another seed or other words."
-        : "The classifier is not sure what this is: plainer words or another seed may help.");
-    }
-    if (warnings.length || unsure || classes) {
-      take.box.querySelector(".warnings").replaceChildren(...remarks.map((words) => {
-        const row = document.createElement("li");
-        row.textContent = words;
-        return row;
-      }));
-    }
+  /** What was found out by listening to it. */
+  judge(take, heard) {
+    Object.assign(take.told, heard);
+    say(take.box, take.told);
   }
 
   async draw(take) {
@@ -237,7 +217,7 @@ export class Takes {
   showKept(take) {
     const button = take.box.querySelector(".keep");
     button.setAttribute("aria-pressed", String(take.kept));
-    button.textContent = take.kept ? "Kept" : "Keep";
+    button.querySelector("span").textContent = take.kept ? "Kept" : "Keep";
   }
 
   /** Delete takes; for some minutes they can be brought back. */
