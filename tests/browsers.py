@@ -61,7 +61,9 @@ class Opened:
         """Wait for an expression to become true; asked from outside: the page forbids evaluating."""
         end = time.monotonic() + WAIT / 1000
         while not self.page.evaluate(true):
-            assert time.monotonic() < end, f"it never came true: {true}"
+            if time.monotonic() > end:
+                said = self.page.locator(".error:not(:empty)").all_text_contents()
+                raise AssertionError(f"it never came true: {true}; the page says {said}")
             time.sleep(0.05)
 
     def takes(self, count: int) -> None:

@@ -193,3 +193,27 @@ def test_speed_options_reach_the_model_and_compiling_says_what_it_does(
     assert f"compiling the {blocks} blocks of the network" in said and "encoders and codec are not" in said
     plain = {"device": "cpu", "dtype": "float32", "compile": False, "frame_reuse_threshold": 0.0}
     assert asked == [plain, plain | {"compile": True, "frame_reuse_threshold": 2.0}]
+
+
+def test_segments_from_a_table(standin: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--segments is what `segments` is in Python: the same sound; a bad table is one line."""
+    film = write_clip(tmp_path / "film.mp4", frames=75)
+    table, out = tmp_path / "parts.csv", tmp_path / "out.wav"
+    table.write_text("start,end,prompt,gain,mute\n0,1,rain,,\n1,2,wind,-6,\n2,3,fire,,yes\n")
+    assert run(film, "--segments", table, "--seed", 5, "--output", out, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["network_calls"] == 2 and told["seeds"] == [5]
+    wave, rate = soundfile.read(out, dtype="float32")
+    rows = [
+        {"start": 0, "end": 1, "prompt": "rain"},
+        {"start": 1, "end": 2, "prompt": "wind", "gain": -6},
+        {"start": 2, "end": 3, "prompt": "fire", "mute": True},
+    ]
+    sound = standin.generate(film, segments=rows, seed=5)
+    assert len(wave) == 3 * rate and abs(wave - sound.wave[0]).max() < 2 / 32768 * max(1, sound.peak)
+    assert not wave[2 * rate + rate // 50 :].any()
+    for text in ("start,end\n0,2\n1,3\n", "from,to\n0,1\n"):
+        table.write_text(text)
+        assert run(film, "--segments", table, "--output", tmp_path / "b.wav") == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "b.wav").exists()

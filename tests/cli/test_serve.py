@@ -31,6 +31,42 @@ main(["serve", *sys.argv[1:]])
 """
 
 
+def test_where_the_token_comes_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--token before --token-file before SOUNDVCM_TOKEN; what a file cannot give is one line."""
+    from standins import random_pipeline
+
+    from soundvcm import web
+    from soundvcm.systems import loading
+
+    heard: list[str | None] = []
+    monkeypatch.setattr(loading, "load", lambda **options: random_pipeline())
+    monkeypatch.setattr(web, "create_app", lambda studio, token, hosts: heard.append(token), raising=False)
+    monkeypatch.setattr(web, "listen", lambda app, host, port, ready: ready("http://here"), raising=False)
+    file, empty = tmp_path / "token", tmp_path / "empty"
+    file.write_text("from the file & more\nsecond line\n")
+    empty.write_text("\n")
+
+    def started(*words: str) -> str:
+        with pytest.raises(SystemExit) as leaving:
+            main(["serve", "--folder", str(tmp_path / "kept"), *words])
+        assert leaving.value.code in (0, None)
+        return capsys.readouterr().out
+
+    started()
+    monkeypatch.setenv("SOUNDVCM_TOKEN", "from the environment")
+    started()
+    assert "/?token=from%20the%20file%20%26%20more " in started("--token-file", str(file))
+    started("--token-file", str(file), "--token", "from the option")
+    assert heard == [None, "from the environment", "from the file & more", "from the option"]
+    assert started("--host", "0.0.0.0") and heard[-1] == "from the environment"
+    for bad in (empty, tmp_path / "none", tmp_path):
+        assert str(bad) in refused(capsys, "--token-file", str(bad))
+    monkeypatch.setenv("SOUNDVCM_TOKEN", "short")
+    assert "8 or more" in refused(capsys)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_a_whole_visit_without_one_connection_outwards(tmp_path: Path, ending: signal.Signals) -> None:
     environment = {

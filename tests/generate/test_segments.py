@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from soundvcm.errors import InputError, OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.render import render
-from soundvcm.generate.segments import FADE_SECONDS, Segment, joined_pieces, pieces_of, segments_of
+from soundvcm.generate.segments import FADE_SECONDS, Piece, Segment, joined_pieces, pieces_of, segments_of
 
 ROWS = [
     {"start": 0, "end": 1, "prompt": "rain"},
@@ -46,6 +47,38 @@ def test_each_segment_is_what_it_is_alone(clip: Path) -> None:
     assert not sound.wave[:, round(2.5 * rate) :].any()  # nothing, and what is muted
 
 
+def joined(pieces: list[Piece], waves: list[Any], seconds: int, rate: int, block: int = 10**9) -> Any:
+    """The track of pieces whose waves come in blocks."""
+    parts = [
+        (piece, wave.shape[1], [wave[:, k : k + block].copy() for k in range(0, wave.shape[1], block)])
+        for piece, wave in zip(pieces, waves, strict=True)
+    ]
+    return np.concatenate(list(joined_pieces(parts, Fraction(0), Fraction(seconds), rate)), axis=1)
+
+
+def test_a_long_track_is_written_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes to disk is what is made in memory, and no block is longer than a window."""
+    film = write_clip(tmp_path / "film.mp4", frames=40 * 5, rate=5)
+    rows = [{"start": 1, "end": 22, "prompt": "rain"}, {"start": 22, "end": 25}, {"start": 36, "end": 38}]
+    pipeline = random_pipeline()
+    whole = pipeline.generate(film, segments=rows, seed=5)
+    blocks: list[int] = []
+    inner = media.SoundWriter.append
+
+    def noted(self: Any, wave: Any) -> None:
+        blocks.append(wave.shape[1])
+        inner(self, wave)
+
+    monkeypatch.setattr(media.SoundWriter, "append", noted)
+    options = GenerateOptions(video=film, segments=rows, seed=5, output=tmp_path / "a.wav")
+    result = render(pipeline, options)
+    assert result.streamed and max(blocks) <= 10 * whole.sample_rate and len(blocks) > 5
+    wave, rate = media.read_sound(result.outputs[0])
+    assert wave.shape[1] == 40 * rate and result.calls == whole.calls == 5
+    np.testing.assert_allclose(wave, np.clip(whole.wave, -1, 1), atol=2 / 32768)
+    assert not wave[:, : rate // 2].any() and not wave[:, 26 * rate : 35 * rate].any()
+
+
 def test_joins_keep_the_power_and_ends_fade() -> None:
     rate = 16_000
     generator = np.random.default_rng(0)
@@ -55,12 +88,15 @@ def test_joins_keep_the_power_and_ends_fade() -> None:
     ]
     plain = [{**row, "gain": 0} for row in ROWS[:2]]
     pieces = pieces_of(segments_of(plain) or (), Fraction(0), Fraction(3))
-    whole = joined_pieces(pieces, waves, Fraction(0), Fraction(3), rate)
+    whole = joined(pieces, waves, 3, rate)
     assert whole.shape == (1, 3 * rate)
     join = whole[0, rate : rate + round(FADE_SECONDS * rate)]
     assert 0.8 < float(np.sqrt((join**2).mean())) < 1.2
     tone = [np.ones_like(wave) for wave in waves]
-    stepped = joined_pieces(pieces, tone, Fraction(0), Fraction(3), rate)[0]
+    stepped = joined(pieces, tone, 3, rate)[0]
+    # However it is cut into blocks, it is the same to the bit.
+    for block in (1, 37, 5000):
+        np.testing.assert_array_equal(joined(pieces, waves, 3, rate, block), whole)
     assert np.abs(np.diff(stepped)).max() < 0.02, "a click"
     assert abs(stepped[0]) < 0.01 and not stepped[round(2.5 * rate) :].any()
 

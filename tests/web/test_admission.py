@@ -54,6 +54,23 @@ def test_a_refusal_is_read_by_a_client_that_is_still_sending(serve: Any) -> None
     assert stored(served) == []
 
 
+def test_a_body_that_says_nothing_of_its_length_counts_as_it_comes(serve: Any) -> None:
+    served = serve(stored_bytes=5 * MIB)
+    sent = 0
+
+    def pieces() -> Any:
+        nonlocal sent
+        yield b'--edge\r\nContent-Disposition: form-data; name="video"; filename="f"\r\n\r\n'
+        for _ in range(40):
+            sent += 1
+            yield b"x" * MIB
+
+    headers = {"content-type": "multipart/form-data; boundary=edge"}
+    answer = served.client.post("/api/clips", content=pieces(), headers=headers)
+    assert answer.status_code == 429 and "full" in answer.json()["detail"], answer.text
+    assert stored(served) == []
+
+
 def test_words_alone_count_in_the_quota(serve: Any) -> None:
     served = serve(stored_bytes=40_000)
     done = served.finish(served.submit(prompt="rain", duration="2"))

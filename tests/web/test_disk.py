@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from standins import random_pipeline
 
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Studio
+from soundvcm.web.limits import DISK_FULL
 from soundvcm.web.record import RECORD
-from soundvcm.web.store import DISK_FULL
-from soundvcm.web.temporary import PREFIX, remove_abandoned
+from soundvcm.web.store import JobStore
+from soundvcm.web.temporary import PREFIX, remove_all_abandoned
 
 
 def full(*_: Any, **__: Any) -> Any:
@@ -116,6 +119,42 @@ def test_the_folder_of_a_killed_studio_goes_with_the_next(tmp_path: Path) -> Non
     (gone / "files" / ".lock").touch()
     other.mkdir()
     studio = Studio(random_pipeline(), used / "files")
-    remove_abandoned(tmp_path)
+    remove_all_abandoned(tmp_path)
     assert not gone.exists() and used.exists() and other.exists()
     studio.close()
+
+
+def test_a_killed_studio_is_tidied_up_by_its_child(tmp_path: Path) -> None:
+    """kill -9 leaves nobody to tidy but the process that looks at clips: it sees that nobody asks it."""
+    files = tmp_path / f"{PREFIX}killed" / "files"
+    store = JobStore(files)
+    left = store.clips / ("0" * 24)
+    left.write_bytes(b"clip")
+    words = [sys.executable, "-m", "soundvcm.web.inspecting", str(files)]
+    held = subprocess.run(words, stdin=subprocess.DEVNULL, timeout=120, check=True)
+    assert held.returncode == 0 and left.exists(), "a studio that lives lost its files"
+    store.release()
+    subprocess.run(words, stdin=subprocess.DEVNULL, timeout=120, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_during_a_request_is_a_sentence(
+    serve: Any, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    project = served.client.post("/api/projects", data={"name": "Storm"}).json()["id"]
+    done = served.finish(served.submit(prompt="rain", duration="1", project=project))
+    take = done["takes"][0]["sound"].removesuffix("/sound")
+    served.client.put(take, data={"kept": "true", "gain": "-3"})
+    for place, address in (
+        ("soundvcm.web.projects.zipfile.ZipFile.writestr", f"/api/projects/{project}/export"),
+        ("soundvcm.web.gains.media.save_sound", f"{take}/sound"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, full)
+            served.studio.gains.forget(served.studio.job(done["id"]).takes[0])
+            answer = served.get(address)
+        assert answer.status_code == 507 and answer.json()["detail"] == DISK_FULL, answer.text
+    assert not list(served.studio.folder.glob("*export*"))
+    assert served.get(f"/api/projects/{project}/export").status_code == 200
+    served.until(lambda: not list(served.studio.folder.glob("*export*")))

@@ -23,6 +23,7 @@ from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.outputs import plan_outputs, settled
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.generate.progress import LONG_PHASES, Progress, silent_progress, timed
+from soundvcm.generate.segmented import SegmentNotes, stream_segments
 
 TakeFunction = Callable[..., Audio]
 
@@ -40,6 +41,7 @@ class GenerateResult:
         warnings: sentences for the user.
         credits: reference recordings in the takes, one line each.
         sounds: the takes themselves; of a long clip that was streamed, its first piece.
+        streamed: whether the takes went to disk piece by piece.
     """
 
     outputs: list[Path] = field(default_factory=list)
@@ -52,6 +54,7 @@ class GenerateResult:
     warnings: list[str] = field(default_factory=list)
     credits: list[str] = field(default_factory=list)
     sounds: list[Audio] = field(default_factory=list)
+    streamed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For machines: everything but the samples."""
@@ -124,10 +127,11 @@ def _work(
         features = pipeline.encode_clip(
             options.video, start=options.start, duration=options.duration, progress=progress
         )
+    result.streamed = streams(options, features, pipeline.clip_encoder.longest)
     for number, output in enumerate(outputs):
         check()
         told = progress_of_take(progress, number, len(outputs))
-        if streams(options, features):
+        if result.streamed:
             timings: dict[str, float] = {}
             sound, written, messages, peak = write_long(
                 pipeline, options, features, output, first + number, timings, told, check
@@ -168,9 +172,10 @@ def progress_of_take(progress: Progress, take: int, takes: int) -> Progress:
     return told
 
 
-def streams(options: GenerateOptions, features: ClipFeatures) -> bool:
+def streams(options: GenerateOptions, features: ClipFeatures, longest: Fraction) -> bool:
     """Long clips go to disk piece by piece; a wanted loudness needs the whole sound first."""
-    return bool(features.parts) and options.loudness is None
+    long = bool(features.parts) or bool(options.segments) and features.timeline.seconds > longest
+    return long and options.loudness is None
 
 
 def write_long(
@@ -192,12 +197,17 @@ def write_long(
     tags = {**pipeline.tags(options), "seed": str(seed)}
     writer = streaming_writer(options, output, pipeline.sample_rate, tags, features.timeline.seconds)
     head: list[Wave] = []
-    credits: list[str] = []
+    notes = SegmentNotes(timings)
+    if options.segments:
+        pieces = stream_segments(pipeline, options.video, options, notes, seed=seed, progress=progress)
+    else:
+        pieces = pipeline.stream(
+            features, options, seed=seed, timings=timings, progress=progress, credits=notes.credits
+        )
+        notes.warnings += [*features.warnings, *pipeline.remarks(options)]
     peak = 0.0
     with writer:
-        for piece in pipeline.stream(
-            features, options, seed=seed, timings=timings, progress=progress, credits=credits
-        ):
+        for piece in pieces:
             check()
             head = head or [piece]
             peak = max(peak, float(np.abs(piece).max()))
@@ -206,9 +216,9 @@ def write_long(
         with timed(timings, "write", silent_progress):
             report = writer.finish()
     timings = {**features.timings, **timings}
-    warnings = features.warnings + tuple(pipeline.remarks(options))
     rate, length = pipeline.sample_rate, features.timeline.seconds
-    sound = Audio(head[0], rate, seed, length, pipeline.tags(options), timings, warnings, 0, tuple(credits))
+    told: tuple[Any, ...] = (timings, tuple(notes.warnings), notes.calls, tuple(notes.credits))
+    sound = Audio(head[0], rate, seed, length, pipeline.tags(options), *told)
     quiet = media.quiet_message(peak)
     return sound, report.path, [*([quiet] if quiet else []), *report.messages], peak
 

@@ -10,7 +10,7 @@ Knows numbers and waves; nothing of pipelines.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from math import pi
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FADE_SECONDS = Fraction(1, 50)
+SILENCE_SECONDS = 10  # written at once
 MOST = 1000
 YES, NO = ("1", "true", "yes", "x"), ("", "0", "false", "no")
 
@@ -157,22 +158,71 @@ def pieces_of(segments: Sequence[Segment], start: Fraction, end: Fraction) -> li
 
 
 def joined_pieces(
-    pieces: Sequence[Piece], waves: Sequence[NDArray[np.float32]], start: Fraction, end: Fraction, rate: int
-) -> NDArray[np.float32]:
-    """One wave [1, samples] of a range, from a wave for each piece.
+    parts: Iterable[tuple[Piece, int, Iterable[NDArray[np.float32]]]],
+    start: Fraction,
+    end: Fraction,
+    rate: int,
+) -> Iterator[NDArray[np.float32]]:
+    """One wave [1, samples] of a range, in blocks; little more than one given block is held at a time.
 
     Neighbours are independent draws, so their cross-fade keeps the power; ends that stand alone fade.
+
+    Args:
+        parts: for each piece, in order: how many samples were made of it, and these in blocks [1, s].
+        start: of the range, second of the clip.
+        end: of the range.
+        rate: samples a second.
     """
     import numpy as np
 
-    whole = np.zeros((1, round((end - start) * rate)), np.float32)
-    for piece, wave in zip(pieces, waves, strict=True):
-        at = round((piece.start - start) * rate)
-        count = min(wave.shape[1], whole.shape[1] - at)
-        shaped = wave[:, :count] * np.float32(10 ** (piece.segment.gain / 20))
-        fade = min(round(FADE_SECONDS * rate), count // 2)
-        rise = np.sin((np.arange(fade, dtype=np.float32) + 0.5) / max(1, fade) * np.float32(pi / 2))
-        shaped[:, :fade] *= rise
-        shaped[:, count - fade :] *= rise[::-1]
-        whole[:, at : at + count] += shaped
-    return whole
+    held, place = np.zeros((1, 0), np.float32), 0  # what the next piece may be faded into; where it lies
+    total, longest_fade = round((end - start) * rate), round(FADE_SECONDS * rate)
+    for piece, samples, waves in parts:
+        first = round((piece.start - start) * rate)
+        ready, held = held[:, : first - place], held[:, first - place :]
+        yield from _with_silence(ready, first - place, rate)
+        place = first
+        made = np.zeros((1, 0), np.float32)
+        for wave in _faded(piece, waves, min(samples, total - first), longest_fade):
+            common = min(held.shape[1], wave.shape[1])
+            wave[:, :common] += held[:, :common]
+            made, held = np.concatenate([made, wave], axis=1), held[:, common:]
+            if (over := made.shape[1] - longest_fade - 1) > 0 and not held.shape[1]:
+                yield made[:, :over]
+                made, place = made[:, over:], place + over
+        held = np.concatenate([made, held], axis=1)
+    yield from _with_silence(held, total - place, rate)
+
+
+def _faded(
+    piece: Piece, waves: Iterable[NDArray[np.float32]], count: int, longest: int
+) -> Iterator[NDArray[np.float32]]:
+    """The first `count` samples of a piece at its gain, its ends faded."""
+    import numpy as np
+
+    fade, place = min(longest, count // 2), 0
+    rise = np.sin((np.arange(fade, dtype=np.float32) + 0.5) / max(1, fade) * np.float32(pi / 2))
+    for wave in waves:
+        shaped = wave[:1, : count - place] * np.float32(10 ** (piece.segment.gain / 20))
+        many = shaped.shape[1]
+        if (into := rise[place : place + many]).size:
+            shaped[:, : into.size] *= into
+        if (late := place + many - (count - fade)) > 0:
+            begin = max(0, many - late)
+            done = place + begin - (count - fade)
+            shaped[:, begin:] *= rise[::-1][done : done + many - begin]
+        yield shaped
+        place += many
+
+
+def _with_silence(wave: NDArray[np.float32], count: int, rate: int) -> Iterator[NDArray[np.float32]]:
+    """A wave [1, s] and what is missing to `count` samples, ten seconds at a time."""
+    import numpy as np
+
+    if wave.shape[1]:
+        yield wave
+    missing = count - wave.shape[1]
+    while missing > 0:
+        block = min(missing, SILENCE_SECONDS * rate)
+        yield np.zeros((1, block), np.float32)
+        missing -= block

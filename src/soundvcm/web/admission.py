@@ -16,6 +16,7 @@ from soundvcm.web.metrics import Metrics
 from soundvcm.web.store import JobStore
 
 KEYS_REMEMBERED = 1000
+GROWN_BYTES = 4 << 20  # that a body may grow between two looks at the disk
 
 
 class Place:
@@ -79,6 +80,18 @@ class Admission:
             place = Place(queued, count, self._leave)
             self._places.add(place)
             return place
+
+    def grow(self, place: Place, count: int) -> None:
+        """A body turned out to be larger than its header said, or said nothing; asked after every few MiB.
+
+        Raises:
+            RefusedError: 429 for a full quota, 507 for a full disk.
+        """
+        if count < place.bytes + GROWN_BYTES:
+            return
+        with self._lock:
+            place.bytes = count
+            self._check_room(sum(one.bytes for one in self._places))
 
     def others(self, place: Place | None) -> int:
         """Places in the queue that are held by others than `place`."""

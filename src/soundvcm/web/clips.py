@@ -17,9 +17,9 @@ from typing import BinaryIO
 from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.web.clip import StoredClip, safe_stem
 from soundvcm.web.inspecting import Inspector, Look
-from soundvcm.web.limits import Limits, RefusedError
+from soundvcm.web.limits import DISK_FULL, Limits, RefusedError
 from soundvcm.web.record import private
-from soundvcm.web.store import DISK_FULL, JobStore
+from soundvcm.web.store import JobStore
 
 Range = tuple[str, str | None]
 

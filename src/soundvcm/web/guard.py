@@ -73,8 +73,14 @@ class Guard:
         headers = Headers(scope=scope)
         head = scope["method"] == "HEAD"
         dressed = _dressed(send, head)
-        counted = self._counted(receive)
         place: Place | None = None
+
+        def grown(total: int) -> None:
+            self.limits.check_upload(total)
+            if place is not None:
+                self.admission.grow(place, total)
+
+        counted = self._counted(receive, grown)
         try:
             self._check_source(scope, headers)
             response = await self._entrance(scope, headers, counted)
@@ -163,8 +169,8 @@ class Guard:
             return HTMLResponse(login_page(), 401)
         return answer(error)
 
-    def _counted(self, receive: Receive) -> Receive:
-        """Bodies that grow beyond the limit, or arrive too slowly, are not read on."""
+    def _counted(self, receive: Receive, grown: Callable[[int], None]) -> Receive:
+        """Bodies that grow beyond what is taken, or arrive too slowly, are not read on."""
         total, over, began = 0, False, time.monotonic()
 
         async def counted() -> Message:
@@ -180,7 +186,7 @@ class Guard:
             total += len(message.get("body", b""))
             over = not message.get("more_body", False)
             try:
-                self.limits.check_upload(total)
+                grown(total)
             except RefusedError as error:
                 raise HTTPException(error.status, str(error)) from None
             return message

@@ -64,9 +64,11 @@ class Inspector:
 
     Args:
         children: how many may look at once; each starts when it is first needed.
+        folder: of a studio that keeps nothing: a child whose studio was killed removes it.
     """
 
-    def __init__(self, children: int = 2) -> None:
+    def __init__(self, children: int = 2, folder: Path | None = None) -> None:
+        self._words = [sys.executable, "-m", "soundvcm.web.inspecting", *([str(folder)] if folder else [])]
         self._idle: queue.LifoQueue[subprocess.Popen[str] | None] = queue.LifoQueue()
         self._all: set[subprocess.Popen[str]] = set()
         self._lock = threading.Lock()
@@ -143,7 +145,7 @@ class Inspector:
     def _start(self) -> subprocess.Popen[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         child = subprocess.Popen(
-            [sys.executable, "-m", "soundvcm.web.inspecting"],
+            self._words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -232,6 +234,10 @@ def main() -> None:
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_answer(json.loads(line))) + "\n")
         sys.stdout.flush()
+    for folder in sys.argv[1:]:  # the studio is gone, without having ended its children
+        from soundvcm.web.temporary import remove_abandoned
+
+        remove_abandoned(Path(folder))
 
 
 if __name__ == "__main__":

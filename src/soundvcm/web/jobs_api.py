@@ -112,7 +112,8 @@ def events(
     if request.scope["soundvcm"][1]:  # HEAD
         return StreamingResponse(iter(()), media_type="text/event-stream")
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    return StreamingResponse(told(studio, found, seen), media_type="text/event-stream")
+    unbuffered = {"x-accel-buffering": "no"}  # a reverse proxy should pass each on at once
+    return StreamingResponse(told(studio, found, seen), media_type="text/event-stream", headers=unbuffered)
 
 
 async def told(studio: Studio, job: Job, seen: int) -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from soundvcm.errors import InputError, OptionError
 
 MIB = 1 << 20
+DISK_FULL = "the disk of this studio is full: delete takes, or try again later"
 
 
 class RefusedError(InputError):

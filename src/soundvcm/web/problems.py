@@ -5,6 +5,9 @@ Knows sentences and statuses; nothing of jobs.
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from soundvcm.errors import InputError, SoundVCMError
 from soundvcm.web import forms, schema
-from soundvcm.web.limits import RefusedError
+from soundvcm.web.limits import DISK_FULL, RefusedError
 
 MEDIA_TYPE = "application/problem+json"
 FAULT = "something went wrong inside the studio; its log says more"
@@ -52,15 +55,25 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SoundVCMError, _refused)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _system)
     app.add_exception_handler(Exception, _fault)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RefusedError):
         return answer(error)
+    if os.strerror(errno.ENOSPC) in str(error):
+        return problem(507, DISK_FULL)
     if isinstance(error, InputError):
         return problem(422, str(error), forms.field_of(str(error)))
     return problem(500, str(error))
+
+
+def _system(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return problem(507, DISK_FULL)
+    logging.getLogger(__name__).error("a request", exc_info=error)
+    return problem(500, FAULT)
 
 
 def _misread(_: Request, error: Exception) -> JSONResponse:

@@ -5,8 +5,6 @@ Knows FastAPI and the studio.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -94,11 +92,9 @@ def export_project(
     found = studio.projects.get(project)
     jobs: list[Job] = studio.jobs_of(found)
     projects.kept_takes(jobs)
-    handle, name = tempfile.mkstemp(prefix="soundvcm-export-", suffix=f".{form}")
-    target = Path(name)
+    studio.store.check_room()
+    target = studio.store.new_export(form)
     try:
-        with open(handle, "wb"):
-            pass
         if form == "zip":
             projects.write_zip(found, jobs, studio.gains, target)
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ from pathlib import Path
 from soundvcm.errors import OptionError
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.jobs import Job
-from soundvcm.web.limits import RefusedError
+from soundvcm.web.limits import DISK_FULL, RefusedError
 from soundvcm.web.record import (
     RECORD,
     age,
@@ -32,9 +33,9 @@ from soundvcm.web.record import (
 )
 
 LOCK = ".lock"
-DISK_FULL = "the disk of this studio is full: delete takes, or try again later"
 DISK_MARGIN = 32 << 20  # free bytes that are left to others
 TOUCH_SECONDS = 20.0
+_EXPORT = re.compile(r"\.?export-[0-9a-f]{24}(\..+)?\.(zip|mp4)")
 _ID = re.compile(r"[0-9a-f]{24}")
 _OF_CLIPS = re.compile(r"[0-9a-f]{24}(\.json|\.part)?")
 _OF_A_JOB = re.compile(r"(record|card)\.(json|part)|\.?take[0-9]+\..+")
@@ -70,6 +71,15 @@ class JobStore:
             with suppress(OSError):
                 part.chmod(0o700)
 
+    def new_export(self, form: str) -> Path:
+        """A path for a file that is made to be fetched once."""
+        return self.folder / f"export-{secrets.token_hex(12)}.{form}"
+
+    def _exports(self) -> Iterator[Path]:
+        for path in sorted(self.folder.glob("*export-*")):
+            if _EXPORT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                yield path
+
     def release(self) -> None:
         """Let another studio have the folder."""
         if self._lock is not None:
@@ -80,7 +90,7 @@ class JobStore:
         """Remove everything that is ours, and the folders if nothing else is in them."""
         for path in self._folders():
             remove_job_files(path)
-        for path in self._clip_files():
+        for path in [*self._clip_files(), *self._exports()]:
             path.unlink(missing_ok=True)
         for path in self.projects.glob("*.json") if self.projects.is_dir() else []:
             if is_id(path.stem):
@@ -94,7 +104,8 @@ class JobStore:
 
     def stored_bytes(self) -> int:
         """What our clips and results take on the disk."""
-        files = [*self._clip_files(), *(path for folder in self._folders() for path in job_files(folder))]
+        made = [path for folder in self._folders() for path in job_files(folder)]
+        files = [*self._clip_files(), *self._exports(), *made]
         total = 0
         for path in files:
             with suppress(OSError):  # removed meanwhile
@@ -149,6 +160,8 @@ class JobStore:
     def read_clips(self) -> list[StoredClip]:
         """The clips of an earlier studio; files and records of ours that lack each other are removed."""
         found = []
+        for path in self._exports():  # of a studio that was killed while one was fetched
+            path.unlink(missing_ok=True)
         for path in self._clip_files():
             if path.suffix:
                 if path.suffix == ".part" or not path.with_suffix("").exists():

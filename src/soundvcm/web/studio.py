@@ -31,11 +31,11 @@ from soundvcm.web.gains import Gains
 from soundvcm.web.inspecting import Inspector
 from soundvcm.web.jobs import ENDED, CancelledError, Job
 from soundvcm.web.keeping import TakeKeeper
-from soundvcm.web.limits import Limits, RefusedError
+from soundvcm.web.limits import DISK_FULL, Limits, RefusedError
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.problems import FAULT
 from soundvcm.web.projects import Project, Projects
-from soundvcm.web.store import DISK_FULL, JobStore, remove_job_files
+from soundvcm.web.store import JobStore, remove_job_files
 from soundvcm.web.worker import Worker
 
 SWEEP_SECONDS = 5.0
@@ -68,7 +68,8 @@ class Studio:
         self.store, self.keep = JobStore(folder), keep
         self.pipeline, self.folder, self.local_paths = pipeline, folder, local_paths
         self.limits = limits or Limits()
-        self.inspector, self._own_inspector = inspector or Inspector(), inspector is None
+        self._own_inspector = inspector is None
+        self.inspector = inspector or Inspector(folder=None if keep else folder)
         self.clips = Clips(self.store, self.limits, self.inspector)
         self.looks = ThreadPoolExecutor(self.inspector.children, thread_name_prefix="soundvcm-looks")
         self.repeats = Repeats()

@@ -134,7 +134,7 @@ class Worker:
         make: work.TakeFunction | None = None if ready is None else lambda *_, **__: ready
         outcome = work.render(self.pipeline, one, job.progress, features, job.check, make, overwrite=True)
         job.check()
-        video = self._muxed(job, features, one, outcome, number)
+        video = self._muxed(job, one, outcome, number)
         job.seconds, job.length = outcome.seconds, outcome.length
         job.calls += outcome.calls
         for phase, value in outcome.timings.items():
@@ -174,12 +174,7 @@ class Worker:
         return features
 
     def _muxed(
-        self,
-        job: Job,
-        features: ClipFeatures,
-        one: GenerateOptions,
-        outcome: work.GenerateResult,
-        number: int,
+        self, job: Job, one: GenerateOptions, outcome: work.GenerateResult, number: int
     ) -> Path | None:
         """The clip with the take's sound beside the sound file: one network call gives both."""
         if job.clip is None:
@@ -188,9 +183,7 @@ class Worker:
         job.progress("mux", 0.0)
         target = job.folder / f"take{number}.mp4"
         asked = replace(one, audio_only=False, sample_rate=None, output=target)
-        if work.streams(
-            one, features
-        ):  # of a film only the first piece is in memory; all of it is in the file
+        if outcome.streamed:  # of a film only the first piece is in memory; all of it is in the file
             report = join(asked, job.clip.path, outcome.outputs[0], target, media.Levels())
             path, messages = report.path, report.messages
         else:

@@ -10,7 +10,8 @@ const STATES = { failed: "failed", cancelled: "cancelled", waiting: "waiting", r
 export function keepHistory(projects, use) {
   const box = at("history");
   const draw = async () => {
-    if (!box.open || !projects.current) return;
+    box.hidden = !projects.current; // the first job makes a project
+    if (!box.open || box.hidden) return;
     const whole = await ask(`/api/projects/${projects.current.id}`).catch(() => null);
     if (!whole) return;
     at("history-list").replaceChildren(...whole.jobs.toReversed().map((job) => {

@@ -221,6 +221,7 @@ export class Stage {
   }
 
   ended() {
+    if (!this.playing) return; // the end was reached by hand
     if (!this.looping) return this.pause();
     this.seek(this.from);
     this.play();

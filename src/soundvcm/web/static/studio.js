@@ -141,8 +141,8 @@ function opened(project) {
   at("video").value = "";
   at("status").textContent = "";
   at("jobs").replaceChildren();
-  at("history").hidden = !project;
   at("history").open = false;
+  history();
   if (!project) return;
   for (const one of project.clips) clips.set(one.id, one);
   for (const job of project.jobs) {
@@ -152,8 +152,9 @@ function opened(project) {
   }
   const last = project.jobs.at(-1);
   if (!last) return;
-  fill({ prompt: last.prompt });
+  fill({ ...last.asked, seed: -1 }); // the next take should be another one
   show(last);
+  at("start").dispatchEvent(new Event("change"));
   if (takes.takes[0]) stage.hear(takes.takes[0], false);
 }
 
