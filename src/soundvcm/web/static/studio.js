@@ -152,7 +152,7 @@ function opened(project) {
   }
   const last = project.jobs.at(-1);
   if (!last) return;
-  fill({ ...last.asked, seed: -1 }); // the next take should be another one
+  fill({ ...last.asked, seed: -1, takes: 1 }); // the next take should be another one
   show(last);
   at("start").dispatchEvent(new Event("change"));
   if (takes.takes[0]) stage.hear(takes.takes[0], false);
