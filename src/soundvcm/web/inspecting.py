@@ -8,7 +8,6 @@ Knows previews and processes; nothing of jobs or HTTP.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
@@ -19,12 +18,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.preview import ClipPreview, preview_clip, preview_sound
+from soundvcm.web.preview import (
+    ClipPreview,
+    preview_as_json,
+    preview_clip,
+    preview_from,
+    preview_sound,
+)
 
 CHILD_DATA_BYTES = 1 << 30  # memory a look may take beyond what the child needs to run
 LEFT = "the client left before its file was looked at"
@@ -180,23 +184,6 @@ def _bury(child: subprocess.Popen[str]) -> None:
                 pipe.close()
             except OSError:  # what was not read by the child
                 pass
-
-
-# -- as JSON: between the processes, and in the records of the store
-
-
-def preview_as_json(preview: ClipPreview) -> dict[str, Any]:
-    """A preview for JSON: the strip in base64, the exact length as a fraction."""
-    found = {**asdict(preview), "strip": base64.b64encode(preview.strip).decode()}
-    found["seconds"] = None if preview.seconds is None else str(preview.seconds)
-    return found
-
-
-def preview_from(found: dict[str, Any]) -> ClipPreview:
-    """The reverse of `preview_as_json`."""
-    seconds = found["seconds"]
-    fields = {**found, "strip": base64.b64decode(found["strip"])}
-    return ClipPreview(**{**fields, "seconds": None if seconds is None else Fraction(seconds)})
 
 
 # -- the child

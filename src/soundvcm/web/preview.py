@@ -7,9 +7,10 @@ One pass over the file, bounded in length. Content decides what a file is, never
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,20 @@ def png(picture: Tensor) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+# -- as JSON: between the processes, and in the records of the store
+
+
+def preview_as_json(preview: ClipPreview) -> dict[str, Any]:
+    """A preview for JSON: the strip in base64, the exact length as a fraction."""
+    found = {**asdict(preview), "strip": base64.b64encode(preview.strip).decode()}
+    found["seconds"] = None if preview.seconds is None else str(preview.seconds)
+    return found
+
+
+def preview_from(found: dict[str, Any]) -> ClipPreview:
+    """The reverse of `preview_as_json`."""
+    seconds = found["seconds"]
+    fields = {**found, "strip": base64.b64decode(found["strip"])}
+    return ClipPreview(**{**fields, "seconds": None if seconds is None else Fraction(seconds)})

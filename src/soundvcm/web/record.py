@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.impression import Impression
-from soundvcm.web.inspecting import preview_as_json, preview_from
 from soundvcm.web.jobs import ENDED, Job, Take
+from soundvcm.web.preview import preview_as_json, preview_from
 
 Found = TypeVar("Found")
 RECORD = "record.json"
