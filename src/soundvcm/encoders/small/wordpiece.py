@@ -7,11 +7,14 @@ with BERT (google-research/bert, tokenization): split at blanks and punctuation,
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
 UNKNOWN = "[UNK]"
 LONGEST_WORD = 100
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ASCII_WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class WordPiece:
 
 def split_words(text: str) -> list[str]:
     """Lower-case, drop accents and control characters, split at blanks; punctuation and CJK stand alone."""
+    if text.isascii():  # a fifth of the time, which counts at the start: hundreds of phrases are looked up
+        return _ASCII_WORD.findall(_ASCII_CONTROL.sub("", text).lower())
     plain = unicodedata.normalize("NFD", text.lower())
     spaced: list[str] = []
     for char in plain:
