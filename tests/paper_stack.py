@@ -125,5 +125,6 @@ def install(monkeypatch: pytest.MonkeyPatch, home: Path, mode: str = "16k") -> W
     monkeypatch.setitem(SIZES, f"small_{mode}", small_size(mode))
     monkeypatch.setitem(PAPER_CODECS, mode, PaperParts(mel, vae, vocoder, f"vae_{mode}", f"bigvgan_{mode}"))
     words = Words()
-    monkeypatch.setattr(mmaudio, "encoders", lambda device, dtype, near=0.0: (Pictures(), Segments(), words))
+    stack = (Pictures(), Segments(), words)
+    monkeypatch.setattr(mmaudio, "encoders", lambda *options: stack)
     return words

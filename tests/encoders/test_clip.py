@@ -188,6 +188,33 @@ def test_near_repeats_are_spared_only_on_request(towers, frames):
         ClipPictureEncoder(towers[0], TINY, tolerance=-1)
 
 
+def test_one_picture_in_so_many_is_encoded_and_the_others_lie_between(towers):
+    picture, _ = towers
+    grey = torch.arange(0, 90, 10, dtype=torch.uint8)[:, None, None, None].expand(-1, 14, 14, 3)
+    seen = []
+    hook = picture.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    encoder = ClipPictureEncoder(picture, TINY, stride=4)
+    found = encoder.encode(grey)
+    hook.remove()
+    assert sum(seen) == 3 and "stride4" in encoder.name
+    whole = ClipPictureEncoder(picture, TINY).encode(grey)
+    assert torch.allclose(found[[0, 4, 8]], whole[[0, 4, 8]], atol=1e-6)
+    middle = F.normalize(whole[0] + whole[4], dim=-1)
+    assert torch.allclose(found[2], middle, atol=1e-5)  # as far from one as from the other
+    assert torch.allclose(encoder.encode(grey[:1]), whole[:1], atol=1e-6)
+
+
+def test_nothing_is_blended_across_a_cut(towers):
+    picture, _ = towers
+    generator = torch.Generator().manual_seed(3)
+    shots = torch.randint(0, 256, (2, 14, 14, 3), dtype=torch.uint8, generator=generator)
+    frames = shots[[0, 0, 0, 1, 1]]
+    whole = ClipPictureEncoder(picture, TINY).encode(frames)
+    assert torch.allclose(ClipPictureEncoder(picture, TINY, stride=4).encode(frames), whole, atol=1e-6)
+    with pytest.raises(OptionError):
+        ClipPictureEncoder(picture, TINY, stride=0)
+
+
 def test_pixels_outside_the_whole_patches_are_not_seen(towers, frames):
     encoder = ClipPictureEncoder(towers[0], TINY)
     changed = frames.clone()

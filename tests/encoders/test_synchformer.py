@@ -100,6 +100,22 @@ def test_segments_are_the_pictures_16_from_every_8th(tower):
         assert torch.allclose(tokens[index], alone, atol=1e-5)
 
 
+def test_halved_every_second_segment_is_made_of_its_neighbours(tower):
+    frames = frames_of(48)  # 5 segments
+    whole = SynchformerEncoder(tower).encode(frames).view(5, 8, WIDTH)
+    seen = []
+    hook = tower.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    encoder = SynchformerEncoder(tower, halved=True)
+    found = encoder.encode(frames).view(5, 8, WIDTH)
+    assert sum(seen) == 3 and encoder.name != SynchformerEncoder(tower).name
+    assert torch.allclose(found[::2], whole[::2], atol=1e-5)
+    assert torch.allclose(found[1], torch.cat([whole[0, 4:], whole[2, :4]]), atol=1e-5)
+    assert encoder.encode(frames[:40]).shape == (4 * 8, WIDTH)  # the last segment is always its own
+    assert sum(seen) == 3 + 3
+    hook.remove()
+    assert torch.equal(encoder.encode(frames[:24]), SynchformerEncoder(tower).encode(frames[:24]))
+
+
 def test_short_clip_repeats_its_last_picture(tower):
     frames = frames_of(5)
     filled = torch.cat([frames, frames[-1:].expand(11, -1, -1, -1)])

@@ -204,15 +204,15 @@ def test_a_second_take_costs_one_network_pass(
     assert passes == [1] * 5 and encodings == [1, 1]
 
 
-def test_near_pictures_reach_the_encoder_and_are_refused_where_they_say_nothing(
+def test_what_spares_encoding_reaches_the_encoders_and_is_refused_where_it_says_nothing(
     words: Words, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[float] = []
+    asked: list[tuple[float, int]] = []
     plain = mmaudio.encoders
 
-    def encoders(device: torch.device, dtype: torch.dtype, near: float = 0.0) -> object:
-        asked.append(near)
-        return plain(device, dtype, near)
+    def encoders(device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1) -> object:
+        asked.append((near, stride))
+        return plain(device, dtype, near, stride)
 
     monkeypatch.setattr(mmaudio, "encoders", encoders)
     path, own = tmp_path / "mine.safetensors", tmp_path / "own.pth"
@@ -220,10 +220,14 @@ def test_near_pictures_reach_the_encoder_and_are_refused_where_they_say_nothing(
     torch.save(reference_state("16k"), own)
     for name in ("mmaudio_small_16k", str(path), str(own)):
         loading.load(name, device="cpu")
-        loading.load(name, device="cpu", frame_reuse_threshold=2.0)
-    assert asked == [0.0, 2.0] * 3
+        loading.load(name, device="cpu", frame_reuse_threshold=2.0, feature_stride=4)
+    assert asked == [(0.0, 1), (2.0, 4)] * 3
     with pytest.raises(OptionError, match="frame_reuse_threshold"):
         loading.load("tiny", device="cpu", frame_reuse_threshold=2.0)
+    with pytest.raises(OptionError, match="feature_stride"):
+        loading.load("tiny", device="cpu", feature_stride=2)
+    with pytest.raises(OptionError, match="feature_stride"):
+        loading.load("mmaudio_small_16k", device="cpu", feature_stride=0)
 
 
 def test_missing_files_are_named_in_order(words: Words) -> None:

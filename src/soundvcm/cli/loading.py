@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_options(
-    model: str, device: str, dtype: str, compile: bool, frame_reuse_threshold: float
+    model: str, device: str, dtype: str, compile: bool, frame_reuse_threshold: float, feature_stride: int
 ) -> dict[str, Any]:
     """What `systems.loading.load` is told."""
     return {
@@ -20,6 +20,7 @@ def load_options(
         "dtype": dtype,
         "compile": compile,
         "frame_reuse_threshold": frame_reuse_threshold,
+        "feature_stride": feature_stride,
     }
 
 

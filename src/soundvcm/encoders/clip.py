@@ -19,7 +19,7 @@ from soundvcm import weights
 from soundvcm.config import Config
 from soundvcm.encoders.attention import PackedAttention
 from soundvcm.encoders.clip_tokens import CONTEXT, VOCABULARY, is_cut, tokenize
-from soundvcm.encoders.frames import check_frames, distinct
+from soundvcm.encoders.frames import between, check_frames, distinct
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.records import FrameSpec
 
@@ -198,6 +198,8 @@ class ClipPictureEncoder:
         name: identifies encoder and weights.
         tolerance: pictures whose mean absolute difference (0 .. 255) from the last encoded one is no larger
             are not encoded again; 0, the default, spares exact repeats only and changes nothing.
+        stride: one picture in so many is encoded; the tokens of the others lie between their neighbours', see
+            `frames.between`. 1, the default, changes nothing.
     """
 
     def __init__(
@@ -207,18 +209,30 @@ class ClipPictureEncoder:
         batch: int = 4,
         name: str = WEIGHTS,
         tolerance: float = 0.0,
+        stride: int = 1,
     ) -> None:
         if not 0 <= tolerance <= 255:
             raise OptionError(f"tolerance is a difference of pictures, 0 .. 255, not {tolerance}")
+        if stride < 1:
+            raise OptionError(f"stride is a number of pictures, at least 1, not {stride}")
         self.tower, self.config, self.batch, self.tolerance = tower, config, batch, tolerance
+        self.stride = stride
         self.dim = config.dim
         kind = "" if tower.proj.dtype == torch.float32 else f"-{str(tower.proj.dtype).removeprefix('torch.')}"
         self.name = name + kind + (f"-near{tolerance:g}" if tolerance else "")
+        self.name += f"-stride{stride}" if stride > 1 else ""
         self.frame_spec = FrameSpec(FRAME_RATE, config.picture, config.picture, fit="stretch", exact=True)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames uint8 [f, picture, picture, 3] => float32 [f, dim]."""
         check_frames(frames, self.config.picture, self.config.picture)
+        if self.stride == 1:
+            return self._tokens(frames)
+        kept, before, after, share = between(frames, self.stride)
+        tokens = self._tokens(frames[kept])
+        return F.normalize(torch.lerp(tokens[before], tokens[after], share[:, None]), dim=-1)
+
+    def _tokens(self, frames: Tensor) -> Tensor:
         first, where = nearly_distinct(frames, self.tolerance) if self.tolerance else distinct(frames)
         tokens = [self._encode(frames[index]) for index in torch.split(first, self.batch)]
         return torch.cat(tokens)[where]
@@ -257,11 +271,14 @@ class ClipTextEncoder:
 
 
 def clip_encoders(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, tolerance: float = 0.0
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    tolerance: float = 0.0,
+    stride: int = 1,
 ) -> tuple[ClipPictureEncoder, ClipTextEncoder]:
     """Both encoders with the public weights; bfloat16 halves memory and, where the CPU has it, time.
 
-    `tolerance` as for `ClipPictureEncoder`.
+    `tolerance` and `stride` as for `ClipPictureEncoder`.
 
     Raises:
         WeightsError: if the file is missing (what to fetch is said) or does not fit.
@@ -269,5 +286,5 @@ def clip_encoders(
     config = ClipConfig()
     tensors, _ = weights.load(WEIGHTS)
     picture, text = load_towers(tensors, config, WEIGHTS, dtype)
-    pictures = ClipPictureEncoder(picture.to(device), config, tolerance=tolerance)
+    pictures = ClipPictureEncoder(picture.to(device), config, tolerance=tolerance, stride=stride)
     return pictures, ClipTextEncoder(text.to(device))

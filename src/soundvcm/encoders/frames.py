@@ -62,3 +62,32 @@ def distinct(frames: Tensor) -> tuple[Tensor, Tensor]:
     if len(frames) > 1:
         changed[1:] = (frames[1:] != frames[:-1]).flatten(1).any(1)
     return changed.nonzero()[:, 0], changed.long().cumsum(0) - 1
+
+
+def between(frames: Tensor, stride: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Which pictures to encode if one in `stride` is, and how each of the others lies between two of them.
+
+    A picture is placed by its likeness to both: one that equals the picture before it is that one, also where
+    the next is another shot; a steady movement is divided evenly.
+
+    Args:
+        frames: uint8 [f, h, w, 3].
+        stride: 1 encodes all.
+
+    Returns:
+        Indices of the pictures to encode, the last one among them; for every picture the places (in those) of
+        the one before and the one after; and the share [f] of the one after.
+    """
+    count = len(frames)
+    kept = torch.tensor(sorted({*range(0, count, stride), count - 1}))
+    at = torch.arange(count)
+    after = torch.searchsorted(kept, at)
+    before = torch.where(kept[after] == at, after, after - 1)
+    far, near = (_differences(frames, kept[places]) for places in (before, after))
+    return kept, before, after, far / (far + near).clamp_min(1e-9)
+
+
+def _differences(frames: Tensor, others: Tensor) -> Tensor:
+    """[f] mean absolute difference of each picture from another one."""
+    pairs = zip(frames, others.tolist(), strict=True)
+    return torch.stack([(one.float() - frames[other].float()).abs().mean().cpu() for one, other in pairs])

@@ -190,13 +190,19 @@ class SynchformerEncoder:
         tower: with its weights, on the device and in the number format wanted.
         batch: segments at a time.
         name: identifies encoder and weights.
+        halved: segments overlap by half, and every block looks along a whole segment, so that no part of one
+            can stand for a part of the next exactly. Halved, every second segment (but the last) is made of
+            the later half of the one before and the earlier half of the one after.
     """
 
-    def __init__(self, tower: SyncTower, batch: int = 2, name: str = WEIGHTS) -> None:
-        self.tower, self.batch = tower, batch
+    def __init__(
+        self, tower: SyncTower, batch: int = 2, name: str = WEIGHTS, *, halved: bool = False
+    ) -> None:
+        self.tower, self.batch, self.halved = tower, batch, halved
         self.dim = tower.cls_token.shape[-1]
         dtype = tower.cls_token.dtype
         self.name = name if dtype == torch.float32 else f"{name}-{str(dtype).removeprefix('torch.')}"
+        self.name += "-halved" if halved else ""
         self.frame_spec = FrameSpec(FRAME_RATE, PICTURE, PICTURE, fit="cover", exact=True)
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -211,14 +217,26 @@ class SynchformerEncoder:
             frames = torch.cat([frames, last])
         _, runs = distinct(frames)
         windows = runs.unfold(0, SEGMENT_FRAMES, SEGMENT_HOP)  # [segments, 16]: equal rows are equal pictures
+        segments = frames.unfold(0, SEGMENT_FRAMES, SEGMENT_HOP)  # [segments, h, w, 3, 16], a view
+        if not self.halved or len(windows) < 3:
+            return self._tokens(windows, segments).flatten(0, 1)
+        made = [k for k in range(len(windows)) if k % 2 == 0 or k == len(windows) - 1]
+        tokens = torch.empty(len(windows), SEGMENT_TOKENS, self.dim)
+        tokens[made] = self._tokens(windows[made], segments[made])
+        half = SEGMENT_TOKENS // 2
+        for k in range(1, len(windows) - 1, 2):
+            tokens[k] = torch.cat([tokens[k - 1, half:], tokens[k + 1, :half]])
+        return tokens.flatten(0, 1)
+
+    def _tokens(self, windows: Tensor, segments: Tensor) -> Tensor:
+        """[segments, 8, 768]; equal rows of `windows` [segments, 16] are equal segments."""
         unique, where = torch.unique(windows, dim=0, return_inverse=True)
         sources = [int((where == row).nonzero()[0]) for row in range(len(unique))]
-        segments = frames.unfold(0, SEGMENT_FRAMES, SEGMENT_HOP)  # [segments, h, w, 3, 16], a view
         tokens = [
             self._encode(segments[torch.tensor(sources[start : start + self.batch])])
             for start in range(0, len(sources), self.batch)
         ]
-        return torch.cat(tokens)[where].flatten(0, 1)
+        return torch.cat(tokens)[where]
 
     @torch.inference_mode()
     def _encode(self, segments: Tensor) -> Tensor:
@@ -229,12 +247,12 @@ class SynchformerEncoder:
 
 
 def synchformer_encoder(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, *, halved: bool = False
 ) -> SynchformerEncoder:
-    """The encoder with the public weights.
+    """The encoder with the public weights; `halved` as for `SynchformerEncoder`.
 
     Raises:
         WeightsError: if the file is missing (what to fetch is said) or does not fit.
     """
     tensors, _ = weights.load(WEIGHTS)
-    return SynchformerEncoder(load_sync_tower(tensors, WEIGHTS, dtype).to(device))
+    return SynchformerEncoder(load_sync_tower(tensors, WEIGHTS, dtype).to(device), halved=halved)

@@ -75,6 +75,7 @@ def load(
     dtype: str = "float32",
     compile: bool = False,
     frame_reuse_threshold: float = 0.0,
+    feature_stride: int = 1,
     **renamed: float,
 ) -> Pipeline:
     """Load a system by name, or a network by the path of its file.
@@ -89,6 +90,9 @@ def load(
             rounding only. Encoders and codec stay as they are.
         frame_reuse_threshold: the paper's systems need not encode a picture again that differs from the last
             encoded one by no more than this (mean absolute difference, of 255); 0 spares exact repeats only.
+        feature_stride: the paper's systems encode one picture in so many and, above 1, every second segment
+            of movement; features between are made of their neighbours'. 1 changes nothing; what 2 and 4
+            change is in docs/speed.md.
         renamed: near_pictures, as frame_reuse_threshold was called until 30 November 2026.
 
     Raises:
@@ -103,32 +107,36 @@ def load(
         told = "near_pictures is called frame_reuse_threshold now; the old name goes with the next version"
         warnings.warn(told, DeprecationWarning, stacklevel=2)
         frame_reuse_threshold = value
+    if feature_stride < 1:
+        raise OptionError(f"feature_stride is a number of pictures, at least 1, not {feature_stride}")
     require(name)
     from soundvcm import runtime
 
     where = runtime.resolve_device(device)
-    pipeline = _assembled(name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold)
+    pipeline = _assembled(
+        name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold, feature_stride
+    )
     if compile:
         runtime.compile_forward([*pipeline.network.joint, *pipeline.network.fused], where)
     return pipeline
 
 
-def _assembled(name: str, where: torch.device, form: torch.dtype, near: float) -> Pipeline:
+def _assembled(name: str, where: torch.device, form: torch.dtype, near: float, stride: int) -> Pipeline:
     from soundvcm.systems import mmaudio
 
     if name == TINY.name:
         network, sampling = saved_network("tiny_network")
-        return _embedded(name, network, sampling, where, form, near)
+        return _embedded(name, network, sampling, where, form, near, stride)
     if name in PRESETS and PRESETS[name].stack == "reference":
-        return mmaudio.reference(name, where, form, near)
+        return mmaudio.reference(name, where, form, near, stride)
     path = Path(name) if is_path(name) else trained_file(name)
     if "config" not in weights.header(path):
-        return mmaudio.reference_file(path, where, form, near)
+        return mmaudio.reference_file(path, where, form, near, stride)
     network, sampling = saved_network(path)
     title = path.stem if is_path(name) else name
     if stack_of(network.config) == "embedded":
-        return _embedded(title, network, sampling, where, form, near)
-    return mmaudio.trained(title, network, sampling, where, form, near)
+        return _embedded(title, network, sampling, where, form, near, stride)
+    return mmaudio.trained(title, network, sampling, where, form, near, stride)
 
 
 def _embedded(
@@ -138,12 +146,14 @@ def _embedded(
     device: torch.device,
     dtype: torch.dtype,
     near: float,
+    stride: int,
 ) -> Pipeline:
-    if near:
-        raise OptionError(
-            f"frame_reuse_threshold has nothing to act on with {name}, which encodes one picture a second:"
-            " leave it out"
-        )
+    for option, given in (("frame_reuse_threshold", near), ("feature_stride", stride - 1)):
+        if given:
+            raise OptionError(
+                f"{option} has nothing to act on with {name}, which encodes one picture a second: leave it"
+                " out"
+            )
     from soundvcm.encoders import FeatureCache, ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.generate.pipeline import Pipeline
     from soundvcm.generate.reference_sounds import ReferenceSounds

@@ -37,37 +37,41 @@ REFERENCE_SAMPLING = Sampling(kind="flow", steps=25, guidance=4.5, negative_prom
 
 
 def encoders(
-    device: torch.device, dtype: torch.dtype, near: float = 0.0
+    device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
 ) -> tuple[VideoEncoder, VideoEncoder, TextEncoder]:
-    """CLIP's pictures, Synchformer and CLIP's words, with the public weights; `near` as for `trained`.
+    """CLIP's pictures, Synchformer and CLIP's words, with the public weights; options as for `trained`.
 
     Raises:
         WeightsError: if a file is missing or does not fit.
     """
     from soundvcm.encoders import clip_encoders, synchformer_encoder
 
-    pictures, words = clip_encoders(device, dtype, near)
-    return pictures, synchformer_encoder(device, dtype), words
+    pictures, words = clip_encoders(device, dtype, near, stride)
+    return pictures, synchformer_encoder(device, dtype, halved=stride > 1), words
 
 
-def reference(name: str, device: torch.device, dtype: torch.dtype, near: float = 0.0) -> Pipeline:
+def reference(
+    name: str, device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
+) -> Pipeline:
     """MMAudio itself, sampled as it samples: `name` is one of `weights.systems()`.
 
     Raises:
         WeightsError: if a file is missing, damaged or of another network.
     """
     tensors, _ = weights.load(name)
-    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype, near)
+    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype, near, stride)
 
 
-def reference_file(path: Path, device: torch.device, dtype: torch.dtype, near: float = 0.0) -> Pipeline:
+def reference_file(
+    path: Path, device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
+) -> Pipeline:
     """A checkpoint of MMAudio's own training, given by its path; its size is read off its shapes.
 
     Raises:
         WeightsError: if it is not such a checkpoint, or if the stack's files are missing.
     """
     tensors, _ = weights.read(path)
-    return _reference(path.stem, tensors, recognise(tensors), device, dtype, near)
+    return _reference(path.stem, tensors, recognise(tensors), device, dtype, near, stride)
 
 
 def _reference(
@@ -77,6 +81,7 @@ def _reference(
     device: torch.device,
     dtype: torch.dtype,
     near: float,
+    stride: int,
 ) -> Pipeline:
     import torch
 
@@ -86,7 +91,9 @@ def _reference(
         network = VelocityNetwork(config)
     network.load_reference({key: value.float() for key, value in tensors.items()})
     _check_statistics(name, network.state_dict())
-    return trained(name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype, near)
+    return trained(
+        name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype, near, stride
+    )
 
 
 def trained(
@@ -96,6 +103,7 @@ def trained(
     device: torch.device,
     dtype: torch.dtype,
     near: float = 0.0,
+    stride: int = 1,
 ) -> Pipeline:
     """A loaded network with the encoders and the codec it was made for.
 
@@ -106,6 +114,7 @@ def trained(
         device: where all of it runs.
         dtype: number format of network and encoders; the codec is always float32.
         near: pictures that differ less than this from the last encoded one (of 255) are not encoded again.
+        stride: CLIP sees one picture in so many; above 1, Synchformer sees every second segment.
 
     Raises:
         WeightsError: if a file of the stack is missing or damaged, or the network is of another stack.
@@ -120,7 +129,7 @@ def trained(
 
     # On the disk: CLIP and Synchformer take minutes on a CPU, all the rest seconds.
     cache = FeatureCache(weights.home_folder() / "features")
-    stack = (paper_codec(mode, device), *encoders(device, dtype, near))
+    stack = (paper_codec(mode, device), *encoders(device, dtype, near, stride))
     return assembled(name, network, *stack, sampling=sampling, device=device, dtype=dtype, cache=cache)
 
 

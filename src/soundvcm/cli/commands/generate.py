@@ -44,6 +44,7 @@ def generate(
     dtype: str = "float32",
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
+    feature_stride: int = 1,
     skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-n"])] = False,
@@ -66,6 +67,8 @@ def generate(
         compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
         frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
+        feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
+            second segment; features between are made of their neighbours'. 4 is three times as fast.
         skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
@@ -80,7 +83,7 @@ def generate(
     check_system(model, device, dtype, options)
     files, system = (
         inputs((*videos, *video)),
-        load_options(model, device, dtype, compile, frame_reuse_threshold),
+        load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride),
     )
     if len(files) > 1 or any(is_collection(path) for path in files):
         from soundvcm.cli.batch.items import plan

@@ -33,6 +33,7 @@ def serve(
     dtype: str = "float32",
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
+    feature_stride: int = 1,
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -60,6 +61,8 @@ def serve(
         compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
         frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
+        feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
+            second segment; features between are made of their neighbours'. 4 is three times as fast.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more. Other users of this machine can see it in the
@@ -79,7 +82,7 @@ def serve(
         keep_minutes: clips and results that were not used for this long are removed.
         max_stored_mib: how much disk space clips and results may take.
     """
-    options = load_options(model, device, dtype, compile, frame_reuse_threshold)
+    options = load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride)
     for module, package in PACKAGES.items():
         if find_spec(module) is None:
             raise MissingExtraError(package, "serve")
