@@ -64,6 +64,19 @@ def resolve_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def device_of_each(name: str, workers: int = 0) -> list[str]:
+    """Devices of several processes that share a work: GPUs in turn, or the same one for all.
+
+    Args:
+        name: auto, cpu, cuda, mps, or one GPU (cuda:1).
+        workers: how many; 0 for one on each GPU, two on a CPU.
+    """
+    device = resolve_device(name)
+    gpus = torch.cuda.device_count() if device.type == "cuda" and device.index is None else 0
+    count = workers or gpus or (2 if device.type == "cpu" else 1)
+    return [f"cuda:{k % gpus}" if gpus else name for k in range(count)]
+
+
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     """The torch number format for a name, if the device can compute in it.
 

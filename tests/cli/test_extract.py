@@ -23,7 +23,7 @@ from soundvcm.timeline import Timeline
 LINES = Timeline(Fraction(1), segment_frames=1, segment_hop=1, segment_tokens=1)
 
 
-def standins(model: str, device: str) -> Parts:
+def standins(model: str, device: str, **how: object) -> Parts:
     return Parts(random_codec(), GreyPictures(), GreyMotion(), LetterWords(), f"random-{model}", LINES)
 
 
@@ -82,7 +82,8 @@ def test_long_lists_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--folder", ".", "--seconds", "0"], "lasts more than 0 seconds"),
         (["--catalog", "t.tsv", "--seconds", "2"], "--seconds is for a folder without a catalog"),
         (["--catalog", "t.tsv", "--split", "val"], "--split is for tables that name none"),
-        (["--catalog", "t.tsv", "--workers", "0"], "at least one process"),
+        (["--catalog", "t.tsv", "--workers", "-1"], "0 or more"),
+        (["--catalog", "t.tsv", "--dtype", "bfloat16"], "float32"),
         (["--catalog", "t.tsv", "--kind", "wavcap"], "wavcap"),
         (["--catalog", "t.tsv"], "nothing to extract"),
         (["--catalog", "t.tsv", "--model", "tinny"], "did you mean 'tiny'"),
@@ -97,7 +98,7 @@ def test_options_that_have_nothing_to_act_on_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.tsv").write_text("id\nx\n")
-    if "--model" not in words:
+    if not {"--model", "--dtype"} & set(words):
         monkeypatch.setattr(door, "parts_of", standins)
     code, _, err = run(capsys, *words)
     assert code == 2 and message in err and err.count("\n") == 1
@@ -171,16 +172,27 @@ def test_one_process_of_several(
     found = door.find_catalog(None, clips, "table", "1", None)
     many = tuple(replace(row, id=f"{row.id}{k}") for k in range(6) for row in found.rows)
     Extraction(many).save(tmp_path / "s")
-    assert door.work([str(tmp_path / "s"), "tiny", "cpu", "1", "2"]) == 0
+    assert door.work([str(tmp_path / "s"), "tiny", "cpu", "1", "2", "1", "0"]) == 0
     assert [path.name for path in (tmp_path / "s" / "shards").glob("*.json")] == ["00001.json"]
-    assert door.work([str(tmp_path / "s"), "other", "cpu", "0", "2"]) == 2
+    assert door.work([str(tmp_path / "s"), "other", "cpu", "0", "2", "1", "0"]) == 2
     assert "note: process 0:" in capsys.readouterr().err
+
+
+def test_each_gpu_has_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from soundvcm import runtime
+
+    assert runtime.device_of_each("cpu") == ["cpu", "cpu"] and runtime.device_of_each("cpu", 3) == ["cpu"] * 3
+    monkeypatch.setattr(runtime, "available_devices", lambda: ["cuda", "cpu"])
+    monkeypatch.setattr(runtime.torch.cuda, "device_count", lambda: 2)
+    assert runtime.device_of_each("auto") == ["cuda:0", "cuda:1"]
+    assert runtime.device_of_each("cuda", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert runtime.device_of_each("cuda:1") == ["cuda:1"]
 
 
 def test_a_process_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false" if Path("/bin/false").exists() else "false")
     with pytest.raises(StoreError, match=r"failed \(exit code 1\): run the same command again"):
-        door.share(tmp_path, "tiny", "cpu", 2)
+        door.share(tmp_path, "tiny", ["cpu", "cpu"])
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ TESTS = str(Path(__file__).parents[1])
 def loader(killing: Path | None = None) -> Callable[[str, str], Parts]:
     """A closure, so that it travels: stand-in parts; the first to encode clip number 20 kills its process."""
 
-    def load(model: str, device: str) -> Parts:
+    def load(model: str, device: str, **how: object) -> Parts:
         from fractions import Fraction
 
         from standins import GreyMotion, GreyPictures, LetterWords, random_codec

@@ -285,7 +285,8 @@ def test_three_processes_make_the_store_of_one(tmp_path: Path) -> None:
     plan = extraction(*rows)
     one, three = tmp_path / "one", tmp_path / "three"
     script = WORKER.format(tests=str(Path(__file__).parent))
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     for folder in (one, three):
         plan.save(folder)
     command = [sys.executable, "-c", script, str(three)]
@@ -384,3 +385,32 @@ def test_a_plain_folder_end_to_end(tmp_path: Path) -> None:
 def test_no_track_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="has 0 sound track"):
         read_clip(write_clip(tmp_path / "mute.mp4", frames=5), Fraction(0), ONE)
+
+
+def test_threads_that_read_ahead_change_nothing(tmp_path: Path) -> None:
+    """The same bytes with none and three; what cannot be read is listed in its place; they do read ahead."""
+    rows = [row(wav(tmp_path / f"{k}.wav", tone(hertz=100.0 + 40 * k))) for k in range(5)]
+    rows.insert(2, row(wav(tmp_path / "silent.wav", 0 * tone())))
+    rows.append(row(write_clip(tmp_path / "v.mp4", frames=30, sound=True)))
+    plan = extraction(*rows)
+    for readers in (0, 3):
+        folder = tmp_path / f"store{readers}"
+        plan.save(folder)
+        write_shards(folder, plan, parts(readers=readers))
+        finish(folder, plan, parts())
+    one, two = (
+        [(p.name, p.read_bytes()) for p in sorted((tmp_path / f"store{n}").rglob("*.*"))] for n in (0, 3)
+    )
+    assert one == two and "silent\trejected" in (tmp_path / "store3" / "report.tsv").read_text()
+
+
+def test_the_number_format_is_part_of_the_plan(tmp_path: Path) -> None:
+    """A store is not gone on with in another format; plans of before, which name none, are float32."""
+    plan = extraction(row(wav(tmp_path / "a.wav", tone())))
+    plan.save(tmp_path / "s")
+    assert Extraction.load(tmp_path / "s") == plan
+    with pytest.raises(StoreError, match="other options"):
+        replace(plan, dtype="bfloat16").save(tmp_path / "s")
+    path = tmp_path / "s" / "extraction.json"
+    path.write_text(path.read_text().replace(', "dtype": "float32"', "").replace('"dtype": "float32",', ""))
+    plan.save(tmp_path / "s")

@@ -73,9 +73,9 @@ class Processes:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        tests = str(Path(__file__).parents[1])
+        paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
         common = {
-            "PYTHONPATH": tests,
+            "PYTHONPATH": os.pathsep.join(paths),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
             "WORLD_SIZE": "2",

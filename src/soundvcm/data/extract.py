@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,7 @@ class Parts:
         codec_name: what the store remembers of the codec.
         timeline: any timeline with the system's rates.
         device: of the codec.
+        readers: threads that read and decode the next clips while one is encoded; 0 reads each when needed.
     """
 
     codec: AudioCodec
@@ -52,6 +56,7 @@ class Parts:
     codec_name: str
     timeline: Timeline
     device: torch.device = torch.device("cpu")
+    readers: int = 0
 
     def writer(self, folder: Path) -> StoreWriter:
         """A writer that carries these parts' names, and rates for the streams that can be cropped in time.
@@ -81,12 +86,14 @@ class Extraction:
         sound_only: leave pictures out, also where there are some.
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
         keep_levels: do not scale the clips of the split "train" to a peak of 0.95 (as in MMAudio).
+        dtype: number format of the encoders of pictures and words.
     """
 
     rows: tuple[Row, ...]
     sound_only: bool = False
     fill: bool = False
     keep_levels: bool = False
+    dtype: str = "float32"
 
     def shards(self) -> list[tuple[int, tuple[Row, ...]]]:
         """(number, rows) of every shard: 16 to 1024 clips each, whoever writes them."""
@@ -96,7 +103,8 @@ class Extraction:
 
     def digest(self) -> str:
         """A hash of all that decides what is in the store; where the files lie is not part of it."""
-        told = [self.sound_only, self.fill, self.keep_levels]
+        told: list[bool | str] = [self.sound_only, self.fill, self.keep_levels]
+        told += [self.dtype] if self.dtype != "float32" else []  # stores of before know no other
         listed = [_as_json(row) | {"file": row.file.name} for row in self.rows]
         return hashlib.sha256(json.dumps([told, listed]).encode()).hexdigest()
 
@@ -114,7 +122,8 @@ class Extraction:
                 f"{folder} was begun with another catalog or other options: choose another folder"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        values: dict[str, Any] = {name: getattr(self, name) for name in ("sound_only", "fill", "keep_levels")}
+        names = ("sound_only", "fill", "keep_levels", "dtype")
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
         write_json(path, {"digest": self.digest(), **values, "rows": [_as_json(row) for row in self.rows]})
 
     @classmethod
@@ -157,9 +166,9 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
     writer = parts.writer(folder)
     (folder / "remarks").mkdir(exist_ok=True)
     clips, rejected, remarks = [], [], []
-    for row in dict(extraction.shards())[number]:
+    for row, take in _ahead(dict(extraction.shards())[number], extraction, parts):
         try:
-            clip, lines = extract_clip(row, extraction, parts)
+            clip, lines = encode_clip(take(), parts)
         except (InputError, OSError) as error:
             rejected.append({"id": row.id, "reason": _reason(row, error)})
         else:
@@ -169,37 +178,93 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
     writer.write(number, clips, rejected)
 
 
-@torch.inference_mode()
+def _ahead(
+    rows: Sequence[Row], extraction: Extraction, parts: Parts
+) -> Iterator[tuple[Row, Callable[[], ReadClip]]]:
+    """Rows in order, each with what gives its clip; the next ones are read by threads meanwhile."""
+    read = partial(read_row, extraction=extraction, parts=parts)
+    if not parts.readers:
+        yield from ((row, partial(read, row)) for row in rows)
+        return
+    with ThreadPoolExecutor(parts.readers, thread_name_prefix="soundvcm-read") as pool:
+        waiting: deque[tuple[Row, Future[ReadClip]]] = deque()
+        for row in rows:
+            waiting.append((row, pool.submit(read, row)))
+            if len(waiting) > parts.readers:
+                first, found = waiting.popleft()
+                yield first, found.result
+        for first, found in waiting:
+            yield first, found.result
+
+
+@dataclass(frozen=True)
+class ReadClip:
+    """A clip as its file has it: what needs no encoder is done.
+
+    Attributes:
+        row: of the catalog.
+        decoded: its pictures; None for sound alone.
+        wave: [samples] at the codec's rate, levelled.
+        remarks: on its pictures, on its sound.
+    """
+
+    row: Row
+    decoded: media.DecodedVideo | None
+    wave: Tensor
+    remarks: tuple[list[str], list[str]]
+
+
 def extract_clip(row: Row, extraction: Extraction, parts: Parts) -> tuple[Clip, list[str]]:
     """One clip's features, and remarks on what was strange about it: same file, same clip.
 
     Raises:
         InputError: saying why the clip cannot be used: unreadable, no sound, silent, not finite, too short.
     """
-    lines = parts.timeline.at(row.seconds)
-    remarks: list[str] = []
-    semantic = sync = origin = None
+    return encode_clip(read_row(row, extraction, parts), parts)
+
+
+def read_row(row: Row, extraction: Extraction, parts: Parts) -> ReadClip:
+    """Read and decode a clip: the part that threads do.
+
+    Raises:
+        InputError: as for `extract_clip`.
+    """
+    decoded, origin, seen = None, None, list[str]()
     if not extraction.sound_only and row.file.suffix.lower() not in media.SOUND_SUFFIXES:
-        semantic, sync, origin, remarks = _pictures(row, extraction, parts)
+        decoded, seen = _pictures(row, extraction, parts)
+        origin = decoded.info.start_time
     sound = read_clip(row.file, row.start, row.seconds, origin)
-    remarks += _check_length("sound", sound.seconds, row, extraction)
+    heard = _check_length("sound", sound.seconds, row, extraction)
     peak = TRAIN_PEAK if row.split == "train" and not extraction.keep_levels else None
-    wave = prepared(sound, parts.codec.sample_rate, lines.samples, peak=peak)
-    moments = parts.codec.encode(wave[None].to(parts.device))
+    samples = parts.timeline.at(row.seconds).samples
+    return ReadClip(row, decoded, prepared(sound, parts.codec.sample_rate, samples, peak=peak), (seen, heard))
+
+
+@torch.inference_mode()
+def encode_clip(read: ReadClip, parts: Parts) -> tuple[Clip, list[str]]:
+    """A clip's features and the remarks on it.
+
+    Raises:
+        InputError: if they are not finite in half precision.
+    """
+    row, (remarks, heard) = read.row, read.remarks
+    semantic = sync = None
+    if read.decoded is not None:
+        encoder = ClipEncoder(parts.semantic, parts.sync, parts.timeline, row.seconds, None)
+        features = encoder.encode_frames(read.decoded)
+        semantic, sync, remarks = features.semantic, features.sync, remarks + list(features.warnings)
+    moments = parts.codec.encode(read.wave[None].to(parts.device))
     streams = {"mean": moments.mean[0], "std": moments.std[0], "semantic": semantic, "sync": sync}
     for name, value in streams.items():
         if value is not None and not bool(value.half().isfinite().all()):
             raise InputError(f"its features ({name}) are not finite in half precision")
-    return Clip(row.id, row.split, row.seconds, row.captions, **streams), remarks  # type: ignore[arg-type]
+    clip = Clip(row.id, row.split, row.seconds, row.captions, **streams)  # type: ignore[arg-type]
+    return clip, remarks + heard
 
 
-def _pictures(
-    row: Row, extraction: Extraction, parts: Parts
-) -> tuple[Tensor | None, Tensor | None, Fraction, list[str]]:
-    clip_encoder = ClipEncoder(parts.semantic, parts.sync, parts.timeline, row.seconds, None)
-    decoded = media.read_frames(
-        row.file, clip_encoder.specs, start=row.start, seconds=row.seconds, beyond="shorten"
-    )
+def _pictures(row: Row, extraction: Extraction, parts: Parts) -> tuple[media.DecodedVideo, list[str]]:
+    specs = {"semantic": parts.semantic.frame_spec, "sync": parts.sync.frame_spec}
+    decoded = media.read_frames(row.file, specs, start=row.start, seconds=row.seconds, beyond="shorten")
     if not decoded.info.audio_streams:
         raise InputError("no sound track")
     remarks = _check_length("pictures", decoded.seconds, row, extraction)
@@ -211,8 +276,7 @@ def _pictures(
     moving = decoded.frames["sync"]
     if len(moving) > 1 and bool((moving == moving[:1]).all()):
         remarks.append("its pictures never change")
-    features = clip_encoder.encode_frames(decoded)
-    return features.semantic, features.sync, decoded.info.start_time, remarks + list(features.warnings)
+    return decoded, remarks
 
 
 def _held(frames: Tensor, count: int) -> Tensor:

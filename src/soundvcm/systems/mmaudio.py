@@ -37,9 +37,12 @@ REFERENCE_SAMPLING = Sampling(kind="flow", steps=25, guidance=4.5, negative_prom
 
 
 def encoders(
-    device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
+    device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1, batch: int = 0
 ) -> tuple[VideoEncoder, VideoEncoder, TextEncoder]:
     """CLIP's pictures, Synchformer and CLIP's words, with the public weights; options as for `trained`.
+
+    `batch` pictures (and a third as many segments of motion) are encoded at a time; 0: a whole clip of 8 s
+    on a GPU, little on a CPU.
 
     Raises:
         WeightsError: if a file is missing or does not fit.
@@ -47,7 +50,11 @@ def encoders(
     from soundvcm.encoders import clip_encoders, synchformer_encoder
 
     pictures, words = clip_encoders(device, dtype, near, stride)
-    return pictures, synchformer_encoder(device, dtype, halved=stride > 1), words
+    motion = synchformer_encoder(device, dtype, halved=stride > 1)
+    if batch or device.type == "cuda":
+        pictures.batch = batch or 64
+        motion.batch = max(1, pictures.batch // 3)
+    return pictures, motion, words
 
 
 def reference(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -44,7 +45,10 @@ def extract(
     fill: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     keep_levels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     catalog_report: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    workers: int = 2,
+    workers: int = 0,
+    readers: int = 1,
+    batch: int = 0,
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     ray: str | None = None,
     ray_workers: int = 0,
     device: str = "auto",
@@ -69,7 +73,10 @@ def extract(
         fill: fill clips that are too short with silence and their last picture, instead of rejecting them.
         keep_levels: do not scale training clips to a peak of 0.95.
         catalog_report: only print which files and captions pair and which do not; nothing is written.
-        workers: processes that share the work.
+        workers: processes that share the work, each with its own encoders; 0: one for each GPU, or two.
+        readers: threads of each process that read and decode the next clips while one is encoded.
+        batch: pictures encoded at a time by the paper's systems; 0: 64 on a GPU, 4 on a CPU.
+        dtype: number format of the paper's encoders (CLIP, Synchformer); codecs are always float32.
         ray: do it on the Ray cluster at this address: auto, HOST:PORT, or local for one of this machine.
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         device: auto, cpu, cuda or mps.
@@ -83,32 +90,36 @@ def extract(
         found = tables.hold_out(found, hold_out)
     if catalog_report:
         return tell_catalog(found)
-    if workers < 1:
-        raise OptionError(f"at least one process does the work, not {workers}")
+    if workers < 0 or readers < 0 or batch < 0:
+        raise OptionError("--workers, --readers and --batch are counts: 0 or more")
     if ray_workers and ray is None:
         raise OptionError("--ray-workers is for --ray: say which cluster, or give --workers")
     say(found.report())
     remark(found)
-    plan = {"sound_only": sound_only, "fill": fill, "keep_levels": keep_levels}
-    return extract_catalog(found, output, model, plan, workers, device, ray, ray_workers)
+    plan = {"sound_only": sound_only, "fill": fill, "keep_levels": keep_levels, "dtype": dtype}
+    return extract_catalog(found, output, model, plan, workers, device, ray, ray_workers, readers, batch)
 
 
 def extract_catalog(
     found: Catalog,
     output: Path,
     model: str,
-    options: Mapping[str, bool] = MappingProxyType({}),
-    workers: int = 2,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    workers: int = 0,
     device: str = "auto",
     ray: str | None = None,
     ray_workers: int = 0,
+    readers: int = 1,
+    batch: int = 0,
 ) -> int:
     """Extract the clips of a catalog; see `extract` for the arguments, `Extraction` for the options."""
     from soundvcm import runtime
     from soundvcm.data.extract import Extraction, finish, write_shards
 
     plan = Extraction(found.rows, **options)
-    parts = parts_of(model, device)
+    load = partial(parts_of, dtype=plan.dtype, readers=readers, batch=batch)
+    parts = load(model, device)
+    devices = runtime.device_of_each(device, workers)
     plan.save(output)
     done = parts.writer(
         output
@@ -117,15 +128,15 @@ def extract_catalog(
         from soundvcm.cli.commands.extract_cluster import spread_out
 
         del parts
-        spread_out(output, plan, done, parts_of, model, device, ray, ray_workers)
-        parts = parts_of(model, device)
-    elif workers == 1:
+        spread_out(output, plan, done, load, model, device, ray, ray_workers)
+        parts = load(model, device)
+    elif len(devices) == 1:
         with runtime.threads(1):  # the same sums whatever the number of processes
             write_shards(output, plan, parts, report=_progress(0))
     else:
         del parts  # not two copies on one device
-        share(output, model, device, workers)
-        parts = parts_of(model, device)
+        share(output, model, devices, readers, batch)
+        parts = load(model, device)
     return tell(output, finish(output, plan, parts), found)
 
 
@@ -220,8 +231,8 @@ def tell_catalog(found: Catalog) -> int:
     return 0
 
 
-def parts_of(model: str, device: str) -> Parts:
-    """Encoders and codec of a system, without its network.
+def parts_of(model: str, device: str, *, dtype: str = "float32", readers: int = 0, batch: int = 0) -> Parts:
+    """Encoders and codec of a system, without its network; see `extract` for the arguments.
 
     Raises:
         OptionError, WeightsError, MissingExtraError, DeviceError: if they cannot be loaded here.
@@ -238,16 +249,21 @@ def parts_of(model: str, device: str) -> Parts:
         from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
 
         lines = replace(timeline, segment_frames=1, segment_hop=1, segment_tokens=1)
+        if dtype != "float32" or batch:
+            raise OptionError(
+                f"{model} has small encoders that compute in float32, one clip at a time: --dtype"
+                " and --batch are for the paper's systems"
+            )
         codec = loading.saved_codec("tiny_codec").to(where)
-        return Parts(codec, ImageEncoder(), MotionEncoder(), TextEmbedder(), codec_name(None), lines, where)
-    from torch import float32
-
+        pictures, words = ImageEncoder(), TextEmbedder()
+        return Parts(codec, pictures, MotionEncoder(), words, codec_name(None), lines, where, readers)
     from soundvcm.codec import paper_codec
 
     for row in catalog.parts_of(stack):  # what is missing is said before anything is loaded
         weights.locate(row.name)
     name = f"vae-{stack}-{weights.digest(weights.locate(f'vae_{stack}'))[:12]}"
-    return Parts(paper_codec(stack, where), *mmaudio.encoders(where, float32), name, timeline, where)
+    encoders = mmaudio.encoders(where, runtime.resolve_dtype(dtype, where), batch=batch)
+    return Parts(paper_codec(stack, where), *encoders, name, timeline, where, readers)
 
 
 def codec_name(codec: Path | None = None) -> str:
@@ -273,14 +289,17 @@ def _stack(model: str) -> str:
     return "16k" if row.sample_rate == 16_000 else "44k"
 
 
-def share(output: Path, model: str, device: str, workers: int) -> None:
-    """Run the processes and wait for them.
+def share(output: Path, model: str, devices: Sequence[str], readers: int = 1, batch: int = 0) -> None:
+    """Run a process on each of the devices and wait for them.
 
     Raises:
         StoreError: if one failed; the shards that are finished are kept.
     """
-    command = [sys.executable, "-m", "soundvcm.cli.commands.extract", str(output), model, device]
-    processes = [subprocess.Popen([*command, str(part), str(workers)]) for part in range(workers)]
+    command = [sys.executable, "-m", "soundvcm.cli.commands.extract", str(output), model]
+    rest = [str(len(devices)), str(readers), str(batch)]
+    processes = [
+        subprocess.Popen([*command, device, str(part), *rest]) for part, device in enumerate(devices)
+    ]
     try:
         codes = [process.wait() for process in processes]
     except BaseException:
@@ -313,17 +332,18 @@ def _progress(part: int) -> Callable[[int, int], None]:
 
 
 def work(words: list[str]) -> int:
-    """One process: `folder model device part of`."""
+    """One process: `folder model device part of readers batch`."""
     from soundvcm import runtime
     from soundvcm.data.extract import Extraction, write_shards
 
-    output, model, device, part, of = words
+    output, model, device, part, of, readers, batch = words
     try:
+        plan = Extraction.load(Path(output))
         with runtime.threads(1):
             write_shards(
                 Path(output),
-                Extraction.load(Path(output)),
-                parts_of(model, device),
+                plan,
+                parts_of(model, device, dtype=plan.dtype, readers=int(readers), batch=int(batch)),
                 part=int(part),
                 of=int(of),
                 report=_progress(int(part)),

@@ -42,7 +42,7 @@ def finetune(
     mix: tuple[Path, ...] = (),
     share: float = 0.5,
     work: Path | None = None,
-    workers: int = 2,
+    workers: int = 0,
     device: str = "auto",
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -62,7 +62,7 @@ def finetune(
         mix: feature stores to mix in, so that what the weights know is kept.
         share: share of the rows that are your clips, where others are mixed in.
         work: folder for features, run and samples; OUTPUT without its ending and ".finetune" if left out.
-        workers: processes that extract.
+        workers: processes that extract; 0: one for each GPU, or two.
         device: auto, cpu, cuda or mps.
         overwrite: replace OUTPUT if it exists.
         dry_run: extract nothing and train nothing: print the recipe and what it costs.
