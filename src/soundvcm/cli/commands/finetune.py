@@ -104,7 +104,7 @@ def held_out_catalog(clips: Path) -> Catalog:
     Raises:
         OptionError: if no file can be held out.
     """
-    from soundvcm.cli.commands.extract import length_of, remark
+    from soundvcm.cli.commands.catalogs import length_of, remark
     from soundvcm.data.catalog import from_folder, hold_out, read_catalog
 
     found = from_folder(clips, val_every=0, duration=length_of) if clips.is_dir() else read_catalog(clips)
