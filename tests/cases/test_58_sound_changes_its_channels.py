@@ -8,9 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from clips import moving, write_video
 
 from soundvcm.data.clip_sound import read_clip
+from soundvcm.errors import OptionError
 from soundvcm.evaluation.preparing import Length, prepare
 from soundvcm.media import SoundReader, mux, read_sound, save_sound
 
@@ -86,6 +88,27 @@ def test_damaged_mp3(tmp_path: Path, order: tuple[str, str]) -> None:
     assert wave.shape[0] == (1 if order[0] == "m" else 2) and abs(wave.shape[1] / rate - 4) < 0.2
     first, last = wave[:, RATE : RATE + 9600], wave[:, 3 * RATE : 3 * RATE + 9600]
     assert abs(np.sqrt((first**2).mean()) / np.sqrt((last**2).mean()) - 1) < 0.05
+
+
+@pytest.mark.parametrize("channels", [3, 6, 8, 16])
+@pytest.mark.parametrize("encoding", ["PCM_16", "FLOAT"])
+def test_surround(tmp_path: Path, channels: int, encoding: str) -> None:
+    """7.1 and more too, which PyAV crashes on where samples lie in planes."""
+    wave = np.random.default_rng(4).integers(-16_000, 16_000, (channels, 4000)).astype(np.float32) / 32768
+    soundfile.write(tmp_path / "a.wav", wave.T, 16_000, subtype=encoding)
+    assert np.array_equal(read_sound(tmp_path / "a.wav")[0], wave)
+    with SoundReader(tmp_path / "a.wav", channels=2) as reader:
+        assert reader.rest().shape == (2, 4000)
+    if channels <= 8:
+        save_sound(tmp_path / "b.flac", wave, 16_000)
+        assert np.array_equal(read_sound(tmp_path / "b.flac")[0], wave)
+
+
+@pytest.mark.parametrize(("suffix", "channels"), [(".mp3", 6), (".opus", 3), (".m4a", 8)])
+def test_channels_that_a_codec_does_not_hold(tmp_path: Path, suffix: str, channels: int) -> None:
+    with pytest.raises(OptionError, match="channels"):
+        save_sound(tmp_path / f"a{suffix}", np.zeros((channels, 800), np.float32), 16_000)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_mono_into_stereo_keeps_its_level(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from soundvcm.errors import MediaError
-from soundvcm.media import SoundWriter, read_sound, save_sound
+from soundvcm.media import SoundReader, SoundWriter, read_sound, save_sound
 from soundvcm.media.write import sound_file
 
 WAVE = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
@@ -36,3 +37,30 @@ def test_unknown_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         writer.append(WAVE)
         writer.finish()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_four_gibibytes_for_real(tmp_path: Path) -> None:
+    """One frame more than a WAV can hold: written in blocks, read back at both ends."""
+    channels, block = 8, np.zeros((8, 1 << 20), np.float32)
+    block[:, 0] = 0.5
+    blocks = (1 << 32) // block.nbytes + 1
+    seconds = Fraction(blocks * block.shape[1], 192_000)
+    path = tmp_path / "large.wav"
+    with SoundWriter(path, 192_000, channels, encoding="float", seconds=seconds) as writer:
+        for _ in range(blocks):
+            writer.append(block)
+        writer.finish()
+    assert path.stat().st_size > 1 << 32
+    with path.open("rb") as file:
+        assert file.read(4) == b"RF64"
+    with soundfile.SoundFile(path) as sound:
+        assert (sound.frames, sound.channels, sound.samplerate) == (
+            blocks * block.shape[1],
+            channels,
+            192_000,
+        )
+        sound.seek((blocks - 1) * block.shape[1])
+        assert sound.read(2, dtype="float32", always_2d=True)[:, 0].tolist() == [0.5, 0.0]
+    with SoundReader(path) as reader:
+        assert reader.take(2)[0].tolist() == [0.5, 0.0]

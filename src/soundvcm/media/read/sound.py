@@ -259,11 +259,12 @@ class _Converter:
         self._mean = have == 2 and self._channels == 1
         layout = None if self._repeat == 2 or self._mean else self._layout
         layout = None if layout == frame.layout.name else layout
-        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=self._rate)
+        self._resampler = av.AudioResampler(format="flt", layout=layout, rate=self._rate)
 
     def _block(self, frame: Any) -> tuple[Wave, int, Fraction]:
         time = Fraction(frame.pts or 0) * (frame.time_base or Fraction(1, frame.sample_rate))
-        wave = frame.to_ndarray().astype(np.float32, copy=False)
+        # Not planar: PyAV 18 crashes with eight planes and more.
+        wave = np.ascontiguousarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T)
         if self._mean:
             wave = wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
         return np.repeat(wave, self._repeat, axis=0), frame.sample_rate, time

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soundvcm.errors import MediaError, OptionError
+from soundvcm.errors import MediaError, OptionError, SoundVCMError
 from soundvcm.media.audio.levels import to_integers
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.read.source import reason
+from soundvcm.media.write.whole_file import named_by
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
 BLOCK = 4096
+_PLANES = 8  # PyAV 18 fills seven at most
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -64,8 +66,10 @@ def open_output(
         yield container
         container.close()
         container = None
+    except SoundVCMError:
+        raise
     except (av.FFmpegError, ValueError, NotImplementedError, OverflowError) as error:
-        raise MediaError(f"{path.name}: cannot be written ({reason(error)})") from None
+        raise MediaError(f"{named_by(path)}: cannot be written ({reason(error)})") from None
     finally:
         if container is not None:
             _abandon(container)
@@ -89,6 +93,9 @@ class SoundEncoder:
         sample_rate: of the samples; one that the codec can hold.
         channels: 1 or more.
         start: time of the first sample, s.
+
+    Raises:
+        OptionError: if the codec does not hold that many channels.
     """
 
     def __init__(
@@ -115,7 +122,14 @@ class SoundEncoder:
             first, more = _BIT_RATE[codec]
             top = {"aac": 6 * sample_rate * channels}.get(codec, 10**9)  # the most an AAC frame can hold
             context.bit_rate = min(top, (first + more * (channels - 1)) * (2 if sample_rate > 24_000 else 1))
-        context.open()
+        try:
+            if self.form.endswith("p") and channels >= _PLANES:
+                raise ValueError("too many channels")
+            context.open()
+        except (av.FFmpegError, ValueError):
+            raise OptionError(
+                f"{codec} does not hold {channels} channels at {sample_rate} Hz: use 1 or 2, or .wav"
+            ) from None
         self.sample_rate, self.channels, self.layout = sample_rate, channels, layout
         self._size = context.frame_size or BLOCK
         self._left = np.zeros((channels, 0), dtype=np.float32)

@@ -18,6 +18,7 @@ from soundvcm.media.audio.levels import to_integers
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.suffixes import SOUND_OUTPUTS
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate, open_output
+from soundvcm.media.write.whole_file import named_by
 
 Encoding = Literal["pcm16", "pcm24", "float"]
 Write = Callable[[Wave], None]
@@ -103,13 +104,13 @@ def _by_soundfile(
                 nonlocal given
                 given += block.size * _BYTES[encoding]
                 if form == "WAV" and given > LARGEST_WAV:
-                    raise MediaError(f"{part.name}: grows above the 4 GiB of a WAV: write a .flac")
+                    raise MediaError(f"{named_by(part)}: grows above the 4 GiB of a WAV: write a .flac")
                 for at in range(0, block.shape[1], _WRITE_BLOCK):  # libvorbis overruns its stack on long ones
                     file.write(_samples(block[:, at : at + _WRITE_BLOCK], kind, encoding))
 
             yield write
     except soundfile.SoundFileError as error:
-        raise MediaError(f"{part.name}: cannot be written ({error})") from None
+        raise MediaError(f"{named_by(part)}: cannot be written ({error})") from None
 
 
 def _samples(block: Wave, kind: str, encoding: Encoding) -> Any:

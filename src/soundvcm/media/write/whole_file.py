@@ -7,6 +7,7 @@ format.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -16,11 +17,18 @@ from pathlib import Path
 from soundvcm.errors import MediaError
 
 MAX_NAME_BYTES = 200
+_PART = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.\w+)?")
 
 
 def is_leftover(path: Path) -> bool:
     """True for the unfinished file of a run that was killed."""
     return path.name.startswith(".") and ".part" in path.suffixes
+
+
+def named_by(part: Path) -> str:
+    """The name of the file that an unfinished one will become, for messages."""
+    found = _PART.fullmatch(part.name)
+    return part.name if found is None else found[1] + (found[2] or "")
 
 
 def same_file(one: Path, other: Path) -> bool:
