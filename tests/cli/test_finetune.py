@@ -95,7 +95,7 @@ def test_one_command_from_clips_to_weights(
     monkeypatch.setattr(Loop, "_step", lambda self: (step(self), self.ask_stop()))
     code, out, err = run(capsys, *words)
     assert code == 130 and "run the same command again" in err and not target.exists()
-    assert "of 3 files, 1 of which are held out" in out and "before: YAMNet cosine" in out
+    assert "of 3 files; held out: 1" in out and "before: YAMNet cosine" in out
     monkeypatch.setattr(Loop, "_step", step)
     code, out, err = run(capsys, *words)
     assert code == 0, err

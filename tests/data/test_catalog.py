@@ -133,10 +133,11 @@ def test_captions_that_are_the_numbers_of_files() -> None:
     def catalog(*captions: str) -> Catalog:
         return Catalog(tuple(Row(c, Path(c), captions=(c,)) for c in captions), 0)
 
-    numbers = ["IMG 2034", "VID 20240101 122334", "dQw4w9WgXcQ 000030", "00012"]
+    numbers = ["IMG 2034", "VID 20240101 122334", "dQw4w9WgXcQ 000030", "00012", "3FtGm8aEoUw 000030"]
+    numbers += ["-0PQM4ahqEg 000001", "a3f9c2e1b4d07788", "GOPR0123"]
     assert nameless(catalog(*numbers, "a dog")) == numbers
     assert nameless(catalog("IMG 2034", "a dog barks", "rain")) == []
-    assert nameless(catalog("狗在叫", "кот мяукает")) == []
+    assert nameless(catalog("狗在叫", "кот мяукает", "DOG BARKS", "rain2", "Take 3: it's raining")) == []
 
 
 def test_vggsound(tmp_path: Path) -> None:
@@ -204,3 +205,18 @@ def test_wavcaps(tmp_path: Path) -> None:
     table.write_text('{"data": [{"id": 1}]}')
     with pytest.raises(StoreError, match="WavCaps"):
         from_wavcaps(table, tmp_path / "w")
+
+
+def test_tables_of_others(tmp_path: Path) -> None:
+    """A CSV with semicolons, and the column names of other tools."""
+    touch(tmp_path, "a.wav", "b.wav")
+    (tmp_path / "excel.csv").write_text(
+        "\ufefffile;caption\r\na.wav;a dog; barks\r\n".replace("dog; ", "dog, ")
+    )
+    (row,) = read_catalog(tmp_path / "excel.csv").rows
+    assert row.file.name == "a.wav" and row.captions == ("a dog, barks",)
+    (tmp_path / "metadata.csv").write_text('file_name,text,split\na.wav,"rain; wind",val\nb.wav,hail,train\n')
+    first, second = read_catalog(tmp_path / "metadata.csv").rows
+    assert (first.captions, first.split, second.captions) == (("rain; wind",), "val", ("hail",))
+    (tmp_path / "t.tsv").write_text("filename\ttext\nb.wav\tsnow\n")
+    assert read_catalog(tmp_path / "t.tsv").rows[0].id == "b"

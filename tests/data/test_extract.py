@@ -414,3 +414,9 @@ def test_the_number_format_is_part_of_the_plan(tmp_path: Path) -> None:
     path = tmp_path / "s" / "extraction.json"
     path.write_text(path.read_text().replace(', "dtype": "float32"', "").replace('"dtype": "float32",', ""))
     plan.save(tmp_path / "s")
+
+
+def test_a_reason_does_not_name_the_file_again(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    store = store_of(tmp_path / "store", row(tmp_path / "empty.mp4"), row(wav(tmp_path / "a.wav", tone())))
+    assert [entry["reason"] for entry in store.rejected] == ["is empty (0 bytes)"]

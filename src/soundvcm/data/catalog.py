@@ -24,10 +24,14 @@ from soundvcm.errors import StoreError
 from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")
+#: what tables of others call the same (MMAudio, Hugging Face's audiofolder)
+ALSO = {"file_name": "file", "filename": "file", "path": "file"}
+ALSO |= {"caption": "captions", "label": "captions", "text": "captions"}
 CLIP_SECONDS = Fraction(8)
 _USUAL = {"start": Fraction(0), "seconds": CLIP_SECONDS}
 _LONGEST = 10**7  # s
 _CAMERA = set("img dsc dscn dscf vid video mov mvi gopr pxl clip file rec take scene track audio".split())
+_VOWELS = set("aeiouy")
 _LEFT_OUT_SECONDS = Fraction(1, 4)  # so short an end gets no window of its own
 
 
@@ -82,8 +86,9 @@ def read_catalog(path: Path, root: Path | None = None) -> Catalog:
     """Read a table written by hand or program: TSV or CSV with a header, or one JSON object a line.
 
     Columns: id (default: the file's name without its ending), file (default: the one in `root` named after
-    the id), start, seconds, captions (or caption, or label; in TSV and CSV a line for each), split. UTF-8
-    with or without BOM, any line ends; in TSV quotes are text like any other letter.
+    the id), start, seconds, captions (in TSV and CSV a line for each), split; `ALSO` has other names for
+    them. UTF-8 with or without BOM, any line ends; in TSV quotes are text like any other letter; a CSV may
+    have semicolons.
 
     Args:
         path: ".tsv", ".csv" or ".jsonl".
@@ -204,23 +209,28 @@ def _hashed(name: str) -> str:
 
 
 def nameless(catalog: Catalog) -> list[str]:
-    """Captions that look like the numbers of files ("IMG 2034"), where most clips have no others."""
+    """Captions that look like numbers or ids of files ("IMG 2034"), where most clips have no others."""
     told = [row for row in catalog.rows if row.captions]
     odd = [row.captions[0] for row in told if not any(map(_says_something, row.captions))]
     return odd if len(odd) > len(told) / 2 else []
 
 
 def _says_something(caption: str) -> bool:
-    words = re.findall(r"[^\W\d_]+", caption.lower())
-    return caption.isascii() is False or any(
-        len(word) > 2 and word not in _CAMERA and set(word) & set("aeiouy") for word in words
+    """One word, as words are written: letters (maybe a number behind), no capital within (3FtGm8aEoUw)."""
+    if not caption.isascii():
+        return True
+    tokens = re.findall(r"[A-Za-z0-9']+", caption)
+    words = [found[1] for token in tokens if (found := re.fullmatch(r"([A-Za-z']{3,})\d{0,3}", token))]
+    return any(
+        (word[1:].islower() or word.isupper()) and word.lower() not in _CAMERA and set(word.lower()) & _VOWELS
+        for word in words
     )
 
 
 def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: MediaIndex) -> Row:
-    for other in ("caption", "label"):
+    for other, name in ALSO.items():
         if other in values:
-            values.setdefault("captions", values.pop(other))
+            values.setdefault(name, values.pop(other))
     unknown = [name for name in values if name not in COLUMNS]
     if unknown:
         raise StoreError(f"{path}: unknown column {unknown[0]!r}{nearest(unknown[0], COLUMNS)}")
@@ -244,11 +254,7 @@ def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: Med
 
 def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     lines = text_lines(text)
-    header = next(lines)[1].split("\t")
-    if not {"id", "file"} & set(header):
-        raise StoreError(
-            f"{path}: the first line names the columns ({', '.join(COLUMNS)}), separated by tabs"
-        )
+    header = _header(path, next(lines)[1].split("\t"), ", separated by tabs")
     for number, line in lines:
         if line.strip():
             cells = line.split("\t")
@@ -258,18 +264,25 @@ def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    first = text.partition("\n")[0]
+    mark = ";" if ";" in first and "," not in first else ","  # as spreadsheets of half of Europe write it
     try:
-        table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        table = list(csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark))
     except csv.Error as error:
         raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None
-    header = table[0] if table else []
-    if not {"id", "file"} & set(header):
-        raise StoreError(f"{path}: the first line names the columns ({', '.join(COLUMNS)})")
+    header = _header(path, table[0] if table else [], "")
     for number, cells in enumerate(table[1:], start=2):
         if any(cell.strip() for cell in cells):
             if len(cells) > len(header):
                 raise StoreError(f"{path}, row {number}: {len(cells)} cells, the header has {len(header)}")
             yield number, dict(zip(header, cells, strict=False))
+
+
+def _header(path: Path, cells: list[str], how: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if not {"id", "file"} & {ALSO.get(name, name) for name in names}:
+        raise StoreError(f"{path}: the first line names the columns ({', '.join(COLUMNS)}){how}")
+    return names
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

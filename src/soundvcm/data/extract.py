@@ -322,7 +322,7 @@ def finish(folder: Path, extraction: Extraction, parts: Parts) -> dict[str, Any]
 def _reason(row: Row, error: Exception) -> str:
     """The error in one line without the file's name, which the row has."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text.removeprefix(f"{row.file.name}: ")
+    return text.removeprefix(f"{row.file}: ").removeprefix(f"{row.file.name}: ")
 
 
 def _as_json(row: Row) -> dict[str, Any]:

@@ -110,16 +110,17 @@ def held_out_catalog(clips: Path) -> Catalog:
     found = from_folder(clips, val_every=0, duration=length_of) if clips.is_dir() else read_catalog(clips)
     found = hold_out(found, HELD_OUT)
     splits = {name: {row.file for row in found.rows if row.split == name} for name in ("train", "val")}
+    count = len({row.file for row in found.rows})
     if not splits["train"] or not splits["val"]:
         raise OptionError(
-            f"{clips} holds {len(found.rows)} usable clips of {len({row.file for row in found.rows})} files:"
-            " at least two files are needed, one of which is held out to see whether training helps"
+            f"{clips}: at least two files with sound are needed, one of which is held out to see whether"
+            f" training helps; here {'is' if count == 1 else 'are'} {count}"
         )
     if splits["train"] & splits["val"]:
         raise OptionError(f"{clips}: one file is in train and in val: a held-out file must not be trained on")
     remark(found)
     files = sum(map(len, splits.values()))
-    say(f"{len(found.rows)} clips of {files} files, {len(splits['val'])} of which are held out")
+    say(f"{len(found.rows)} clips of {files} files; held out: {len(splits['val'])}")
     return found
 
 
