@@ -18,6 +18,8 @@ TAPS = 12
 CUTOFF = 0.25  # of the doubled rate
 HALF_WIDTH = 0.3  # of the transition band
 TINY = 1e-9
+BLOCK = 16  # samples that one product filters on a CPU
+CACHED = 65_536  # samples worked on at a time there: what they become stays in a core's cache
 
 
 @lru_cache(maxsize=1)
@@ -53,6 +55,22 @@ def continued(x: Tensor, before: int, after: int) -> Tensor:
     return torch.cat([x[..., :1].expand(-1, -1, before), x, x[..., -1:].expand(-1, -1, after)], dim=-1)
 
 
+@lru_cache(maxsize=16)
+def _products(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The changes of rate of a block as products: [BLOCK + 6, 2 BLOCK] and [2 BLOCK + 10, BLOCK]."""
+    taps = kaiser_sinc_filter()
+    up = torch.zeros(BLOCK + 6, 2 * BLOCK, dtype=torch.float64)
+    down = torch.zeros(2 * BLOCK + 10, BLOCK, dtype=torch.float64)
+    for tap in range(TAPS):
+        for at in range(2 * BLOCK):
+            source, odd = divmod(at + 11 - tap, 2)
+            if not odd:
+                up[source, at] = 2 * taps[tap]
+        for at in range(BLOCK):
+            down[2 * at + tap, at] = taps[tap]
+    return up.to(dtype), down.to(dtype)
+
+
 class AliasFreeSnake(nn.Module):
     """x + sin^2(e^alpha x) / e^beta for each channel, computed at twice the rate; [b, c, s] => [b, c, s]."""
 
@@ -64,13 +82,30 @@ class AliasFreeSnake(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, s] => [b, c, s]."""
+        alpha, beta = self.act["alpha"].exp()[:, None], self.act["beta"].exp()[:, None]
+        if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
+            some = max(1, CACHED // (x.shape[0] * x.shape[2]))
+            parts = zip(*(torch.split(part, some, -2) for part in (x, alpha, beta + TINY)), strict=True)
+            return torch.cat([_in_blocks(*part) for part in parts], dim=1)
         channels = x.shape[1]
         taps = _taps(x.dtype, x.device).expand(channels, -1, -1)
         side = TAPS // 2 - 1
         edge = 3 * side  # samples of the doubled signal that belong to the continuation
         ends = continued(x, side, side)
         doubled = F.conv_transpose1d(ends, 2 * taps, stride=2, groups=channels)[..., edge:-edge]
-        alpha, beta = self.act["alpha"].exp()[:, None], self.act["beta"].exp()[:, None]
         wave = torch.sin(doubled * alpha)
         doubled = torch.addcmul(doubled, wave, wave / (beta + TINY))
         return F.conv1d(continued(doubled, side, side + 1), taps, stride=2, groups=channels)
+
+
+def _in_blocks(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    """The same in products of blocks: half the time of convolutions that see one channel at a time."""
+    up, down = _products(x.dtype)
+    batch, channels, samples = x.shape
+    fill = -samples % BLOCK
+    blocks = continued(x, 3, 3 + fill).unfold(-1, BLOCK + 6, BLOCK).reshape(-1, BLOCK + 6)
+    doubled = (blocks @ up).view(batch, channels, -1)[..., : 2 * samples]
+    wave = torch.sin(doubled * alpha)
+    doubled = torch.addcmul(doubled, wave, wave / beta)
+    blocks = continued(doubled, 5, 5 + 2 * fill).unfold(-1, 2 * BLOCK + 10, 2 * BLOCK)
+    return (blocks.reshape(-1, 2 * BLOCK + 10) @ down).view(batch, channels, -1)[..., :samples]
