@@ -46,6 +46,13 @@ def launch(driver: Any, name: str) -> Any:
     return driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
+FILL = """(field, value) => {
+  field.focus();
+  field.value = value;
+  for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+}"""
+
+
 class Opened:
     """A page and what is asked of it again and again."""
 
@@ -54,6 +61,9 @@ class Opened:
         self.faults: list[str] = []
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
+        if page.context.browser.browser_type.name == "firefox":
+            # By BiDi it writes behind what stands in a field of a number, where nothing can be selected.
+            page.fill = lambda field, value: page.locator(field).evaluate(FILL, value)
         page.goto(str(served.client.base_url))
         self.until("document.getElementById('model').textContent !== ''")
 

@@ -70,10 +70,8 @@ def test_upload_generate_play_seek_second_take(visit: Any, clip: Path, tmp_path:
     opened.takes(2)
     assert opened.served.studio.pipeline.semantic.encoded == 1
     assert "seed 8" in page.locator(".take .facts").first.text_content()
-    page.locator(".take .play").first.click()
-    opened.until("document.querySelectorAll('.take')[0].classList.contains('playing')")
     page.click("#ab")
-    opened.until("document.querySelectorAll('.take')[1].classList.contains('playing')")
+    opened.until("document.querySelectorAll('.take')[1].classList.contains('active')")
     left = page.evaluate(
         "parseFloat(document.querySelectorAll('.take')[1].querySelector('.cursor').style.left)"
     )

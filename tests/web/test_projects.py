@@ -84,6 +84,7 @@ def test_examples_and_impressions(serve: Any) -> None:
     served = serve()
     examples = served.get("/api/examples").json()
     assert examples and served.get(examples[0]["video"]).headers["content-type"] == "video/mp4"
+    assert served.get(examples[0]["picture"]).content[:4] == b"\x89PNG"
     found = served.client.post("/api/clips", data={"example": examples[0]["name"]})
     assert found.status_code == 201 and found.json()["seconds"] > 1
     assert served.client.post("/api/clips", data={"example": "../secret"}).status_code == 404

@@ -107,6 +107,12 @@ def show_example(name: str) -> FileResponse:
     return FileResponse(examples.path_of(name), media_type="video/mp4")
 
 
+@router.get("/api/examples/{name}/picture.png", response_class=Response, tags=["clips"])
+def show_example_picture(name: str) -> Response:
+    """A picture of an example clip, PNG."""
+    return Response(examples.picture_of(name), media_type="image/png")
+
+
 @router.post("/api/clips", status_code=201, response_model=schema.ClipFacts, tags=["clips"])
 async def add_clip(
     request: Request,

@@ -1,14 +1,19 @@
 """The clips that come with the studio, and prompts of kinds the embedded model knows well.
 
-Knows file names and words only. In a checkout the clips are those of `examples/clips`.
+Knows file names, words and pictures of them. In a checkout the clips are those of `examples/clips`.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from soundvcm import media
+from soundvcm.records import FrameSpec
 from soundvcm.web.limits import RefusedError
+from soundvcm.web.preview import png
 
 #: in the wheel, and in a checkout
 FOLDERS = (Path(__file__).parent / "static" / "clips", Path(__file__).parents[3] / "examples" / "clips")
@@ -32,7 +37,13 @@ PROMPTS = (
 def table() -> list[dict[str, Any]]:
     """What there is of the clips: name, title, prompt, address."""
     return [
-        {"name": name, "title": title, "prompt": prompt, "video": f"/api/examples/{name}"}
+        {
+            "name": name,
+            "title": title,
+            "prompt": prompt,
+            "video": f"/api/examples/{name}",
+            "picture": f"/api/examples/{name}/picture.png",
+        }
         for name, (title, prompt) in CLIPS.items()
         if _found(name) is not None
     ]
@@ -48,6 +59,18 @@ def path_of(name: str) -> Path:
     if found is None:
         raise RefusedError(404, "there is no such example clip", "video")
     return found
+
+
+@lru_cache(maxsize=len(CLIPS))
+def picture_of(name: str) -> bytes:
+    """A picture of an example, PNG of 320 x 180.
+
+    Raises:
+        RefusedError: 404 if there is none of that name.
+    """
+    spec = FrameSpec(Fraction(1), 180, 320, "cover")
+    decoded = media.read_frames(path_of(name), {"picture": spec}, start=Fraction(1), seconds=Fraction(1))
+    return png(decoded.frames["picture"][0])
 
 
 def _found(name: str) -> Path | None:

@@ -58,6 +58,7 @@ class Example(BaseModel):
     title: str
     prompt: str
     video: str
+    picture: str
 
 
 class TakeFacts(BaseModel):

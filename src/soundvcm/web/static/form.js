@@ -52,15 +52,25 @@ export function chip(words, press) {
 }
 
 /** An example clip to press: its picture, moving while it is pointed at. */
-export function example({ title, video }, press) {
-  const button = document.createElement("button"), picture = document.createElement("video");
+export function example({ title, video, picture }, press) {
+  const button = document.createElement("button"), still = new Image(), film = document.createElement("video");
   button.type = "button";
   button.className = "example";
-  Object.assign(picture, { src: `${video}#t=1`, muted: true, loop: true, playsInline: true, preload: "metadata", tabIndex: -1 });
-  picture.setAttribute("aria-hidden", "true");
-  button.onmouseenter = button.onfocus = () => picture.play().catch(() => {});
-  button.onmouseleave = button.onblur = () => picture.pause();
-  button.append(picture, title);
+  still.alt = "";
+  still.src = picture;
+  Object.assign(film, { muted: true, loop: true, playsInline: true, poster: picture, tabIndex: -1 });
+  film.setAttribute("aria-hidden", "true");
+  button.onmouseenter = () => {
+    film.src = video;
+    still.replaceWith(film);
+    film.play().catch(() => {});
+  };
+  button.onmouseleave = () => {
+    film.removeAttribute("src"); // a film that waits would keep a connection open
+    film.load();
+    film.replaceWith(still);
+  };
+  button.append(still, title);
   button.onclick = press;
   return button;
 }

@@ -4,11 +4,16 @@
 let ears = null; // one AudioContext, made when the first take is drawn
 let room = null; // another, where takes with a gain are played; made when the first one is
 
-/** Samples of a WAV at its own rate, first channel. */
-export async function listen(address) {
+/** A sound file, whole: it is drawn and played from here, and no connection to the studio stays open for it. */
+export async function load(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error((await answer.json()).detail);
-  const bytes = await answer.arrayBuffer();
+  return answer.blob();
+}
+
+/** Samples of a WAV at its own rate, first channel. */
+export async function listen(file) {
+  const bytes = await file.arrayBuffer();
   const rate = new DataView(bytes).getUint32(24, true); // WAVE fmt chunk: samples a second
   ears = ears && ears.sampleRate === rate ? ears : new OfflineAudioContext(1, 1, rate);
   const sound = await ears.decodeAudioData(bytes);

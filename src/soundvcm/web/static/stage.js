@@ -197,9 +197,10 @@ export class Stage {
         this.picture.currentTime = this.time;
         this.picture.play().catch(() => {});
       }
-      this.take.audio.onended = () => this.ended();
-      this.take.audio.play().catch((error) => {
-        this.take.complain(`The browser does not play it: ${error.message}`);
+      const take = this.take;
+      take.audio.onended = () => this.ended();
+      take.loaded.then(() => this.playing && this.take === take && take.audio.play()).catch((error) => {
+        take.complain(`The browser does not play it: ${error.message}`);
         this.pause();
       });
     } else {

@@ -4,7 +4,7 @@
 import { ask } from "./api.js";
 import { drawMel, drawWave } from "./draw.js";
 import { say } from "./said.js";
-import { amplify, copy, listen } from "./sounds.js";
+import { amplify, copy, listen, load } from "./sounds.js";
 
 /** A take as it was made: the page adds the gain itself. */
 const plain = (address) => `${address}?plain=true`;
@@ -29,12 +29,16 @@ export class Takes {
   add(facts, job, clip) {
     const box = this.template.content.firstElementChild.cloneNode(true);
     const find = (selector) => box.querySelector(selector);
-    const audio = new Audio(plain(facts.sound));
+    const audio = new Audio();
     audio.preload = "auto";
+    const loaded = load(plain(facts.sound)).then((file) => {
+      audio.src = URL.createObjectURL(file);
+      return file;
+    });
     const start = job.clip ? Number(job.asked.start) || 0 : 0;
     const title = job.prompt ? job.prompt : "by the picture alone";
     const take = {
-      box, audio, job, start, title, facts: clip, clip: job.clip, id: `${job.id}/${facts.take}`, made: facts.made,
+      box, audio, loaded, job, start, title, facts: clip, clip: job.clip, id: `${job.id}/${facts.take}`, made: facts.made,
       told: { ...facts }, seed: facts.seed, kept: facts.kept, address: `/api/jobs/${job.id}/takes/${facts.take}`, duration: 0, gain: 0,
       ready: () => this.turn(take, take.gain), point: (share) => this.point(take, share),
       complain: (words) => { find(":scope > .error").textContent = words; },
@@ -93,7 +97,7 @@ export class Takes {
     wave.setAttribute("aria-label", `Waveform of the take with seed ${take.seed}`);
     mel.setAttribute("aria-label", `Spectrogram of the take with seed ${take.seed}`);
     try {
-      take.heard = take.heard || (await listen(plain(`${take.address}/sound`)));
+      take.heard = take.heard || (await listen(await take.loaded));
       take.duration = take.heard.seconds;
       if (take.heard.peak > this.level) {
         this.level = take.heard.peak;
@@ -235,13 +239,18 @@ export class Takes {
         }
       }
       this.takes.splice(this.takes.indexOf(take), 1);
-      take.box.remove();
+      this.drop(take);
       gone.push(take);
     }
     if (gone.length) this.trash = gone;
     this.changed(this.takes);
     const next = this.takes[Math.min(at, this.takes.length - 1)];
     (next ? next.box.querySelector(".delete") : this.list.parentElement).focus();
+  }
+
+  drop(take) {
+    take.box.remove();
+    URL.revokeObjectURL(take.audio.src);
   }
 
   /** Bring back what was deleted last; returns how many came. */
@@ -268,7 +277,7 @@ export class Takes {
   /** Another project: these go from the page, not from the studio. */
   clear() {
     if (this.stage.take) this.stage.hear(null, false);
-    for (const take of this.takes) take.box.remove();
+    for (const take of this.takes) this.drop(take);
     this.takes = [];
     this.trash = [];
     this.level = 1e-9;
