@@ -33,7 +33,7 @@ def test_it_measures(page: ModuleType, tmp_path: Path) -> None:
     pytest.importorskip("playwright.sync_api", reason="needs playwright (extra [dev])")
     clip = write_clip(tmp_path / "clip.mp4", 50)
     report = page.measure([sys.executable, "-c", STANDIN], str(CHROMIUM), clip, repeats=2)
-    for name in ("open", "take", "take_told", "take_drawn"):
+    for name in ("open", "first_sound", "take", "take_told", "take_drawn"):
         found = report[name]
         assert len(found["each_s"]) == 2 and 0 < found["median_s"] <= found["worst_s"] < 120, (name, report)
     for told, playable in zip(report["take_told"]["each_s"], report["take"]["each_s"], strict=True):

