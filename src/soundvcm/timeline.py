@@ -15,6 +15,8 @@ from soundvcm.errors import InputError
 
 Seconds = Fraction | int | float | str
 _CLOCK = re.compile(r"-?(\d+:[0-5]?\d|\d+):[0-5]?\d(\.\d*)?")
+#: a few letters that would be a number of millions of digits
+_HUGE = re.compile(r"[eE][+-]?_*0*_*[0-9_]{3,}")
 
 
 def exact_seconds(value: Seconds) -> Fraction:
@@ -29,6 +31,8 @@ def exact_seconds(value: Seconds) -> Fraction:
         return value
     text = str(value).strip()
     try:
+        if _HUGE.search(text):
+            raise ValueError
         if not _CLOCK.fullmatch(text):
             return Fraction(text)
         whole = Fraction(0)

@@ -62,6 +62,27 @@ def test_sentences_beside_their_fields(serve: Any, tmp_path: Path) -> None:
     assert served.get("/metrics").text.count("soundvcm_jobs_waiting 0") == 1
 
 
+def test_segments_that_make_no_sense(serve: Any) -> None:
+    """Refused at once: a few letters must not become a number of a billion digits."""
+    served = serve()
+    began = time.process_time()
+    for rows in (
+        "soon",
+        "3",
+        "[3]",
+        "[" * 5000,
+        '[{"start": 0, "end": "1e999999999"}]',
+        '[{"start": "-1e-999999999", "end": 1}]',
+        '[{"start": 0, "end": 1, "gain": 1e400}]',
+        '[{"start": 0, "end": 1, "prompt": "%s"}]' % ("x" * 2001),
+        '[{"start": 0, "end": 2}, {"start": 1, "end": 3}]',
+        "[%s]" % ", ".join('{"start": 0, "end": 1}' for _ in range(1001)),
+    ):
+        fields = {"prompt": "rain", "duration": "1", "segments": rows}
+        refusal(served.client.post("/api/jobs", data=fields), 422, "segments")
+    assert time.process_time() - began < 5
+
+
 def test_content_decides_and_names_never(serve: Any, clip: Path, tmp_path: Path) -> None:
     served = serve()
     folder = served.studio.clips.folder

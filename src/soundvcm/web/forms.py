@@ -64,6 +64,8 @@ def check_fields(fields: dict[str, Any], clip: StoredClip | None, sent: bool, li
     for name, text in (("prompt", draft.prompt), ("negative_prompt", draft.negative_prompt)):
         if len(text or "") > MOST_LETTERS:
             raise RefusedError(422, f"the prompt is longer than {MOST_LETTERS} letters", name)
+    if any(len(one.prompt) > MOST_LETTERS for one in draft.segments or ()):
+        raise RefusedError(422, f"the prompt of a segment is longer than {MOST_LETTERS} letters", "segments")
     shown = clip is not None or sent
     if not shown and not draft.prompt.strip():
         raise RefusedError(422, NOTHING, "video")

@@ -92,6 +92,7 @@ def export_project(
     found = studio.projects.get(project)
     jobs: list[Job] = studio.jobs_of(found)
     projects.kept_takes(jobs)
+    studio.limits.check_stored(studio.store.stored_bytes())
     studio.store.check_room()
     target = studio.store.new_export(form)
     try:
