@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,9 @@ def test_segments_that_make_no_sense(serve: Any) -> None:
         '[{"start": 0, "end": "1e999999999"}]',
         '[{"start": "-1e-999999999", "end": 1}]',
         '[{"start": 0, "end": 1, "gain": 1e400}]',
-        '[{"start": 0, "end": 1, "prompt": "%s"}]' % ("x" * 2001),
+        json.dumps([{"start": 0, "end": 1, "prompt": "x" * 2001}]),
         '[{"start": 0, "end": 2}, {"start": 1, "end": 3}]',
-        "[%s]" % ", ".join('{"start": 0, "end": 1}' for _ in range(1001)),
+        json.dumps([{"start": 0, "end": 1}] * 1001),
     ):
         fields = {"prompt": "rain", "duration": "1", "segments": rows}
         refusal(served.client.post("/api/jobs", data=fields), 422, "segments")
