@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Clips, decoded_sound, luma_ramp, moving, packet_md5, shown_times, write_video
+from clips import Clips, decoded_sound, luma_ramp, moving, packet_md5, shown_times, tone, write_video
 
 from soundvcm.media import mux, read_frames
 from soundvcm.records import FrameSpec
@@ -109,6 +109,7 @@ def test_a_later_start_in_matroska_leads_in(tmp_path: Path) -> None:
     wave = np.full(32_000, 0.5, np.float32)
     report = mux(source, wave, 16_000, tmp_path / "out.mkv", start="1.2", seconds=2)
     assert report.copied and report.picture_lead == Fraction(2, 5)
+    assert any("0.400 s earlier" in line for line in report.messages)
     _, _, begin = decoded_sound(report.path)
     assert (
         begin == report.picture_lead
@@ -123,3 +124,26 @@ def test_an_exact_cut_encodes_and_says_so(tmp_path: Path) -> None:
     footage = read_frames(report.path, {"any": FrameSpec(Fraction(25), None, None)})
     luma = footage.frames["any"].float().mean(dim=(1, 2, 3)) / 1.1643
     assert np.abs(luma.numpy() - np.arange(30, 80)).max() < 2
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pictures_hidden_by_an_edit_list_are_no_reason_to_encode(tmp_path: Path, suffix: str) -> None:
+    """A clip that was cut without encoding begins with pictures and sound that players do not show."""
+    how = {"preset": "veryfast", "g": "50"}
+    sounds = [(tone(4), 48_000, "aac")]
+    whole = write_video(tmp_path / "in.mp4", moving, 100, 25, options=how, sounds=sounds)
+    cut = mux(whole, SILENCE[:16_000], 16_000, tmp_path / "cut.mp4", start="1.4", seconds=1, existing="keep")
+    assert cut.copied and len(shown_times(cut.path)) == 25
+    again = mux(cut.path, SILENCE[:16_000], 16_000, tmp_path / f"o{suffix}", existing="keep")
+    assert again.copied and again.path.suffix == suffix
+    assert not any("encoded anew" in line for line in again.messages)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_last_picture_of_a_range_lasts_until_the_next(tmp_path: Path, suffix: str) -> None:
+    """Of variable rate, where the container tells no durations."""
+    ticks = [*range(25), *range(25, 100, 3)]
+    source = write_video(tmp_path / f"in{suffix}", moving, len(ticks), 25, ticks=ticks)
+    report = mux(source, SILENCE[:32_000], 16_000, tmp_path / f"o{suffix}", seconds=2)
+    assert report.copied and report.seconds == report.picture_seconds == 2
+    assert not any("held" in line for line in report.messages)

@@ -23,7 +23,7 @@ from soundvcm.media.write.trial import has_dolby_vision, lost_metadata
 _OF_THE_FILE = frozenset(
     "major_brand minor_version compatible_brands encoder comment timecode duration "
     "number_of_frames number_of_bytes _statistics_writing_app _statistics_writing_date_utc _statistics_tags "
-    "bps handler_name vendor_id".split()
+    "bps handler_name vendor_id software".split()
 )
 _DOLBY_VISION = (".mp4", ".m4v", ".mkv")
 

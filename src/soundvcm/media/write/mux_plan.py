@@ -184,6 +184,11 @@ def plan_mux(
             lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead
             plan = MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
             messages += copy.messages
+            if lead > 0:
+                messages.append(
+                    f"the pictures begin {float(lead):.3f} s earlier, at a key picture, which {choice.suffix}"
+                    " cannot hide: cut exactly to encode them anew"
+                )
         except CannotCopyError as error:
             messages.append(f"pictures encoded anew: {error}")
     elif choice.copy:

@@ -198,6 +198,7 @@ class _Scan:
         self.inside = 0  # packets up to the last one that is shown before the end of the range
         self.last_inside = -(1 << 62)
         self.behind: list[tuple[int, int, int]] = []  # (packets before, pts, dts) shown at its end or later
+        self.is_cut = False  # more follows behind the range
         self.whole = True  # the first packet needs no other to be decoded
         self.moved = False  # some picture is shown in another order than it is decoded
         self.even = True  # evenly spaced, shown in the order of decoding
@@ -220,6 +221,7 @@ class _Scan:
         if dts <= self.last_dts or dts > pts:
             raise CannotCopyError("its timestamps do not run forward")
         if self.end is not None and self.time(dts) >= self.end and self.points:
+            self.is_cut = True
             return False
         if packet.size == 0:  # "as before" (Theora, AVI): the picture stays
             if self.points and self.points[-1][1] == self.top:
@@ -266,7 +268,7 @@ class _Scan:
             messages.append(
                 f"{len(behind)} picture(s) from behind the end, which others need, pass in its last moments"
             )
-        if hold > 0:
+        if hold > 0 and point != whole:
             messages.append(
                 f"the last picture is held {float(hold):.3f} s longer: the cut falls between packets"
             )
@@ -300,7 +302,7 @@ class _Scan:
             return self.time(point[1])
 
         if begins(whole) < end and self.until(whole) <= end:
-            return whole, Fraction(0)
+            return whole, end - self.until(whole) if self.is_cut else Fraction(0)
         inside = [point for point in self.points if begins(point) < end]
         if inside:
             best = inside[-1]

@@ -175,8 +175,9 @@ def _first_frame(stream: Any, packets: list[Any]) -> tuple[Any, ...] | None:
     import av
 
     for packet in [*packets, None]:
+        hidden = packet is not None and packet.is_discard  # by an edit list, which a decoder obeys
         try:
-            frames = stream.codec_context.decode(packet)
+            frames = stream.codec_context.decode(av.Packet(bytes(packet)) if hidden else packet)
         except (av.FFmpegError, ValueError):
             continue
         for frame in frames:
