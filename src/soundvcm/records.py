@@ -20,7 +20,7 @@ from torch import Tensor
 from soundvcm.errors import InputError, ShapeError
 
 
-class Shaped(Protocol):
+class _Shaped(Protocol):
     """Anything with a shape: a torch tensor or a numpy array."""
 
     @property
@@ -29,7 +29,7 @@ class Shaped(Protocol):
         ...
 
 
-def check_shape(name: str, value: Shaped, axes: str, **sizes: int) -> dict[str, int]:
+def check_shape(name: str, value: _Shaped, axes: str, **sizes: int) -> dict[str, int]:
     """Match `value.shape` against axis names such as "b n c"; a number in `axes` must be met exactly.
 
     Args:

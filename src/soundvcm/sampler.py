@@ -26,7 +26,7 @@ Times = Sequence[float] | Tensor
 CALLS_PER_STEP = {"euler": 1, "heun": 2, "midpoint": 2}
 
 
-class Joinable(Protocol):
+class _Joinable(Protocol):
     """Conditions that can be put one batch behind another."""
 
     @staticmethod
@@ -135,7 +135,7 @@ class Guided:
         return self.field(noisy, t, s)
 
 
-def guided(v: ConditionedField, conditions: Joinable, absent: Joinable, scale: float) -> Guided:
+def guided(v: ConditionedField, conditions: _Joinable, absent: _Joinable, scale: float) -> Guided:
     """Classifier-free guidance at sampling: w v(x | c) + (1 - w) v(x | absent), both in one batched call.
 
     Args:

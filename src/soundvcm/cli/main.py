@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[:1] == ["help"] and len(words) > 1:
         words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
+        print(_overview())
         raise SystemExit(0 if words else 2)
     if words[0] in ("-V", "--version"):
         print(f"soundvcm {__version__}")
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if name not in COMMANDS:
         fail(f"no command {name!r}{nearest(name, COMMANDS)}; see: soundvcm --help", 2)
     module, function, _ = COMMANDS[name]
-    let_threads_sleep()
+    _let_threads_sleep()
     code = run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}")
     if os.environ.get("WORLD_SIZE", "1") != "1":
         # Under torchrun: threads of gloo may abort the end of the interpreter (-6) after a run that is well.
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def let_threads_sleep() -> None:
+def _let_threads_sleep() -> None:
     """Have OpenMP's threads sleep between loops, unless the user has said how they wait; before torch loads.
 
     They spin by default, and beside other work two of them take ten times the time (benchmarks/waiting.py).
@@ -69,16 +69,16 @@ def spoken(words: list[str]) -> list[str]:
     return [word for word in words if word not in ("-q", "--quiet", "-v", "--verbose")]
 
 
-class TerminatedError(KeyboardInterrupt):
+class _TerminatedError(KeyboardInterrupt):
     """SIGTERM: the run ends as by Ctrl-C, so that nothing half-written stays."""
 
 
 @contextlib.contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
+def _terminated_like_interrupted() -> Iterator[None]:
     """Have SIGTERM raise in the main thread for as long as a command runs; `serve` sets its own handler."""
 
     def stop(*_: Any) -> None:
-        raise TerminatedError
+        raise _TerminatedError
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -100,14 +100,14 @@ def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> 
         if own:
             detail(f"your defaults: {' '.join(own)}")
         typed = translated(words) if prog.endswith(" generate") else words
-        with terminated_like_interrupted():
-            return int(parse_and_call(command, [*own, *typed], prog) or 0)
+        with _terminated_like_interrupted():
+            return int(_parse_and_call(command, [*own, *typed], prog) or 0)
     except SoundVCMError as error:
         if voice.verbose:
             traceback.print_exc()
         report(str(error))
         return error.exit_code
-    except TerminatedError:
+    except _TerminatedError:
         report("terminated")
         return 143
     except KeyboardInterrupt:
@@ -123,7 +123,7 @@ def run(find: Callable[[], Callable[..., Any]], words: list[str], prog: str) -> 
         return 2
 
 
-def parse_and_call(command: Callable[..., Any], words: list[str], prog: str) -> Any:
+def _parse_and_call(command: Callable[..., Any], words: list[str], prog: str) -> Any:
     """Call the command with its parsed words; wrong words end in one line and exit code 2."""
     import tyro
 
@@ -169,7 +169,7 @@ def _first_fault(box: str) -> str:
     return fault.rstrip(".") + (f"; perhaps you meant {meant.split()[0]}" if meant else "")
 
 
-def overview() -> str:
+def _overview() -> str:
     """Text of `soundvcm --help`."""
     rows = "\n".join(f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items())
     return (

@@ -16,14 +16,14 @@ from soundvcm.generate.progress import TimeLeft
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class Voice:
+class _Voice:
     """How much is said: `main` sets it once, from -q and -v."""
 
     quiet = False
     verbose = False
 
 
-voice = Voice()
+voice = _Voice()
 
 
 class Phases:

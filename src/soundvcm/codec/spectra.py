@@ -42,7 +42,7 @@ def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
     return (add(frames) / envelope)[:, cut : cut + count * hop]
 
 
-def mel_edges(mels: int, sample_rate: int) -> Tensor:
+def _mel_edges(mels: int, sample_rate: int) -> Tensor:
     """[m + 2] edges (Hz) of triangular bands between 0 Hz and the Nyquist frequency, HTK mel scale."""
     top = 2595.0 * torch.log10(torch.tensor(1.0 + sample_rate / 1400.0, dtype=torch.float64))
     return 700.0 * (10.0 ** (torch.linspace(0.0, float(top), mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
@@ -50,7 +50,7 @@ def mel_edges(mels: int, sample_rate: int) -> Tensor:
 
 def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
     """Triangular filters [m, bins] on the HTK mel scale, each summing to one."""
-    edges = mel_edges(mels, sample_rate)
+    edges = _mel_edges(mels, sample_rate)
     hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64)
     rise = (hertz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     fall = (edges[2:, None] - hertz) / (edges[2:] - edges[1:-1])[:, None]
@@ -64,7 +64,7 @@ def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
 
 def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
     """[bins, m] weights that interpolate log-mel values, linearly in frequency, at each bin."""
-    centres = mel_edges(mels, sample_rate)[1:-1]
+    centres = _mel_edges(mels, sample_rate)[1:-1]
     hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64).clamp(centres[0], centres[-1])
     right = torch.searchsorted(centres, hertz).clamp(1, mels - 1)
     part = (hertz - centres[right - 1]) / (centres[right] - centres[right - 1])

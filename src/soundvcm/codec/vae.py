@@ -78,7 +78,7 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv1d:
     return nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
 
 
-class ResBlock(nn.Module):
+class _ResBlock(nn.Module):
     """Pixel norm, two convolutions, balanced sum; [b, inputs, n] => [b, outputs, n]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -116,9 +116,9 @@ class Middle(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.block_1 = ResBlock(channels, channels)
+        self.block_1 = _ResBlock(channels, channels)
         self.attn_1 = Attention(channels)
-        self.block_2 = ResBlock(channels, channels)
+        self.block_2 = _ResBlock(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, n] => [b, c, n]."""
@@ -141,7 +141,7 @@ class Downsample(nn.Module):
         return out
 
 
-class Upsample(nn.Module):
+class _Upsample(nn.Module):
     """Each position twice, then a convolution."""
 
     def __init__(self, channels: int) -> None:
@@ -159,9 +159,9 @@ class Level(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, blocks: int) -> None:
         super().__init__()
-        self.block = nn.ModuleList(ResBlock(outputs if i else inputs, outputs) for i in range(blocks))
+        self.block = nn.ModuleList(_ResBlock(outputs if i else inputs, outputs) for i in range(blocks))
         self.downsample: Downsample | None = None
-        self.upsample: Upsample | None = None
+        self.upsample: _Upsample | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, inputs, n] => [b, outputs, n or n // 2 or 2n]."""
@@ -210,7 +210,7 @@ class Decoder(nn.Module):
         self.up = nn.ModuleList(
             Level(widths[min(top, level + 1)], widths[level], 3) for level in range(len(widths))
         )
-        self.up[1].upsample = Upsample(widths[1])
+        self.up[1].upsample = _Upsample(widths[1])
         self.conv_out = _conv(widths[0], config.bins, 3)
 
     def forward(self, latents: Tensor, chunk: int | None = None) -> Tensor:

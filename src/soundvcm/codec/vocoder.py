@@ -60,7 +60,7 @@ BIGVGAN_44K = VocoderConfig(
 )
 
 
-def convolved(conv: nn.Module, x: Tensor) -> Tensor:
+def _convolved(conv: nn.Module, x: Tensor) -> Tensor:
     """A convolution in the number format of its weights; the result has the format of x."""
     out: Tensor = conv(x.to(next(conv.parameters()).dtype))
     return out.to(x.dtype)
@@ -83,8 +83,8 @@ class AmpBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, s] => [b, c, s]."""
         for pair, (first, second) in enumerate(zip(self.convs1, self.convs2, strict=True)):
-            branch = convolved(first, self.activations[2 * pair](x))
-            x = x + convolved(second, self.activations[2 * pair + 1](branch))
+            branch = _convolved(first, self.activations[2 * pair](x))
+            x = x + _convolved(second, self.activations[2 * pair + 1](branch))
         return x
 
 
@@ -131,7 +131,7 @@ class Vocoder(nn.Module):
         x = self.conv_pre(mel)
         blocks = len(KERNELS)
         for step, up in enumerate(self.ups):
-            x = convolved(up, x)
+            x = _convolved(up, x)
             parts = [block(x) for block in self.resblocks[step * blocks : (step + 1) * blocks]]
             x = sum(parts[1:], start=parts[0]) / blocks
         wave = self.conv_post(self.activation_post(x))[:, 0]

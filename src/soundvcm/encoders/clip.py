@@ -62,7 +62,7 @@ class ClipConfig(Config):
         return self.grid * self.patch
 
 
-class QuickGelu(nn.Module):
+class _QuickGelu(nn.Module):
     """x * sigmoid(1.702 x)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential()
         self.mlp.add_module("c_fc", nn.Linear(width, 4 * width))
-        self.mlp.add_module("gelu", QuickGelu())
+        self.mlp.add_module("gelu", _QuickGelu())
         self.mlp.add_module("c_proj", nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor, causal: bool = False) -> Tensor:

@@ -42,7 +42,7 @@ def _tree(**children: nn.Module) -> Any:
     return tree
 
 
-class AudioLayer(nn.Module):
+class _AudioLayer(nn.Module):
     """Pre-norm transformer layer of the audio tower, [b, l, d] => [b, l, d]."""
 
     def __init__(self, width: int) -> None:
@@ -65,7 +65,7 @@ class AudioLayer(nn.Module):
         return out
 
 
-class AudioTower(nn.Module):
+class _AudioTower(nn.Module):
     """Spectrograms [b, 1, 128, 66] of one segment each => audio tokens [b, 6, 768]."""
 
     def __init__(self, width: int = WIDTH) -> None:
@@ -76,7 +76,7 @@ class AudioTower(nn.Module):
         tokens = 2 + MEL_PLACES * AUDIO_TOKENS
         for name, length in (("cls_token", 1), ("distillation_token", 1), ("position_embeddings", tokens)):
             embeddings.register_parameter(name, nn.Parameter(torch.zeros(1, length, width)))
-        layers = nn.ModuleList(AudioLayer(width) for _ in range(AUDIO_LAYERS))
+        layers = nn.ModuleList(_AudioLayer(width) for _ in range(AUDIO_LAYERS))
         norm = nn.LayerNorm(width, eps=AUDIO_EPSILON)
         self.ast: Any = _tree(embeddings=embeddings, encoder=_tree(layer=layers), layernorm=norm)
         self.freq_attn_agg = Pool(width, AUDIO_HEADS)
@@ -95,7 +95,7 @@ class AudioTower(nn.Module):
         return out
 
 
-class HeadBlock(nn.Module):
+class _HeadBlock(nn.Module):
     """Pre-norm block of the offset head; every token sees every token."""
 
     def __init__(self, width: int) -> None:
@@ -115,7 +115,7 @@ class HeadBlock(nn.Module):
         return out
 
 
-class OffsetHead(nn.Module):
+class _OffsetHead(nn.Module):
     """Projected visual tokens [b, 112, d] and audio tokens [b, 84, d] => logits of the offsets [b, 21]."""
 
     def __init__(self, width: int = WIDTH) -> None:
@@ -126,7 +126,7 @@ class OffsetHead(nn.Module):
         self.vis_in_lnorm, self.aud_in_lnorm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.pos_emb_cfg: Any = nn.Module()
         self.pos_emb_cfg.register_parameter("pos_emb", nn.Parameter(torch.zeros(1, length, width)))
-        self.blocks = nn.ModuleList(HeadBlock(width) for _ in range(HEAD_LAYERS))
+        self.blocks = nn.ModuleList(_HeadBlock(width) for _ in range(HEAD_LAYERS))
         self.ln_f = nn.LayerNorm(width)
         self.off_head = nn.Linear(width, CLASSES)
 
@@ -146,10 +146,10 @@ class Synchformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.vfeat_extractor = SyncTower()
-        self.afeat_extractor = AudioTower()
+        self.afeat_extractor = _AudioTower()
         self.vproj = nn.Linear(WIDTH, WIDTH)
         self.aproj = nn.Linear(WIDTH, WIDTH)
-        self.transformer = OffsetHead()
+        self.transformer = _OffsetHead()
 
     def offset_logits(self, visual: Tensor, audio: Tensor) -> Tensor:
         """Tokens of 14 segments, visual [b, 14, 8, 768] and audio [b, 14, 6, 768] => logits [b, 21]."""

@@ -110,7 +110,7 @@ class ClipEncoder:
             if decoded is None:
                 break
             parts.append(self.encode_frames(decoded, timings, progress))
-            total = whole_seconds(decoded, start, duration)
+            total = _whole_seconds(decoded, start, duration)
             if total is not None and total > self.longest:
                 done = decoded.start + decoded.seconds - exact_seconds(start)
                 progress("watch", float(min(done / total, Fraction(99, 100))))
@@ -175,7 +175,7 @@ def asked_range(video: Video | None, options: GenerateOptions) -> tuple[Fraction
     return start, claimed or max(one.span[1] for one in options.segments)
 
 
-def whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds | None) -> Fraction | None:
+def _whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds | None) -> Fraction | None:
     """Length of the range that a window belongs to, as far as its file can be believed; None if unknown."""
     asked, claimed = None if seconds is None else exact_seconds(seconds), decoded.info.claimed_seconds
     if decoded.is_still or claimed is None:

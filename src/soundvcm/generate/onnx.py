@@ -56,7 +56,7 @@ def inverse_matrix(n: int) -> tuple[Tensor, Tensor]:
     return real.float(), imaginary.float()
 
 
-class ProductNetwork(VelocityNetwork):
+class _ProductNetwork(VelocityNetwork):
     """The network at a fixed length n, with products in place of Fourier transforms and a fixed spectrum."""
 
     power: Tensor
@@ -65,7 +65,7 @@ class ProductNetwork(VelocityNetwork):
     inverse_cos: Tensor
     inverse_sin: Tensor
 
-    def at(self, n: int) -> ProductNetwork:
+    def at(self, n: int) -> _ProductNetwork:
         """Prepare for n latents."""
         if self.config.precondition:
             power = VelocityNetwork._power(self, torch.zeros(1, n, self.config.latent_dim))
@@ -98,7 +98,7 @@ class ProductNetwork(VelocityNetwork):
 class Step(nn.Module):
     """One step of the sampler: x_s = x_t - (t - s) u(x_t, t, s)."""
 
-    def __init__(self, network: ProductNetwork) -> None:
+    def __init__(self, network: _ProductNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -120,7 +120,7 @@ class Step(nn.Module):
         return noisy - (t - s)[:, None, None] * velocity
 
 
-class ProductCodec(nn.Module):
+class _ProductCodec(nn.Module):
     """Standardised latents [1 n c] and a white noise [1 s] -> wave [1 s]; what `NeuralCodec.decode` does."""
 
     analysis: Tensor
@@ -214,15 +214,15 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
     lines = pipeline.clip_encoder.timeline.at(exact_seconds(str(seconds)))
     n, target = lines.latents, Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    network = ProductNetwork(pipeline.network.config)
+    network = _ProductNetwork(pipeline.network.config)
     network.load_state_dict(pipeline.network.state_dict())
     tensors = without_video(pipeline, lines)
     noise = white_wave(lines.latents * pipeline.codec.latent_hop)
     moved = Step(network.at(n).eval().requires_grad_(False))
     _graph(moved, tuple(tensors[name] for name in INPUTS), INPUTS, "moved", target / "network.onnx")
-    codec = ProductCodec(pipeline.codec, pipeline.network, n).eval()
+    codec = _ProductCodec(pipeline.codec, pipeline.network, n).eval()
     _graph(codec, (tensors["noisy"], noise), ("latents", "noise"), "wave", target / "codec.onnx")
-    written_beside(target / "noise.bin", noise.numpy().astype("<f4").tobytes())
+    _written_beside(target / "noise.bin", noise.numpy().astype("<f4").tobytes())
     words(target)
     about = {
         "model": pipeline.name,
@@ -234,7 +234,7 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
         "soundvcm": __version__,
         "licence": "MIT; the word table Apache-2.0, from all-MiniLM-L6-v2",
     }
-    written_beside(target / "about.json", json.dumps(about, indent=1).encode())
+    _written_beside(target / "about.json", json.dumps(about, indent=1).encode())
     names = ("network.onnx", "codec.onnx", "noise.bin", "words.bin", "words.json", "about.json")
     return {name: (target / name).stat().st_size for name in names}
 
@@ -278,14 +278,14 @@ def words(target: Path) -> None:
     """The word table: int8 rows in words.bin; pieces, the scale of each row and the limit in words.json."""
     tensors, _ = weights.load("words")
     table = tensors["table"].to(torch.int8)
-    written_beside(target / "words.bin", table.numpy().tobytes())
+    _written_beside(target / "words.bin", table.numpy().tobytes())
     pieces = bytes(tensors["vocabulary"].numpy()).decode("utf-8").split("\n")
     scale = [float(f"{value:.6g}") for value in tensors["scale"].float()]
     words = {"dim": table.shape[1], "limit": LIMIT, "pieces": pieces, "scale": scale}
-    written_beside(target / "words.json", json.dumps(words, ensure_ascii=False).encode())
+    _written_beside(target / "words.json", json.dumps(words, ensure_ascii=False).encode())
 
 
-def written_beside(path: Path, data: bytes) -> None:
+def _written_beside(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f"{path.name}.part")
     beside.write_bytes(data)

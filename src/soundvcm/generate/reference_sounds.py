@@ -154,7 +154,7 @@ class ReferenceSounds:
         used: list[str] = []
         if layers:
             found, clips = self.placed(wave, rate, layers, take)
-            wave = found * np.float32(loudness_of(wave)) if quiet_stays else found
+            wave = found * np.float32(_loudness_of(wave)) if quiet_stays else found
             used = [clip.credit for clip in clips]
             if options.renderer == "network":
                 wave = again(wave)
@@ -198,7 +198,7 @@ def follows(options: GenerateOptions) -> bool:
     return options.like is not None or options.kind is not None
 
 
-def loudness_of(guide: Wave) -> float:
+def _loudness_of(guide: Wave) -> float:
     """How loud a window of a longer clip is, 0 .. 1: the network is quiet where nothing happens."""
     return float(np.sqrt(min(1.0, float(np.abs(guide).max(initial=0.0)) / LOUD_PEAK)))
 

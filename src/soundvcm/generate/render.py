@@ -130,10 +130,10 @@ def _work(
     result.streamed = streams(options, features, pipeline.clip_encoder.longest)
     for number, output in enumerate(outputs):
         check()
-        told = progress_of_take(progress, number, len(outputs))
+        told = _progress_of_take(progress, number, len(outputs))
         if result.streamed:
             timings: dict[str, float] = {}
-            sound, written, messages, peak = write_long(
+            sound, written, messages, peak = _write_long(
                 pipeline, options, features, output, first + number, timings, told, check
             )
             seconds = 0.0
@@ -163,7 +163,7 @@ def segmented(pipeline: Pipeline) -> TakeFunction:
     return take
 
 
-def progress_of_take(progress: Progress, take: int, takes: int) -> Progress:
+def _progress_of_take(progress: Progress, take: int, takes: int) -> Progress:
     """Progress of one of several takes: the long phase of a long clip counts all of them."""
 
     def told(phase: str, share: float) -> None:
@@ -178,7 +178,7 @@ def streams(options: GenerateOptions, features: ClipFeatures, longest: Fraction)
     return long and options.loudness is None
 
 
-def write_long(
+def _write_long(
     pipeline: Pipeline,
     options: GenerateOptions,
     features: ClipFeatures,
@@ -195,7 +195,7 @@ def write_long(
     """
     factor = np.float32(10 ** (options.gain / 20))
     tags = {**pipeline.tags(options), "seed": str(seed)}
-    writer = streaming_writer(options, output, pipeline.sample_rate, tags, features.timeline.seconds)
+    writer = _streaming_writer(options, output, pipeline.sample_rate, tags, features.timeline.seconds)
     head: list[Wave] = []
     notes = SegmentNotes(timings)
     if options.segments:
@@ -223,7 +223,7 @@ def write_long(
     return sound, report.path, [*([quiet] if quiet else []), *report.messages], peak
 
 
-def streaming_writer(
+def _streaming_writer(
     options: GenerateOptions, output: Path, rate: int, tags: dict[str, str], seconds: Fraction | None = None
 ) -> media.MuxWriter | media.SoundWriter:
     """What takes the pieces of a long clip: a video with its pictures, or a sound file."""

@@ -21,7 +21,7 @@ from soundvcm.runtime import attention
 HEAD_NORM_EPS = 2.0**-23
 
 
-class HeadNorm(nn.Module):
+class _HeadNorm(nn.Module):
     """The learned scale of one RMSNorm over the channels of a head, weight [width]."""
 
     def __init__(self, width: int) -> None:
@@ -40,8 +40,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(dim, 3 * dim)
-        self.q_norm = HeadNorm(dim // heads)
-        self.k_norm = HeadNorm(dim // heads)
+        self.q_norm = _HeadNorm(dim // heads)
+        self.k_norm = _HeadNorm(dim // heads)
 
     def forward(self, x: Tensor, by: Rotation | None) -> tuple[Tensor, Tensor]:
         """Project x [b n d] -> (queries and keys [b n 2 h e], values [b n h e])."""

@@ -79,7 +79,7 @@ class Encoded:
         return Encoded(**values)
 
 
-class SyncInput(nn.Module):
+class _SyncInput(nn.Module):
     """Sync -> a part of the latents' input, accurate to the latent: two convolutions, resampling, projection.
 
     Added before the activation of the latents' first layer, which equals giving each latent
@@ -150,7 +150,7 @@ class ConditionEncoder(nn.Module):
             if config.sync_to_modulation
             else None
         )
-        self.sync_fine = SyncInput(config) if config.sync_to_input else None
+        self.sync_fine = _SyncInput(config) if config.sync_to_input else None
         self.semantic_pool = nn.Linear(dim, dim)
         self.text_pool = nn.Linear(dim, dim)
         self.global_mlp = GatedMLP(dim, inner)

@@ -21,7 +21,7 @@ from soundvcm.network.model import VelocityNetwork
 _ORIGINAL, _DOWN, _UP = (f".parametrizations.weight.{name}" for name in ("original", "0.down", "0.up"))
 
 
-class LowRank(nn.Module):
+class _LowRank(nn.Module):
     """weight -> weight + up @ down, in the weight's shape.
 
     Attributes:
@@ -54,7 +54,7 @@ def add_adapters(network: VelocityNetwork, rank: int) -> None:
         raise OptionError(f"the rank of adapters is 1 .. {most} for this network, not {rank}")
     network.requires_grad_(False)
     for module in adapted:
-        parametrize.register_parametrization(module, "weight", LowRank(module.weight, rank))
+        parametrize.register_parametrization(module, "weight", _LowRank(module.weight, rank))
     if network.time.second is not None:  # of an adopted network it is not trained yet
         network.time.second.requires_grad_(True)
 

@@ -28,7 +28,7 @@ class Times:
     consistency: Tensor
 
 
-def logit_normal(count: int, mean: float, std: float, generator: torch.Generator) -> Tensor:
+def _logit_normal(count: int, mean: float, std: float, generator: torch.Generator) -> Tensor:
     """`count` draws of sigmoid(N(mean, std)), float64 on the CPU."""
     normal = torch.randn(count, generator=generator, device=generator.device, dtype=torch.float64)
     return torch.sigmoid(mean + std * normal).cpu()
@@ -61,8 +61,8 @@ def draw_times(
     order = torch.randperm(batch, generator=generator, device=generator.device).cpu()
     consistency = torch.ones(batch, dtype=torch.bool)
     consistency[order[:velocity_count]] = False
-    first = logit_normal(batch, mean, std, generator)
-    second = logit_normal(batch, mean, std, generator)
+    first = _logit_normal(batch, mean, std, generator)
+    second = _logit_normal(batch, mean, std, generator)
     pinned = uniform(2 * batch, generator).reshape(2, batch) < endpoint_share
     t = torch.where(consistency, torch.maximum(first, second), first)
     s = torch.minimum(first, second)

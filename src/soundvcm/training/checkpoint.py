@@ -42,14 +42,14 @@ class Saved:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def checkpoint_folder(run_dir: Path) -> Path:
+def _checkpoint_folder(run_dir: Path) -> Path:
     """Where the checkpoints of a run are."""
     return Path(run_dir) / "checkpoints"
 
 
 def list_checkpoints(run_dir: Path) -> list[Path]:
     """Complete checkpoints, oldest first; half-written ones (temporary names) are not among them."""
-    return sorted(path.parent for path in checkpoint_folder(run_dir).glob("step-*/state.json"))
+    return sorted(path.parent for path in _checkpoint_folder(run_dir).glob("step-*/state.json"))
 
 
 def latest_checkpoint(run_dir: Path) -> Path | None:
@@ -70,7 +70,7 @@ def write_checkpoint(run_dir: Path, step: int, saved: Saved, *, keep: int = 2) -
         bad = first_non_finite(getattr(saved, group))
         if bad:
             raise NonFiniteError(f"step {step}: {group} {bad!r} is not finite; no checkpoint written")
-    folder = checkpoint_folder(run_dir)
+    folder = _checkpoint_folder(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".step-*"):  # what a killed process was writing
         shutil.rmtree(left, ignore_errors=True)

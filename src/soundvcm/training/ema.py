@@ -206,7 +206,7 @@ class Snapshot:
     sigma_rel: float
 
 
-def snapshot_folder(run_dir: Path) -> Path:
+def _snapshot_folder(run_dir: Path) -> Path:
     """Where the snapshots of a run are."""
     return Path(run_dir) / "snapshots"
 
@@ -223,7 +223,7 @@ def write_snapshots(
 
     Present ones are replaced. `write=False` only takes part in gathering averages that are shared out.
     """
-    folder = snapshot_folder(run_dir)
+    folder = _snapshot_folder(run_dir)
     if write:
         folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -266,7 +266,7 @@ def prune_snapshots(run_dir: Path, keep: int) -> None:
 def list_snapshots(run_dir: Path) -> list[Snapshot]:
     """Snapshots of a run in order of updates, then width."""
     found = []
-    for path in snapshot_folder(run_dir).glob("[0-9]*.safetensors"):
+    for path in _snapshot_folder(run_dir).glob("[0-9]*.safetensors"):
         with safe_open(path, "pt") as file:
             facts = _facts(file)
         found.append(Snapshot(path, int(facts["updates"]), float(facts["sigma_rel"])))
@@ -298,7 +298,7 @@ def synthesise(
     ]
     if not found:
         raise WeightsError(
-            f"{snapshot_folder(run_dir)} holds no snapshot to average: train first, or further"
+            f"{_snapshot_folder(run_dir)} holds no snapshot to average: train first, or further"
         )
     end = updates if updates is not None else found[-1].updates
     weights = solve_weights(

@@ -28,7 +28,7 @@ GUIDANCE, STEPS = 4.5, 25  # of flow matching, as the reference samples it
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def sampled_as(config: Mapping[str, Any]) -> dict[str, Any]:
+def _sampled_as(config: Mapping[str, Any]) -> dict[str, Any]:
     """How a network of these training settings is sampled, where that is not by its mean velocity.
 
     Flow matching and reflow know the instantaneous velocity only (25 Euler steps, guidance from outside where
@@ -104,7 +104,7 @@ def export(
     record: dict[str, Any] = {key: saved.facts[key] for key in kept if key in saved.facts}
     record |= {"format": FORMAT, "dtype": dtype, "config": config["network"], "training": config}
     record |= {"seed": config["loop"]["seed"]} | facts | dict(about)
-    sampling = sampled_as(config) | record.get("sampling", {})
+    sampling = _sampled_as(config) | record.get("sampling", {})
     if sampling:
         record["sampling"] = sampling
     header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in record.items()}

@@ -21,7 +21,7 @@ MEMORY = 50  # steps that a row which left is remembered
 
 
 @dataclass(frozen=True)
-class LeftRow:
+class _LeftRow:
     """A row whose mean square is far above its kind's level.
 
     Attributes:
@@ -65,7 +65,7 @@ class RowMonitor:
     def __init__(self, factor: float) -> None:
         self.factor = factor
         self.seen: dict[str, deque[float]] = {}
-        self.left: deque[LeftRow] = deque(maxlen=1000)
+        self.left: deque[_LeftRow] = deque(maxlen=1000)
         self.worst: dict[str, float] = {}
 
     def look(
@@ -97,7 +97,7 @@ class RowMonitor:
             if level is not None and not mse <= self.factor * level:
                 gone.append(place)
                 words = caption(clips[place])
-                self.left.append(LeftRow(step, clips[place], words, bool(null), kind, t, s, mse, level))
+                self.left.append(_LeftRow(step, clips[place], words, bool(null), kind, t, s, mse, level))
                 mse = level  # what leaves does not become usual
             self.seen.setdefault(kind, deque(maxlen=WINDOW)).append(mse)
         return gone
@@ -110,7 +110,7 @@ class RowMonitor:
         greatest = sorted(values)[-max(1, round(TOP * len(values))) :]
         return sum(greatest) / len(greatest)
 
-    def lately(self, step: int) -> list[LeftRow]:
+    def lately(self, step: int) -> list[_LeftRow]:
         """The rows that left within the last steps."""
         return [row for row in self.left if row.step > step - MEMORY]
 
@@ -128,7 +128,7 @@ class RowMonitor:
     def load(self, state: Mapping[str, Any]) -> None:
         """Take up a saved state."""
         self.seen = {kind: deque(values, maxlen=WINDOW) for kind, values in state["seen"].items()}
-        self.left = deque((LeftRow(**row) for row in state["left"]), maxlen=1000)
+        self.left = deque((_LeftRow(**row) for row in state["left"]), maxlen=1000)
         self.worst = dict(state["worst"])
 
 

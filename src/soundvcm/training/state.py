@@ -31,7 +31,7 @@ from soundvcm.training.runaway import RowMonitor
 from soundvcm.training.settings import LoopConfig, OptimizerConfig
 
 
-def optimizer_of(parameters: Sequence[nn.Parameter], settings: OptimizerConfig) -> torch.optim.Optimizer:
+def _optimizer_of(parameters: Sequence[nn.Parameter], settings: OptimizerConfig) -> torch.optim.Optimizer:
     """The optimizer of these settings."""
     if settings.kind == "adafactor":
         # An eps of 1 makes steps absolute, as AdamW's are: most weights are smaller, many begin at 0.
@@ -68,7 +68,7 @@ class TrainingState:
         self.network = network
         trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self.names, self.parameters = list(trained), list(trained.values())
-        self.optimizer = optimizer_of(self.parameters, config.optimizer)
+        self.optimizer = _optimizer_of(self.parameters, config.optimizer)
         self.monitor = RowMonitor(config.runaway_factor)
         self.ema = EmaProfiles(trained, config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0

@@ -122,12 +122,12 @@ def _walk(root: Path, output: Path | None, found: Plan) -> None:
             if media.is_hidden(path) or name == REPORT:
                 continue
             if suffix not in media.VIDEO_SUFFIXES | media.IMAGE_SUFFIXES:
-                found.ignored += not (is_own(path) and suffix in media.SOUND_OUTPUTS)
-            elif not is_own(path):
+                found.ignored += not (_is_own(path) and suffix in media.SOUND_OUTPUTS)
+            elif not _is_own(path):
                 found.items.append(Item(path))
 
 
-def is_own(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     """True for names that results beside their clips have: clip.sound.mp4, clip.sound-take2.wav."""
     return _OWN.fullmatch(path.stem) is not None
 

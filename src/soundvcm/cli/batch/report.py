@@ -41,7 +41,7 @@ class Report:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._latest: dict[object, Record] = {}
-            for record in read_report(self.path):
+            for record in _read_report(self.path):
                 self._latest[record["target"]] = record
             self._file = self.path.open("a+b")
             if self._file.tell() and self._last_byte() != b"\n":
@@ -89,7 +89,7 @@ class Report:
         return self._latest.get(target)
 
 
-def read_report(path: Path) -> list[Record]:
+def _read_report(path: Path) -> list[Record]:
     """The lines of a report in order; lines that a kill cut off, and lines of others, are left out.
 
     Raises:

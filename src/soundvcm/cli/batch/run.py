@@ -84,11 +84,11 @@ def run_batch(
     if as_json:
         emit_json({"clips": len(work.items), **asdict(tally), "report": str(report.path)})
     else:
-        summary(f"{in_short(len(work.items), tally)}; report: {report.path}")
+        summary(f"{_in_short(len(work.items), tally)}; report: {report.path}")
     return tally.exit_code
 
 
-def in_short(clips: int, tally: Tally) -> str:
+def _in_short(clips: int, tally: Tally) -> str:
     """One line about a whole run."""
     counts = [f"{getattr(tally, name)} {name}" for name in ("done", "skipped", "failed", "ignored")]
     kept = ", ".join(text for text in counts if not text.startswith("0 ")) or "nothing to do"
@@ -96,7 +96,7 @@ def in_short(clips: int, tally: Tally) -> str:
     return f"{clips} clips: {kept}; {in_words(tally.seconds)} of sound in {in_words(tally.took)}{speed}"
 
 
-class Cancelled(Exception):  # noqa: N818 - it ends a thread, nobody reports it
+class _Cancelled(Exception):  # noqa: N818 - it ends a thread, nobody reports it
     """The run ended while the next clip was being read."""
 
 
@@ -171,7 +171,7 @@ class Batch:
 
     def _ended(self, phase: str, share: float) -> None:
         if self._leaving.is_set():
-            raise Cancelled("the run ended")
+            raise _Cancelled("the run ended")
 
     def pipeline(self, request: GenerateOptions) -> Pipeline:
         """The model, loaded when the first clip needs it.

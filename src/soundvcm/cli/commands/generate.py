@@ -80,18 +80,18 @@ def generate(
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
     """
-    check_system(model, device, dtype, options)
+    _check_system(model, device, dtype, options)
     files, system = (
         inputs((*videos, *video)),
         load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride),
     )
-    if len(files) > 1 or any(is_collection(path) for path in files):
+    if len(files) > 1 or any(_is_collection(path) for path in files):
         from soundvcm.cli.batch.items import plan
 
         replace(options, video=Path("clip")).check()  # what would fail for each clip in turn
         work = plan(files, options, None if name is None else (name, model))
         if dry_run:
-            return tell_plan([(item.source, item.output, item.fault) for item in work.items], as_json=json)
+            return _tell_plan([(item.source, item.output, item.fault) for item in work.items], as_json=json)
         from soundvcm.cli.batch.run import run_batch
 
         return run_batch(
@@ -110,13 +110,13 @@ def generate(
     if name is not None:
         one = named(one, name, model)
     outputs = plan_outputs(one, overwrite=overwrite or dry_run)
-    check_files(one, outputs)
+    _check_files(one, outputs)
     if dry_run:
-        return tell_plan([(one.video, path, "") for path in outputs], as_json=json)
-    return one_clip(one, system, as_json=json, overwrite=overwrite)
+        return _tell_plan([(one.video, path, "") for path in outputs], as_json=json)
+    return _one_clip(one, system, as_json=json, overwrite=overwrite)
 
 
-def check_system(model: str, device: str, dtype: str, options: GenerateOptions) -> None:
+def _check_system(model: str, device: str, dtype: str, options: GenerateOptions) -> None:
     """Refuse what the table of systems already says no to; torch is not loaded for it.
 
     Raises:
@@ -137,7 +137,7 @@ def check_system(model: str, device: str, dtype: str, options: GenerateOptions) 
             raise OptionError(f"{option} has nothing to act on: guidance is trained into tiny; leave it out")
 
 
-def check_files(options: GenerateOptions, outputs: list[Path]) -> None:
+def _check_files(options: GenerateOptions, outputs: list[Path]) -> None:
     """Refuse a clip that is not there and a place that cannot be written to.
 
     Raises:
@@ -174,7 +174,7 @@ def named(options: GenerateOptions, template: str, model: str) -> GenerateOption
     return replace(options, seed=seed, output=folder / (text + ending))
 
 
-def tell_plan(planned: list[tuple[Path | None, Path, str]], *, as_json: bool) -> int:
+def _tell_plan(planned: list[tuple[Path | None, Path, str]], *, as_json: bool) -> int:
     """Say what would be written of (source, output, why not), a line each; 2 if it is nothing at all."""
     if as_json:
         emit_json({"would_write": [str(output) for _, output, fault in planned if not fault]})
@@ -184,12 +184,12 @@ def tell_plan(planned: list[tuple[Path | None, Path, str]], *, as_json: bool) ->
     return 0 if any(not fault for *_, fault in planned) else 2
 
 
-def is_collection(path: Path) -> bool:
+def _is_collection(path: Path) -> bool:
     """A folder or a table of clips."""
     return path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".jsonl")
 
 
-def one_clip(
+def _one_clip(
     options: GenerateOptions, system: dict[str, Any], *, as_json: bool, overwrite: bool = False
 ) -> int:
     """Make the sound of one clip or prompt and say what came of it."""
@@ -216,7 +216,7 @@ def one_clip(
         labelled = {"classified_as": labels, "heard": labels}
         emit_json({**outcome.as_dict(), "model": pipeline.name, "device": device, **labelled})
     else:
-        summarise(outcome, labels, time.perf_counter() - began)
+        _summarise(outcome, labels, time.perf_counter() - began)
     return 0
 
 
@@ -228,7 +228,7 @@ def classified_as(outcome: GenerateResult) -> list[str]:
     return classify(sound.wave, sound.sample_rate)
 
 
-def summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
+def _summarise(outcome: GenerateResult, labels: list[str], total: float) -> None:
     """One line: files, length, kind of sound, seconds by phase, seed."""
     phases = ", ".join(f"{name} {value:.2f}" for name, value in outcome.timings.items())
     seeds = " ".join(str(seed) for seed in outcome.seeds)

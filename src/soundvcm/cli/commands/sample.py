@@ -63,7 +63,7 @@ def sample(
         say(f"{len(wanted) - len(left)} of {len(wanted)} are there already")
     if not left:
         return 0
-    pipeline = pipeline_for(model, features, device)
+    pipeline = _pipeline_for(model, features, device)
     output.mkdir(parents=True, exist_ok=True)
     began, done = time.perf_counter(), 0
     for rows in batches(features, left, batch):
@@ -75,7 +75,7 @@ def sample(
     return 0
 
 
-def pipeline_for(model: str, store: FeatureStore, device: str) -> Pipeline:
+def _pipeline_for(model: str, store: FeatureStore, device: str) -> Pipeline:
     """Network and codec of a system, on the features of a store.
 
     Raises:

@@ -88,7 +88,7 @@ def serve(
             raise MissingExtraError(package, "serve")
     from soundvcm.web import MIB, Limits, check_address
 
-    token = find_token(token, token_file)
+    token = _find_token(token, token_file)
     check_address(host, token)
     limits = Limits(
         upload_bytes=max_upload_mib * MIB,
@@ -129,7 +129,7 @@ def _open(studio: Studio, host: str, port: int, token: str | None, hosts: list[s
         listen(create_app(studio, token, hosts), host, port, ready)
 
 
-def find_token(token: str | None, file: Path | None) -> str | None:
+def _find_token(token: str | None, file: Path | None) -> str | None:
     """The token from the option, the file or the environment (SOUNDVCM_TOKEN), in this order.
 
     Raises:

@@ -31,9 +31,9 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = Conv(3, STEM, 3, 2)
+        self.stem = _Conv(3, STEM, 3, 2)
         self.blocks = nn.ModuleList(_blocks())
-        self.head = Conv(320, HEAD, 1)
+        self.head = _Conv(320, HEAD, 1)
         self.labels = nn.Linear(HEAD, LABELS)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def turned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.flip(2, 3) if value.ndim == 4 else value for name, value in state.items()}
 
 
-class Conv(nn.Module):
+class _Conv(nn.Module):
     """Convolution with bias, padded as TensorFlow pads, then ReLU6 unless `linear`."""
 
     def __init__(
@@ -72,9 +72,9 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         wide = inputs * expansion
-        self.expand = Conv(inputs, wide, 1) if expansion > 1 else None
-        self.filter = Conv(wide, wide, kernel, stride, groups=wide)
-        self.project = Conv(wide, outputs, 1, linear=True)
+        self.expand = _Conv(inputs, wide, 1) if expansion > 1 else None
+        self.filter = _Conv(wide, wide, kernel, stride, groups=wide)
+        self.project = _Conv(wide, outputs, 1, linear=True)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:

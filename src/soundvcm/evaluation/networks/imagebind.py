@@ -87,7 +87,7 @@ class Stem(nn.Module):
         return out
 
 
-class Scale(nn.Module):
+class _Scale(nn.Module):
     """Times exp(log_logit_scale), at most 100."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Tower(nn.Module):
         self.trunk = nn.ModuleDict({"pre_transformer_layer": nn.Sequential(first), "blocks": blocks})
         norm, project = nn.LayerNorm(width, eps=EPSILON), nn.Linear(width, dim, bias=False)
         self.head = nn.Sequential(norm, nn.Identity(), project)  # between them: the first token
-        self.postprocessor = nn.Sequential(nn.Identity(), Scale() if sound else nn.Identity())
+        self.postprocessor = nn.Sequential(nn.Identity(), _Scale() if sound else nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         """A batch of parts of one clip => [b, dim]."""

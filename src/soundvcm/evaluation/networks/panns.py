@@ -32,7 +32,7 @@ CONSTANTS = (
 )
 
 
-class ConvBlock(nn.Module):
+class _ConvBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm and ReLU, [b, c, t, m] => [b, d, t, m]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -55,7 +55,7 @@ class Cnn14(nn.Module):
         self.bn0 = nn.BatchNorm2d(BANDS)
         inputs = 1
         for number, channels in enumerate(CHANNELS, 1):
-            self.add_module(f"conv_block{number}", ConvBlock(inputs, channels))
+            self.add_module(f"conv_block{number}", _ConvBlock(inputs, channels))
             inputs = channels
         self.fc1 = nn.Linear(WIDTH, WIDTH)
         self.fc_audioset = nn.Linear(WIDTH, CLASSES)
