@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from soundvcm.cli.batch.table import read_table
 from soundvcm.data.catalog import from_folder, read_catalog
@@ -91,6 +93,54 @@ def test_damaged_tables(tmp_path: Path, name: str) -> None:
     assert refused > 20
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+WHOLE = {
+    "catalog": ({"id": "a", "file": "a.wav", "start": 0, "seconds": 8, "captions": ["x"]}, read_catalog),
+    "batch": ({"video": "a.mp4", "prompt": "rain", "seed": 7}, read_table),
+    "wavcaps": (
+        {"id": "1.wav", "caption": "rain", "duration": 12.5}, lambda path: from_wavcaps(path, path.parent)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_value_in_any_place(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    """Nulls, lists, numbers where words are expected, and the other way round."""
+    row, read = WHOLE[name]
+    key = data.draw(st.sampled_from(sorted(row)))
+    odd = {**row, key: data.draw(JSON)}
+    path = tmp_path / ("t.json" if name == "wavcaps" else "t.jsonl")
+    path.write_text(json.dumps({"data": [odd]} if name == "wavcaps" else odd), encoding="utf-8")
+    try:
+        read(path)
+    except SoundVCMError as error:
+        assert str(error)
+
+
+CELL = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+@pytest.mark.parametrize("name", ["tsv", "csv", "batch csv", "batch tsv", "vggsound", "audiocaps", "clotho"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(st.lists(CELL, max_size=7), max_size=3), quoted=st.booleans())
+def test_any_cells(tmp_path: Path, name: str, cells: list[list[str]], quoted: bool) -> None:
+    text, suffix, read = READERS[name]
+    mark = "\t" if "tsv" in name else ","
+    rows = [mark.join(f'"{cell}"' if quoted else cell for cell in row) for row in cells]
+    path = tmp_path / f"t{suffix}"
+    path.write_text(text + "\n".join(rows), encoding="utf-8", newline="")
+    try:
+        read(path)
+    except SoundVCMError as error:
+        assert str(error)
+
+
 @pytest.mark.parametrize(
     "data", [b"caf\xe9", b"\xff\xfea\0b\0", b"\xff\xfe\0", b"", b"\0\0", "\ufeffrain".encode()]
 )
@@ -107,3 +157,11 @@ def test_published_tables_as_programs_rewrite_them(tmp_path: Path) -> None:
     """A header that the publisher's file does not have, starts written as 30.0."""
     (tmp_path / "v.csv").write_text("youtube_id,start,label,split\nab,30.0,rain,test\n")
     assert from_vggsound(tmp_path / "v.csv", tmp_path).without_file == ("ab_000030",)
+
+
+def test_numbers_as_other_programs_write_them(tmp_path: Path) -> None:
+    """A column of whole numbers with gaps, as data frames write it; UTF-16, as spreadsheets do."""
+    path = tmp_path / "t.csv"
+    path.write_bytes("video,seed\na.mp4,7.0\nb.mp4,\nc.mp4,1.5\n".encode("utf-16"))
+    rows = read_table(path)
+    assert [row.seed for row in rows] == [7, None, None] and [bool(row.fault) for row in rows] == [0, 0, 1]

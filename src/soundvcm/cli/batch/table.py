@@ -51,11 +51,15 @@ def read_table(path: Path) -> list[TableRow]:
         OptionError: the table cannot be read, lacks the column video, or has an unknown column.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        text = data.decode(coding)
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise OptionError(f"{path}: byte {error.start} is not UTF-8: save the table as UTF-8") from None
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # as old spreadsheets end their lines
     lines = _json_lines(path, text) if path.suffix.lower() == ".jsonl" else _cell_lines(path, text)
     rows = [_row(path, line, values) for line, values in lines]
     if not rows:
@@ -76,7 +80,7 @@ def _row(path: Path, line: int, values: dict[str, Any] | str) -> TableRow:
         return TableRow(line, place, fault=f"prompt {json.dumps(prompt)} is not text")
     try:
         number = _seed(seed)
-    except ValueError:
+    except (ValueError, TypeError):
         return TableRow(line, place, fault=f"seed {seed!r} is not -1 (random) or a number 0 .. 2**63 - 1")
     return TableRow(line, place, prompt if prompt and prompt.strip() else None, number)
 
@@ -84,9 +88,13 @@ def _row(path: Path, line: int, values: dict[str, Any] | str) -> TableRow:
 def _seed(cell: Any) -> int | None:
     if cell is None or cell == "" or (isinstance(cell, str) and not cell.strip()):
         return None
-    if isinstance(cell, (bool, float)):
+    if isinstance(cell, bool):
         raise ValueError(cell)
-    seed = int(cell)
+    # Programs that fill gaps in a column of numbers write 7 as 7.0.
+    whole = float(cell) if isinstance(cell, float) or "." in str(cell) else None
+    if whole is not None and not whole.is_integer():
+        raise ValueError(cell)
+    seed = int(cell) if whole is None else int(whole)
     if not -1 <= seed <= MAX_SEED:
         raise ValueError(cell)
     return seed
@@ -129,7 +137,7 @@ def _comma_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     head = text.split("\n", 1)[0]
     comma = ";" if ";" in head and "," not in head else ","  # spreadsheets of half of Europe write ";"
     csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
     line = 1
     try:
         for cells in reader:

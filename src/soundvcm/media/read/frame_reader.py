@@ -168,6 +168,8 @@ class FrameReader:
         first = next(frames, None)
         if first is None:
             what = f" ({self._counts.stopped})" if self._counts.stopped else ""
+            if self._container.format.name == "webp_pipe" and self._counts.stopped:
+                what += ": FFmpeg decodes no animated WebP: if it is one, save it as GIF, APNG or MP4"
             raise MediaError(f"{self.name}: no picture in it can be decoded{what}")
         if start >= SEEK_FROM and not self.is_picture and self._clock.counted == 0:
             sought = self._seek(start)
@@ -271,7 +273,7 @@ class FrameReader:
         """What a user should know of the pictures read so far; complete after `frames` has ended."""
         found = self._clock.warnings()
         info = self.info
-        if info.video_streams > 1:
+        if info.video_streams > 1 and not self.is_picture:  # a sequence has its cover as a track
             found.insert(0, f"{info.video_streams} video streams: using stream {self._stream.index}")
         if info.unknown_streams:
             found.insert(0, f"{info.unknown_streams} track(s) in an unknown coding: not used")
