@@ -30,7 +30,8 @@ def test_a_table_with_counts_and_units(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(truth, made, "--seconds", 2) == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0] == "3 pairs, 2 s, mono, mean removed" and len(lines) == 9
+    assert lines[0] == "3 pairs, 2 s, mono, mean removed" and len(lines) == 11
+    assert lines[1].startswith("yamnet: 8 sounds, ") and lines[2].startswith("onsets: 6 sounds, ")
     row = next(line for line in lines if line.startswith("FD_YAMNet"))
     assert "squared distance" in row and "4 true (16 rows) + 4 predicted (16 rows), 1024-d" in row
     assert "lower is better" in row and "[" in row

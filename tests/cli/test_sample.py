@@ -48,18 +48,18 @@ def test_parts_batches_and_going_on(store: Path, tmp_path: Path, capsys: pytest.
     words = ("--store", store, "--output", tmp_path / "made", "--batch", "2")
     code, out, err = run(capsys, *words, "--part", "1/2")
     assert code == 0 and "clips/s" in out, err
-    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["a_c0.flac", "a_c2.flac", "a_c4.flac"]
+    assert sorted(p.name for p in (tmp_path / "made" / "a").iterdir()) == ["c0.flac", "c2.flac", "c4.flac"]
     code, out, _ = run(capsys, *words)
     assert code == 0 and "3 of 5 are there already" in out
-    assert len(list((tmp_path / "made").iterdir())) == 5
-    lengths = [soundfile.info(path).frames for path in sorted((tmp_path / "made").iterdir())]
+    assert len(list((tmp_path / "made" / "a").iterdir())) == 5
+    lengths = [soundfile.info(path).frames for path in sorted((tmp_path / "made" / "a").iterdir())]
     assert lengths == [16_000, 16_000, 32_000, 16_000, 16_000]
     code, out, _ = run(capsys, *words)
     assert code == 0 and "clips/s" not in out
     alone = ("--store", store, "--output", tmp_path / "alone", "--batch", "1")
     assert run(capsys, *alone)[0] == 0
-    for path in (tmp_path / "made").iterdir():
-        one, other = soundfile.read(path)[0], soundfile.read(tmp_path / "alone" / path.name)[0]
+    for path in (tmp_path / "made" / "a").iterdir():
+        one, other = soundfile.read(path)[0], soundfile.read(tmp_path / "alone" / "a" / path.name)[0]
         assert np.abs(one - other).max() < 1e-3 and one.std() > 0
 
 

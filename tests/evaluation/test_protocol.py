@@ -128,7 +128,7 @@ def test_without_pairs_only_scores_of_sets_are_possible(tmp_path: Path) -> None:
 
 
 def test_only_what_is_asked_for_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> extractors.Extract:
+    def refuse(device: object = None) -> extractors.Extract:
         raise AssertionError("not asked for")
 
     monkeypatch.setitem(EXTRACTORS, "yamnet", replace(EXTRACTORS["yamnet"], build=refuse))

@@ -35,6 +35,7 @@ from soundvcm.evaluation.networks import (
     vggish,
     yamnet,
 )
+from soundvcm.evaluation.placing import CPU, Batched, placed
 from soundvcm.reference import onsets
 from soundvcm.weights import asset_path, digest, locate
 
@@ -51,7 +52,8 @@ class Extractor:
         rate: of the waves it takes.
         about: one line for reports.
         identity: changes with weights or code, so that stored features of another one are never used.
-        build: reads what is needed and returns the function wave [samples] => features.
+        build: (device, the CPU if left out): reads what is needed and returns the function wave [samples] =>
+            features, which may have a method `many` for several waves.
         weights: names of the weights files that must be here; none if all is bundled.
         watch: further features of the file itself, within so many seconds; None if the sound is enough.
         beside: what else decides the features of a file, such as its caption; None if nothing does.
@@ -63,7 +65,7 @@ class Extractor:
     rate: int
     about: str
     identity: Callable[[], str]
-    build: Callable[[], Extract]
+    build: Callable[..., Extract]
     weights: tuple[str, ...] = ()
     watch: Watch | None = None
     beside: Callable[[Path], str] | None = None
@@ -71,8 +73,9 @@ class Extractor:
     install: str = ""
 
 
-def _yamnet() -> Extract:
+def _yamnet(device: torch.device = CPU) -> Extract:
     network = yamnet.bundled_yamnet()
+    placed(network.network, device)
 
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`rows` [windows, 1024], one each 0.48 s; means over windows: `labels`, `logits` [521]."""
@@ -82,7 +85,7 @@ def _yamnet() -> Extract:
     return extract
 
 
-def _onsets() -> Extract:
+def _onsets(device: torch.device = CPU) -> Extract:
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`onsets` [k] in s; `energy` [g], loudness 25 times a second."""
         samples = wave.double().numpy()
@@ -96,7 +99,7 @@ def _onsets() -> Extract:
     return extract
 
 
-def _loudness() -> Extract:
+def _loudness(device: torch.device = CPU) -> Extract:
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`energy` [g], loudness 25 times a second."""
         curve = onsets.energy(wave.double().numpy(), 16_000, motion.MOVEMENT_RATE)
@@ -111,39 +114,34 @@ def _movement(path: Path, seconds: float) -> dict[str, Tensor]:
     return {"movement": torch.from_numpy(found)}
 
 
-def _vggish() -> Extract:
-    network = vggish.load_vggish()
-
-    def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`rows` [windows, 128], one each 0.96 s."""
-        return {"rows": vggish.embeddings(network, wave)}
-
-    return extract
+def _vggish(device: torch.device = CPU) -> Extract:
+    """`rows` [windows, 128], one each 0.96 s."""
+    network = placed(vggish.load_vggish(), device)
+    return Batched(vggish.patches, network, lambda rows: {"rows": rows})
 
 
-def _panns() -> Extract:
-    network = panns.load_cnn14()
-
-    def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`rows` [2048] and `logits` [527] of the whole sound."""
-        embedding, logits = panns.listen(network, wave)
-        return {"rows": embedding, "logits": logits}
-
-    return extract
+def _panns(device: torch.device = CPU) -> Extract:
+    """`rows` [2048] and `logits` [527] of the whole sound."""
+    network = placed(panns.load_cnn14(), device)
+    return Batched(lambda wave: panns.frames(wave)[None], network, _whole)
 
 
-def _passt() -> Extract:
-    network = passt.load_passt()
-
-    def extract(wave: Tensor) -> dict[str, Tensor]:
-        """`rows` [768] and `logits` [527] of the sound, filled with silence to 10 s."""
-        embedding, logits = passt.listen(network, wave)
-        return {"rows": embedding, "logits": logits}
-
-    return extract
+def _passt(device: torch.device = CPU) -> Extract:
+    """`rows` [768] and `logits` [527] of the sound, filled with silence to 10 s."""
+    network = placed(passt.load_passt(), device)
+    return Batched(lambda wave: passt.frames(passt.filled(wave))[None], network, _whole)
 
 
-def _synchformer() -> Extract:
+def _whole(rows: Tensor, logits: Tensor) -> dict[str, Tensor]:
+    return {"rows": rows[0], "logits": logits[0]}
+
+
+def _synchformer(device: torch.device = CPU) -> Extract:
+    network = desync.network()
+    for part in (network.afeat_extractor, network.vfeat_extractor, network.vproj, network.aproj):
+        placed(part, device)
+    placed(network.transformer, device)
+
     def extract(wave: Tensor) -> dict[str, Tensor]:
         """`audio` [k, 6, 768], a row each 0.32 s."""
         return {"audio": desync.listen(wave)}
@@ -156,12 +154,15 @@ def _watched(path: Path, seconds: float) -> dict[str, Tensor]:
     return {"visual": desync.watch(path, seconds) if motion.has_pictures(path) else torch.zeros(0, 8, 1)}
 
 
-def _aisfx() -> Extract:
+def _aisfx(device: torch.device = CPU) -> Extract:
     return lambda wave: {"rows": aisfx.listen(wave)}  # [windows, 512], one each 1.2 s
 
 
-def _imagebind() -> Extract:
-    return lambda wave: {"sound": imagebind.listen(wave)}  # [1024], mean of three parts of 2 s
+def _imagebind(device: torch.device = CPU) -> Extract:
+    """`sound` [1024], mean of three parts of 2 s."""
+    placed(imagebind.tower("vision"), device)
+    network = placed(imagebind.tower("audio"), device)
+    return Batched(imagebind.spectra, network, lambda parts: {"sound": parts.mean(0)})
 
 
 def _seen(path: Path, seconds: float) -> dict[str, Tensor]:
@@ -173,7 +174,7 @@ def _fetched(
     name: str,
     module: ModuleType,
     about: str,
-    build: Callable[[], Extract],
+    build: Callable[..., Extract],
     watch: Watch | None = None,
     files: tuple[str, ...] = (),
     **more: Any,
@@ -200,8 +201,12 @@ def _captioned(name: str, file: str, about: str) -> Extractor:
         """`words` [512]; empty if there is no caption."""
         return {"words": clap.watch(path, file)}
 
+    def build(device: torch.device = CPU) -> Extract:
+        clap.network(file).to(device)
+        return extract
+
     more = {"beside": clap.caption, "packages": ("transformers", "tokenizers"), "install": "clap"}
-    return _fetched(name, clap, about, lambda: extract, watch, (file, clap.WORDS), **more)
+    return _fetched(name, clap, about, build, watch, (file, clap.WORDS), **more)
 
 
 def _code(*modules: ModuleType) -> str:

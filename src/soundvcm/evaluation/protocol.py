@@ -21,11 +21,12 @@ from soundvcm.errors import InputError, OptionError
 from soundvcm.evaluation.definitions import Definition, find
 from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.metrics import PROTOCOL_SEED, SPLITS
-from soundvcm.evaluation.preparing import Length, Pairing, is_short, pair, prepare, sounds_in
+from soundvcm.evaluation.preparing import Length, Pairing, pair, sounds_in
+from soundvcm.evaluation.reading import FeatureReader, Work
 from soundvcm.evaluation.scores import Score, compute
 
 if TYPE_CHECKING:
-    from soundvcm.evaluation.extractors import Extract, Extractor
+    pass
 
 Progress = Callable[[str, float], None]
 
@@ -38,6 +39,7 @@ class Settings:
         length: seconds that are compared, and what becomes of shorter files.
         resamples: bootstrap draws of the 95 % intervals; 0 for none.
         seed: of these draws.
+        common: only names that both folders have, also for scores of sets: a test split of many clips.
 
     Raises:
         OptionError: for resamples or a seed out of range.
@@ -46,6 +48,7 @@ class Settings:
     length: Length = field(default_factory=Length)
     resamples: int = 200
     seed: int = 0
+    common: bool = False
 
     def __post_init__(self) -> None:
         if not (self.resamples == 0 or 20 <= self.resamples <= 100_000):
@@ -68,6 +71,7 @@ class Evaluation:
         versions: of what decides the numbers.
         command: that repeats the run.
         date: UTC, ISO 8601.
+        speeds: extractor => files that were computed (not kept), seconds that took.
     """
 
     scores: tuple[Score, ...]
@@ -80,6 +84,7 @@ class Evaluation:
     versions: dict[str, str]
     command: str
     date: str
+    speeds: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def ranking(self) -> tuple[str, list[str]]:
         """(score that ranks, names best first): the first score of pairs that says what is better."""
@@ -120,6 +125,7 @@ def evaluate(
     cache: FeatureCache | None = None,
     command: str = "",
     progress: Progress = lambda phase, share: None,
+    work: Work | None = None,
 ) -> Evaluation:
     """Score the sounds of folder `made` against those of folder `truth` (sounds, or videos with sound).
 
@@ -132,6 +138,7 @@ def evaluate(
         cache: keep features there; None for no cache.
         command: kept in the result.
         progress: called with the phase and the share done.
+        work: device, batches and threads.
 
     Raises:
         InputError: for folders or files that cannot be used, or a score asked for by name that cannot be
@@ -141,11 +148,13 @@ def evaluate(
     """
     from soundvcm.evaluation.extractors import require  # the command line classifies without it
 
-    settings = settings or Settings()
+    settings, work = settings or Settings(), work or Work()
     wanted = find(names)
     extractors = {one.extractor: require(one.extractor, one.name) for one in wanted}
     files = (sounds_in(truth), sounds_in(made))
     pairing = pair(*files)
+    if settings.common:
+        files = tuple({name: side[name] for name in pairing.common} for side in files)  # type: ignore[assignment]
     if not pairing.common and any(not one.uses_all for one in wanted):
         raise InputError(
             f"no file of {made} has the name of one of {truth} (such as {next(iter(files[1]))!r} and"
@@ -153,14 +162,17 @@ def evaluate(
         )
     scores: dict[str, Score] = {}
     padded: tuple[set[str], set[str]] = (set(), set())
+    speeds: dict[str, tuple[int, float]] = {}
     for name, extractor in extractors.items():
         asked = [one for one in wanted if one.extractor == name]
         sides = []
         for side, found in enumerate(files):
             kept = found if any(one.uses_all for one in asked) else {k: found[k] for k in pairing.common}
-            reader = _FeatureReader(extractor, settings.length, cache)
+            reader = FeatureReader(extractor, settings.length, cache, work)
             sides.append(reader.all(kept, progress))
             padded[side].update(reader.short)
+            count, seconds = speeds.get(name, (0, 0.0))
+            speeds[name] = count + reader.computed, seconds + reader.seconds
         for one in asked:
             scores[one.name] = _score(one, sides[0], sides[1], settings, strict=bool(names))
     return Evaluation(
@@ -173,6 +185,7 @@ def evaluate(
         versions(),
         command,
         datetime.now(UTC).isoformat(timespec="seconds"),
+        speeds,
     )
 
 
@@ -180,40 +193,6 @@ def versions() -> dict[str, str]:
     """Versions of what decides the numbers."""
     named = {name: version(name) for name in ("torch", "numpy", "soxr", "av")}
     return {"soundvcm": __version__, "python": platform.python_version(), **named}
-
-
-class _FeatureReader:
-    """Features of files by one extractor, from the cache where they are; builds it when first needed."""
-
-    def __init__(self, extractor: Extractor, length: Length, cache: FeatureCache | None) -> None:
-        self.extractor, self.length, self.cache = extractor, length, cache
-        self.identity = extractor.identity() if cache else ""
-        self.short: list[str] = []
-        self._extract: Extract | None = None
-
-    def all(self, files: dict[str, Path], progress: Progress) -> dict[str, dict[str, Tensor]]:
-        found = {}
-        for number, (name, path) in enumerate(files.items()):
-            progress(f"{self.extractor.name}: {name}", number / len(files))
-            found[name], seconds = self.one(path)
-            if is_short(seconds, self.length):
-                self.short.append(name)
-        return found
-
-    def one(self, path: Path) -> tuple[dict[str, Tensor], float]:
-        beside = self.extractor.beside(path) if self.extractor.beside else ""
-        place = self.cache.path(path, self.identity + beside, self.length.seconds) if self.cache else None
-        kept = self.cache.get(place) if self.cache and place else None
-        if kept and not (self.length.short == "refuse" and is_short(kept[1], self.length)):
-            return kept
-        prepared = prepare(path, self.extractor.rate, self.length)
-        self._extract = self._extract or self.extractor.build()
-        features = self._extract(prepared.wave)
-        if self.extractor.watch is not None:
-            features |= self.extractor.watch(path, self.length.seconds)
-        if self.cache and place:
-            self.cache.put(place, features, prepared.seconds)
-        return features, prepared.seconds
 
 
 def _score(

@@ -31,6 +31,10 @@ def evaluate(
     resamples: int = 200,
     seed: int = 0,
     report: Path | None = None,
+    common: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    device: str = "cpu",
+    batch: int = 0,
+    readers: int = 0,
     cache: Path | None = None,
     no_cache: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
@@ -49,6 +53,10 @@ def evaluate(
         resamples: bootstrap draws of the 95 % intervals; 0 for none.
         seed: of these draws.
         report: write one HTML page with pictures and players; it works offline.
+        common: only files that both folders have, also for scores of sets such as FD.
+        device: of the networks: cpu, cuda, mps or auto.
+        batch: sounds in one pass; 0 for 16 on a GPU, one on a CPU.
+        readers: threads that read files ahead; 0 for four with a GPU, none else.
         cache: folder of kept features; by default in the folder of soundvcm.
         no_cache: keep no features.
         json: print one JSON object instead of the table.
@@ -61,8 +69,11 @@ def evaluate(
     from soundvcm.evaluation.preparing import Length
     from soundvcm.evaluation.protocol import Settings
     from soundvcm.evaluation.protocol import evaluate as run
+    from soundvcm.evaluation.reading import Work
+    from soundvcm.runtime import resolve_device
 
-    settings = Settings(Length(seconds, short), resamples, seed)
+    settings = Settings(Length(seconds, short), resamples, seed, common)
+    work = Work(resolve_device(device), batch, readers)
     words = [
         "soundvcm",
         "evaluate",
@@ -74,11 +85,19 @@ def evaluate(
         short,
     ]
     words += ["--resamples", str(resamples), "--seed", str(seed), *(["--scores", *scores] if scores else [])]
+    words += ["--common"] if common else []
     kept = None if no_cache else FeatureCache(cache)
     phases = Phases(False if json else None)
     try:
         found = run(
-            truth, predicted, scores, settings, cache=kept, command=shlex.join(words), progress=phases
+            truth,
+            predicted,
+            scores,
+            settings,
+            cache=kept,
+            command=shlex.join(words),
+            progress=phases,
+            work=work,
         )
         if report is not None:
             from soundvcm.evaluation.report import write_report
@@ -116,6 +135,9 @@ def table(found: Evaluation) -> None:
 
     length = found.settings.length
     say(f"{len(found.pairing.common)} pairs, {length.seconds:g} s, mono, mean removed")
+    for name, (count, seconds) in found.speeds.items():
+        if count:
+            say(f"{name}: {count} sounds, {count / max(seconds, 1e-9):.2f} sounds/s")
     for score in found.scores:
         interval = ""
         if score.interval is not None:

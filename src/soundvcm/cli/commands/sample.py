@@ -37,7 +37,7 @@ def sample(
 
     Args:
         store: feature store (soundvcm extract makes it).
-        output: folder; files are named ID.flac.
+        output: folder; files are named ID.flac, in folders where the ids have some.
         model: tiny, or a file of weights that fit the store.
         split: which clips.
         num_steps: network calls; the system's own if left out.
@@ -57,7 +57,7 @@ def sample(
     features = FeatureStore(store)
     places = features.split(split)
     wanted = list(enumerate(places))[int(number) - 1 :: int(of)]
-    targets = {place: output / f"{features.items[place].id.replace('/', '_')}.flac" for _, place in wanted}
+    targets = {place: _file_of(output, features.items[place].id) for _, place in wanted}
     left = [(k, place) for k, place in wanted if not targets[place].exists()]
     if len(left) < len(wanted):
         say(f"{len(wanted) - len(left)} of {len(wanted)} are there already")
@@ -68,11 +68,18 @@ def sample(
     began, done = time.perf_counter(), 0
     for rows in batches(features, left, batch):
         for place, wave in made(pipeline, features, rows, seed, num_steps):
+            targets[place].parent.mkdir(parents=True, exist_ok=True)
             media.save_sound(targets[place], wave, pipeline.sample_rate)
         done += len(rows)
         speed = done / (time.perf_counter() - began)
         say(f"{done} of {len(left)}, {speed:.2f} clips/s, {in_words((len(left) - done) / speed)} left")
     return 0
+
+
+def _file_of(folder: Path, clip: str) -> Path:
+    """The file of a clip, named as `soundvcm evaluate` pairs it: ids of folders are paths below them."""
+    parts = [part for part in clip.split("/") if part not in ("", ".", "..")] or ["clip"]
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}.flac")
 
 
 def _pipeline_for(model: str, store: FeatureStore, device: str) -> Pipeline:
@@ -86,11 +93,11 @@ def _pipeline_for(model: str, store: FeatureStore, device: str) -> Pipeline:
     from soundvcm import runtime
     from soundvcm.cli.commands.extract import codec_name
     from soundvcm.cli.commands.held_out import on_features
+    from soundvcm.cli.commands.train import starting_file
     from soundvcm.codec import AudioCodec, paper_codec
     from soundvcm.systems import catalog, loading
-    from soundvcm.training.finetune import named_weights
 
-    where, path = runtime.resolve_device(device), named_weights(model)
+    where, path = runtime.resolve_device(device), starting_file(model)
     network, sampling = loading.saved_network(path)
     lines, stack = loading.timeline_of(str(path)), catalog.stack_of(network.config)
     made_by = store.fingerprint["codec"]

@@ -187,15 +187,15 @@ def tokenizer() -> Any:
 @torch.inference_mode()
 def listen(wave: Tensor, name: str = WEIGHTS) -> Tensor:
     """[512] of length one, of a mono wave [s] at 48 kHz of up to 10 s."""
-    inputs = frames(wave)[None, None]
-    heard = network(name).get_audio_features(input_features=inputs, is_longer=torch.tensor([[False]]))
-    return _unit(heard)
+    model = network(name)
+    inputs, longer = frames(wave)[None, None].to(model.device), torch.tensor([[False]], device=model.device)
+    return _unit(model.get_audio_features(input_features=inputs, is_longer=longer))
 
 
 @torch.inference_mode()
 def read(caption: str, name: str = WEIGHTS) -> Tensor:
     """[512] of length one, of a caption."""
-    numbers = torch.tensor([tokenizer().encode(caption).ids])
+    numbers = torch.tensor([tokenizer().encode(caption).ids], device=network(name).device)
     meant = network(name).get_text_features(input_ids=numbers, attention_mask=torch.ones_like(numbers))
     return _unit(meant)
 
@@ -222,4 +222,4 @@ def watch(path: Path, name: str = WEIGHTS) -> Tensor:
 def _unit(found: Any) -> Tensor:
     """The vector, whichever way the version of transformers returns it."""
     vector = found if isinstance(found, Tensor) else found.pooler_output
-    return F.normalize(vector[0], dim=-1)
+    return F.normalize(vector[0].cpu(), dim=-1)
