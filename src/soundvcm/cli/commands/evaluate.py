@@ -15,7 +15,7 @@ from soundvcm.cli.terminal import Phases, emit_json, note, say
 from soundvcm.errors import OptionError
 
 if TYPE_CHECKING:
-    from soundvcm.evaluation.protocol import Evaluation
+    from soundvcm.evaluation.protocol import Evaluation, Settings
 
 LISTED = 5
 
@@ -74,18 +74,6 @@ def evaluate(
 
     settings = Settings(Length(seconds, short), resamples, seed, common)
     work = Work(resolve_device(device), batch, readers)
-    words = [
-        "soundvcm",
-        "evaluate",
-        str(truth),
-        str(predicted),
-        "--seconds",
-        f"{seconds:g}",
-        "--short",
-        short,
-    ]
-    words += ["--resamples", str(resamples), "--seed", str(seed), *(["--scores", *scores] if scores else [])]
-    words += ["--common"] if common else []
     kept = None if no_cache else FeatureCache(cache)
     phases = Phases(False if json else None)
     try:
@@ -95,7 +83,7 @@ def evaluate(
             scores,
             settings,
             cache=kept,
-            command=shlex.join(words),
+            command=command_of(truth, predicted, settings, scores),
             progress=phases,
             work=work,
         )
@@ -114,6 +102,15 @@ def evaluate(
     if report is not None:
         say(f"{report}: the page with pictures and players")
     return 0
+
+
+def command_of(truth: Path, predicted: Path, settings: Settings, scores: tuple[str, ...]) -> str:
+    """The command that gives the same numbers."""
+    length = settings.length
+    words = ["soundvcm", "evaluate", str(truth), str(predicted), "--seconds", f"{length.seconds:g}"]
+    words += ["--short", length.short, "--resamples", str(settings.resamples), "--seed", str(settings.seed)]
+    words += ["--common"] if settings.common else []
+    return shlex.join([*words, *(["--scores", *scores] if scores else [])])
 
 
 def remarks(found: Evaluation) -> None:
