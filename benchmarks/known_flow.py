@@ -25,7 +25,7 @@ from gaussian_classes import SCALE, UNTIL, WORLDS, TwoTimeMLP, World, make_truth
 from known_flow_tables import STEP_COUNTS, Memory, Result, plot, table
 from torch import Tensor
 
-from soundvcm.objectives import build, config_of
+from soundvcm.objectives import LearnsFromSnapshot, build, config_of
 from soundvcm.runtime import describe_machine, threads
 from soundvcm.sampler import guided, integrate, sample_mean, uniform_times
 from soundvcm.training.ema import EmaProfiles
@@ -48,6 +48,9 @@ MIDPOINT = {
     "bound": 1.0,
     "targets": "average",
 }
+
+#: the paths of the network's own snapshot (`objectives/own_flow.py`); the rate begins anew with them
+OWN_FLOW = {"kind": "own_flow", "restart": True}
 
 #: what is compared: name -> settings on top of the bench's guidance (see `settings_of`)
 METHODS: dict[str, dict[str, Any]] = {
@@ -101,6 +104,10 @@ METHODS: dict[str, dict[str, Any]] = {
     "ours, midpoint": MIDPOINT,
     "ours, midpoint, live targets": {**MIDPOINT, "targets": "live"},
     "ours, midpoint, no bound": {**MIDPOINT, "bound": None},
+    "ours, own flow": OWN_FLOW,
+    "ours, own flow, one cosine": {**OWN_FLOW, "restart": False},
+    "ours, own flow, p=0": {**OWN_FLOW, "power": 0.0},
+    "ours, own flow, stateless": {**OWN_FLOW, "uses": 1},
     "ours, short recipe, guidance input": {**SHORT, "guidance_input": True, "guidance_range": (1.0, 4.0)},
 }
 
@@ -169,19 +176,24 @@ def train(
     batch_of: Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor | None]],
     generator: torch.Generator,
 ) -> tuple[float, float, int]:
-    """Adam, cosine to zero; returns CPU seconds, passes per row (a backward counts 2), steps."""
+    """Adam, cosine to zero, with "restart" twice; CPU seconds, passes per row (backward: 2), steps."""
     settings = dict(settings)
-    averaged = settings.pop("targets", "live") == "average"
+    averaged, restart = settings.pop("targets", "live") == "average", settings.pop("restart", False)
     objective = build(config_of(settings))
     optimizer = torch.optim.Adam(network.parameters(), lr=budget.rate)
     average = EmaProfiles(dict(network.named_parameters()), (AVERAGE,))
     u, frozen = Counted(network), Counted(average.follower(network) if averaged else network)
+    learner = objective if isinstance(objective, LearnsFromSnapshot) else None
+    turn, taken = (learner.snapshot_from if learner and restart else 0.0), False
     began, step, spent = time.process_time(), 0, 0.0
     while True:
         progress = spent / budget.seconds if budget.seconds else step / budget.steps
         if progress >= 1:
             break
-        optimizer.param_groups[0]["lr"] = budget.rate * (0.5 + 0.5 * math.cos(math.pi * progress))
+        begun, share = (turn, 1 - turn) if progress >= turn else (0.0, turn)
+        optimizer.param_groups[0]["lr"] = budget.rate * cosine((progress - begun) / share)
+        if learner and not taken and progress >= learner.snapshot_from:
+            frozen.network, taken = average.taken(network), True
         data, label, noise = batch_of(generator)
         terms = objective(
             u, frozen, data, network.conditions(label), noise=noise, progress=progress, generator=generator
@@ -189,10 +201,15 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         terms.loss.backward()
         optimizer.step()
-        if averaged:
+        if averaged or learner:
             average.update()
         step, spent = step + 1, time.process_time() - began
     return spent, (3 * u.rows + frozen.rows) / u.rows, step
+
+
+def cosine(progress: float) -> float:
+    """A falling half wave, 1 to 0."""
+    return 0.5 + 0.5 * math.cos(math.pi * progress)
 
 
 def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor, Tensor, Tensor]) -> Result:

@@ -71,6 +71,22 @@ def test_resumed_equals_straight(store: FeatureStore, config: TrainingConfig, tm
         assert path.read_bytes() == (tmp_path / "b" / "snapshots" / path.name).read_bytes()
 
 
+def test_own_flow_resumes_too(store: FeatureStore, config: TrainingConfig, tmp_path: Path) -> None:
+    """Stopped between two of the batches that the same paths serve: paths and snapshot are taken up."""
+    changes = {"objective.kind": "own_flow", "objective.warm_start": 0.3, "loop.schedule.kind": "cosine"}
+    config = config.change(changes | {"loop.schedule.restart": 0.3, "loop.validation_steps": 5})
+    assert train(config, [store], tmp_path / "a", device="cpu").finished
+    assert not train(config, [store], tmp_path / "b", device="cpu", hooks=[stop_at(10)]).finished
+    assert train(config, [store], tmp_path / "b", device="cpu").finished
+    same_state(tmp_path / "a", tmp_path / "b")
+    last = latest_checkpoint(tmp_path / "a")
+    assert last is not None
+    kept = read_checkpoint(last).ema
+    assert "objective/points" in kept and any(name.startswith("snapshot/") for name in kept)
+    rates = [row["rate"] for row in read_log(tmp_path / "a", "train")]
+    assert rates[1] > rates[0]  # the second cosine begins at the peak
+
+
 def test_killed_before_the_first_checkpoint(
     store: FeatureStore, config: TrainingConfig, tmp_path: Path
 ) -> None:

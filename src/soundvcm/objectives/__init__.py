@@ -13,15 +13,17 @@ import pydantic
 from soundvcm.config import Config, nearest
 from soundvcm.errors import ConfigError
 from soundvcm.objectives.alpha_flow import AlphaFlow, AlphaFlowConfig
-from soundvcm.objectives.base import LossTerms, Objective, Velocity
+from soundvcm.objectives.base import LearnsFromSnapshot, LossTerms, Objective, Velocity
 from soundvcm.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from soundvcm.objectives.meanflow import MeanFlow, MeanFlowConfig
+from soundvcm.objectives.own_flow import OwnFlow, OwnFlowConfig
 from soundvcm.objectives.reflow import Distill, DistillConfig, Reflow, ReflowConfig
 from soundvcm.objectives.split_meanflow import SplitMeanFlow, SplitMeanFlowConfig
 from soundvcm.objectives.vcm import VelocityConsistency, VelocityConsistencyConfig
 
 ObjectiveConfig = Annotated[
     VelocityConsistencyConfig
+    | OwnFlowConfig
     | FlowMatchingConfig
     | MeanFlowConfig
     | AlphaFlowConfig
@@ -32,6 +34,7 @@ ObjectiveConfig = Annotated[
 ]
 KINDS: dict[str, type[Config]] = {
     "vcm": VelocityConsistencyConfig,
+    "own_flow": OwnFlowConfig,
     "flow_matching": FlowMatchingConfig,
     "meanflow": MeanFlowConfig,
     "alpha_flow": AlphaFlowConfig,
@@ -45,10 +48,13 @@ __all__ = [
     "AlphaFlowConfig",
     "DistillConfig",
     "FlowMatchingConfig",
+    "LearnsFromSnapshot",
     "LossTerms",
     "MeanFlowConfig",
     "Objective",
     "ObjectiveConfig",
+    "OwnFlow",
+    "OwnFlowConfig",
     "ReflowConfig",
     "SplitMeanFlowConfig",
     "Velocity",
@@ -63,6 +69,8 @@ def build(config: ObjectiveConfig) -> Objective:
     match config:
         case VelocityConsistencyConfig():
             return VelocityConsistency(config)
+        case OwnFlowConfig():
+            return OwnFlow(config)
         case FlowMatchingConfig():
             return FlowMatching(config)
         case MeanFlowConfig():

@@ -6,9 +6,9 @@ rows only, several queries in one call. Knows neither time laws nor any objectiv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -44,11 +44,13 @@ class LossTerms:
             condition). A loop that wants the gradient norm of
             one half takes the gradient of `rows["loss"][rows["consistency"]].sum()`.
         measure: gives `watch`; until it is called, nothing waits for the device.
+        of_batch: the rows are the clips of the batch, in its order.
     """
 
     loss: Tensor
     rows: dict[str, Tensor]
     measure: Callable[[], dict[str, float]] = dict
+    of_batch: bool = True
 
     @property
     def watch(self) -> dict[str, float]:
@@ -58,7 +60,7 @@ class LossTerms:
     def detached(self) -> LossTerms:
         """The same without the graph of the pass."""
         rows = {name: value.detach() for name, value in self.rows.items()}
-        return LossTerms(self.loss.detach(), rows, self.measure)
+        return LossTerms(self.loss.detach(), rows, self.measure, self.of_batch)
 
 
 class Objective(Protocol):
@@ -92,6 +94,25 @@ class Objective(Protocol):
             OptionError: if `progress` is outside [0, 1], or the objective needs recorded noise and has none.
             ShapeError: if the shapes do not fit each other.
         """
+        ...
+
+
+@runtime_checkable
+class LearnsFromSnapshot(Protocol):
+    """An objective whose `frozen` must be weights that stay as they were, and that keeps tensors itself.
+
+    Attributes:
+        snapshot_from: share of the training after which `frozen` is the snapshot.
+    """
+
+    snapshot_from: float
+
+    def state(self) -> dict[str, Tensor]:
+        """What it keeps from call to call, for a checkpoint."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Take up a saved state."""
         ...
 
 

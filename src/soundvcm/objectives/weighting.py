@@ -36,6 +36,7 @@ def loss_terms(
     *,
     shown: Tensor | None = None,
     weight: Tensor | None = None,
+    of_batch: bool = True,
     watch: Mapping[str, float | Tensor] | None = None,
 ) -> LossTerms:
     """Step 6: loss = mean over rows of weight * mse.
@@ -46,6 +47,7 @@ def loss_terms(
         mse: [b] with gradient.
         shown: [b] mean squares to report, if not `mse` itself.
         weight: [b] in place of Equation 11.
+        of_batch: the rows are the clips of the batch, in its order.
         watch: more numbers to report; scalars on the device are read when the report is asked for.
     """
     if weight is None:
@@ -68,6 +70,7 @@ def loss_terms(
             "null": sent(rows.null, rows.device),
         },
         measure,
+        of_batch,
     )
 
 

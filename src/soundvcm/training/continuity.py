@@ -47,6 +47,7 @@ ADDED: dict[str, Any] = {
     "loop.targets": "live",
     "loop.tf32": True,
     "loop.optimizer.kind": "adamw",
+    "loop.schedule.restart": 0.0,
     "objective.lambda_law": "scheduled",
     "objective.mix_law": "constant",
     "objective.bound": None,

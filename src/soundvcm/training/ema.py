@@ -151,6 +151,17 @@ class EmaProfiles:
             parameter.requires_grad_(False).data = average.get(name, parameter.data)
         return copied
 
+    def taken(self, network: nn.Module) -> nn.Module:
+        """A copy of the network whose weights are the first average as it is now, and stay so.
+
+        Raises:
+            OptionError: if no average is tracked.
+        """
+        copied = self.follower(network)
+        for parameter in copied.parameters():
+            parameter.data = parameter.data.clone()
+        return copied
+
     @contextmanager
     def swapped(self, sigma_rel: float | None = None) -> Iterator[None]:
         """The live parameters hold the average of a tracked width (default: the first) inside the block.

@@ -100,7 +100,9 @@ def passes_per_row(config: TrainingConfig, *, rows: int = 256) -> float:
     dims = config.network
     conditions = _conditions(dims, rows, 1, 1, torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
-    for progress in (0.05, 0.25, 0.5, 0.75, 0.95):
+    moments = (0.05, 0.25, 0.5, 0.75, 0.95)
+    times = getattr(config.objective, "uses", 1)
+    for progress in [moment for moment in moments for _ in range(times)]:
         terms = objective(
             stand_in.with_gradient,
             stand_in.without,
@@ -112,7 +114,9 @@ def passes_per_row(config: TrainingConfig, *, rows: int = 256) -> float:
         )
         del terms
     backward = 3 if config.loop.recompute else 2
-    return ((1 + backward) * stand_in.rows_with_gradient + stand_in.rows_without) / (5 * rows)
+    return ((1 + backward) * stand_in.rows_with_gradient + stand_in.rows_without) / (
+        len(moments) * times * rows
+    )
 
 
 class _Counter:

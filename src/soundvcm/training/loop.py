@@ -23,6 +23,7 @@ from torch import Tensor
 
 from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
+from soundvcm.objectives import LearnsFromSnapshot
 from soundvcm.runtime import fast_bfloat16
 from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_random_state
 from soundvcm.training.distributed import Team, local
@@ -80,10 +81,9 @@ class Loop:
         passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
         self.frozen: Any = passes
         if config.targets == "average":
-            average = state.ema.follower(network)
-            self.frozen = (
-                average if config.compile == "none" else torch.compile(average, backend=config.compile)
-            )
+            self.frozen = self._compiled(state.ema.follower(network))
+        self.learner = objective if isinstance(objective, LearnsFromSnapshot) else None
+        self._take_up()
         self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
@@ -100,6 +100,16 @@ class Loop:
         self.logbook: Logbook = SilentLogbook(run_dir)
         if team.leads:
             self.logbook = Logbook(run_dir, step=state.step, tensorboard=config.tensorboard)
+
+    def _compiled(self, network: torch.nn.Module) -> Any:
+        kind = self.config.compile
+        return network if kind == "none" else torch.compile(network, backend=kind)
+
+    def _take_up(self) -> None:
+        """What a resumed state holds for the objective and its targets."""
+        if self.learner is not None and self.state.snapshot is not None:
+            self.learner.load(self.state.kept, self.team.device)
+            self.frozen = self._compiled(self.state.snapshot)
 
     @property
     def progress(self) -> float:
@@ -156,6 +166,9 @@ class Loop:
         rate = config.optimizer.rate * rate_factor(config.schedule, step, progress)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
+        due = self.learner is not None and progress >= self.learner.snapshot_from
+        if due and state.snapshot is None:
+            self.frozen = self._compiled(state.keep_snapshot())
         loss, rows = torch.zeros((), device=self.team.device), max(1, config.rows)
         last, passed = config.accumulate - 1, []
         for place in range(config.accumulate):
@@ -207,7 +220,7 @@ class Loop:
             if total_norm > config.clip:
                 torch._foreach_mul_([local(grad) for grad in grads], config.clip / (total_norm + 1e-6))
             state.optimizer.step()
-            if self.team.leads or self.team.shards or config.targets == "average":
+            if self.team.leads or self.team.shards or config.targets == "average" or self.learner:
                 state.ema.update()
             state.bad_row = 0
             self.recent.add(total_loss, total_norm)
@@ -237,6 +250,8 @@ class Loop:
     def _look_at_rows(self, terms: LossTerms, clips: Sequence[str]) -> Tensor:
         """Name the rows that left; the loss of the batch, without them where the settings say so."""
         monitor = self.state.monitor
+        if not terms.of_batch:
+            clips = ["(a path of an earlier batch)"] * len(clips)
         gone = monitor.look(self.state.step, terms.rows, clips, self.data.caption)
         for row in list(monitor.left)[len(monitor.left) - len(gone) :]:
             self._log("row_left", asdict(row))
@@ -256,6 +271,7 @@ class Loop:
         if self.config.runaway == "restore" and not self.restored and last is not None:
             self._log("restored", {"from": self.state.step, "checkpoint": last.name})
             self.state.resume(last)
+            self._take_up()
             self.restored = True
             self.left.clear()
             return
@@ -329,6 +345,8 @@ class Loop:
     def _save(self) -> None:
         if self.team.leads or self.team.shards:
             config, leads = self.config, self.team.leads
+            if self.learner is not None:
+                self.state.kept = self.learner.state()
             saved = self.state.save(self.run_dir, self.record, self.progress, config.keep, write=leads)
             self.checkpoint = saved or self.checkpoint
         self.saved_step = self.state.step

@@ -26,5 +26,9 @@ def rate_factor(schedule: ScheduleConfig, step: int, progress: float) -> float:
     if schedule.kind == "step":
         return warm * STEP_FACTOR ** sum(progress >= milestone for milestone in MILESTONES)
     if schedule.kind == "cosine":
+        if schedule.restart:
+            later = progress >= schedule.restart
+            begin, share = (schedule.restart, 1 - schedule.restart) if later else (0.0, schedule.restart)
+            progress = (progress - begin) / share
         return warm * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * progress)))
     return warm

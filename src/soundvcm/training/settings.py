@@ -48,11 +48,14 @@ class ScheduleConfig(Config):
             to `floor`; "constant" stays.
         warmup_steps: linear rise over this many steps; step k (from 0) gets (k + 1) / (warmup_steps + 1).
         floor: last factor of the cosine.
+        restart: share of the run at which the cosine begins anew from the peak, the first one having reached
+            the floor there; 0: never. An objective that learns from its own snapshot takes it at this moment.
     """
 
     kind: Literal["step", "cosine", "constant"] = "step"
     warmup_steps: int = pydantic.Field(default=1000, ge=0)
     floor: Share = 0.0
+    restart: float = pydantic.Field(default=0.0, ge=0, lt=1)
 
     retired: ClassVar[dict[str, Any]] = {"milestones": (0.8, 0.9), "factor": 0.1}
 
@@ -89,6 +92,7 @@ class LoopConfig(Config):
         sigma_rels: widths of the tracked averages.
         targets: weights that the objective's targets come from: as trained ("live", the paper) or averaged
             with the first of `sigma_rels`, which does not feed an error of the last step back to itself.
+            The objective own_flow takes its snapshot of the same average.
         snapshot_steps: steps between snapshots of the averages; 0: only at the end.
         keep_snapshots: moments whose snapshots are kept; of more, those go that lie closest together.
         checkpoint_steps: steps between checkpoints.

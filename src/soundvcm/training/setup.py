@@ -199,6 +199,8 @@ def _objective(config: TrainingConfig, together: Team) -> ObjectiveConfig:
     objective = config.objective
     if not together.shards:
         return objective
+    if objective.kind == "own_flow":
+        raise OptionError("own_flow keeps a whole snapshot of the network: set loop.processes=ddp")
     if getattr(objective, "derivative", "") == "jvp":
         raise OptionError(
             "loop.processes=fsdp shares the network out, which forward-mode derivatives do not pass: set"
@@ -257,12 +259,17 @@ def _validation_hook(config: TrainingConfig, stores: Sequence[FeatureStore], par
         widths=_network_widths(config.network),
     )
 
+    # Paths are made anew for every batch here, and the run's own stay as they are.
+    settings = config.objective
+    judge = build(settings.change({"uses": 1})) if settings.kind == "own_flow" else parts.objective
+
     def hook(view: View) -> Mapping[str, float]:
         with view.averaged() as network:
             return validation_loss(
-                parts.objective,
+                judge,
                 network,
                 data.batch,
+                frozen=parts.state.snapshot,
                 batches=config.loop.validation_batches,
                 progress=view.progress,
                 seed=config.loop.seed,

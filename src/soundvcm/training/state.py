@@ -48,6 +48,10 @@ def _optimizer_of(parameters: Sequence[nn.Parameter], settings: OptimizerConfig)
     )
 
 
+#: beside the averages in a checkpoint: what the objective keeps, and the snapshot that it learns from
+OBJECTIVE, SNAPSHOT = "objective/", "snapshot/"
+
+
 class TrainingState:
     """Network, optimizer, averages and counters of a run.
 
@@ -62,6 +66,8 @@ class TrainingState:
         bad_total: bad steps so far.
         bad_row: bad steps since the last good one.
         monitor: what rows of each kind are usually like, and which left.
+        snapshot: the network as the objective's targets have it, once `keep_snapshot` took it.
+        kept: what the objective keeps from step to step, by name.
     """
 
     def __init__(self, network: nn.Module, config: LoopConfig) -> None:
@@ -73,6 +79,18 @@ class TrainingState:
         self.ema = EmaProfiles(trained, config.sigma_rels)
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
         self.bad_total, self.bad_row = 0, 0
+        self.snapshot: nn.Module | None = None
+        self.kept: dict[str, Tensor] = {}
+
+    def keep_snapshot(self) -> nn.Module:
+        """The snapshot, taken of the first average if there is none yet.
+
+        Raises:
+            OptionError: if no average is tracked.
+        """
+        if self.snapshot is None:
+            self.snapshot = self.ema.taken(self.network)
+        return self.snapshot
 
     def save(
         self, run_dir: Path, record: Mapping[str, Any], progress: float, keep: int, *, write: bool = True
@@ -97,7 +115,7 @@ class TrainingState:
         saved = Saved(
             weights=whole(self.network.state_dict(), keep=write),
             optimizer=whole(optimizer_tensors(self.optimizer, self.names), keep=write),
-            ema=whole(self.ema.state(), keep=write),
+            ema=whole(self.ema.state() | self._kept(), keep=write),
             random=random_state(),
             facts=facts | dict(record),
         )
@@ -122,11 +140,28 @@ class TrainingState:
         load_optimizer(self.optimizer, self.names, saved.optimizer)
         self.ema.load(saved.ema, int(saved.facts["updates"]))
         set_random_state(saved.random)
+        self._take_kept(saved.ema)
         self.step, self.seconds = int(saved.facts["step"]), float(saved.facts["seconds"])
         self.rate = float(saved.facts["rate"])
         self.bad_total, self.bad_row = int(saved.facts["bad_total"]), int(saved.facts["bad_row"])
         if "rows" in saved.facts:
             self.monitor.load(saved.facts["rows"])
+
+    def _kept(self) -> dict[str, Tensor]:
+        found = {f"{OBJECTIVE}{name}": value for name, value in self.kept.items()}
+        if self.snapshot is not None:
+            found |= {f"{SNAPSHOT}{name}": value for name, value in self.snapshot.named_parameters()}
+        return found
+
+    def _take_kept(self, saved: Mapping[str, Tensor]) -> None:
+        self.kept = {
+            name.removeprefix(OBJECTIVE): saved[name] for name in saved if name.startswith(OBJECTIVE)
+        }
+        self.snapshot = None
+        weights = {name.removeprefix(SNAPSHOT): saved[name] for name in saved if name.startswith(SNAPSHOT)}
+        if weights:
+            for name, parameter in self.keep_snapshot().named_parameters():
+                parameter.data.copy_(weights[name])
 
     @contextmanager
     def averaged(self, sigma_rel: float | None = None) -> Iterator[nn.Module]:

@@ -28,6 +28,7 @@ def validation_loss(
     network: nn.Module,
     draw: Callable[[int], Batch],
     *,
+    frozen: nn.Module | None = None,
     batches: int,
     progress: float,
     seed: int,
@@ -39,6 +40,7 @@ def validation_loss(
         objective: the run's objective.
         network: the one to judge.
         draw: step number -> batch of the validation split.
+        frozen: what targets come from; the network itself if not given.
         batches: how many batches.
         progress: share of the training done (it sets lambda).
         seed: of times and noise; the same one gives the same draws.
@@ -56,7 +58,7 @@ def validation_loss(
             generator = torch.Generator().manual_seed(mixed_seed(seed, "validation", step))
             terms = objective(
                 network,
-                network,
+                frozen or network,
                 batch.data,
                 batch.conditions,
                 noise=batch.noise,
