@@ -145,7 +145,7 @@ def draw_rows(
     Raises:
         ShapeError: if data, noise and conditions do not have the same rows.
     """
-    batch = _check_rows(data, conditions, noise)
+    batch = check_rows(data, conditions, noise)
     pairs = config if isinstance(config, PairsConfig) else None
     times = draw_times(
         batch,
@@ -170,7 +170,7 @@ def rows_at(
     s: float,
 ) -> Rows:
     """As `draw_rows`, but every row at the same given times, s <= t."""
-    batch = _check_rows(data, conditions, noise)
+    batch = check_rows(data, conditions, noise)
     times = Times(
         torch.full((batch,), t, dtype=torch.float64),
         torch.full((batch,), s, dtype=torch.float64),
@@ -179,7 +179,7 @@ def rows_at(
     return _rows(config, data, conditions, noise, generator, times)
 
 
-def _check_rows(data: Tensor, conditions: Conditions, noise: Tensor | None) -> int:
+def check_rows(data: Tensor, conditions: Conditions, noise: Tensor | None) -> int:
     """The number of rows.
 
     Raises:

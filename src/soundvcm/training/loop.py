@@ -23,7 +23,6 @@ from torch import Tensor
 
 from soundvcm.data.mixture import mixed_seed
 from soundvcm.errors import TrainingError
-from soundvcm.objectives import LearnsFromSnapshot
 from soundvcm.runtime import fast_bfloat16
 from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_random_state
 from soundvcm.training.distributed import Team, local
@@ -35,6 +34,7 @@ from soundvcm.training.schedule import progress_at, rate_factor
 from soundvcm.training.settings import LoopConfig
 from soundvcm.training.signals import stop_signals
 from soundvcm.training.state import TrainingState
+from soundvcm.training.targets import Targets
 from soundvcm.training.view import Data, Hook, Progress, Result, View
 from soundvcm.training.watch import autocast, half_norms
 
@@ -79,11 +79,7 @@ class Loop:
         self.hooks, self.on_progress = hooks, on_progress
         network = state.network
         passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
-        self.frozen: Any = passes
-        if config.targets == "average":
-            self.frozen = self._compiled(state.ema.follower(network))
-        self.learner = objective if isinstance(objective, LearnsFromSnapshot) else None
-        self._take_up()
+        self.targets = Targets(config, state, objective, passes, team.device)
         self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
@@ -100,16 +96,6 @@ class Loop:
         self.logbook: Logbook = SilentLogbook(run_dir)
         if team.leads:
             self.logbook = Logbook(run_dir, step=state.step, tensorboard=config.tensorboard)
-
-    def _compiled(self, network: torch.nn.Module) -> Any:
-        kind = self.config.compile
-        return network if kind == "none" else torch.compile(network, backend=kind)
-
-    def _take_up(self) -> None:
-        """What a resumed state holds for the objective and its targets."""
-        if self.learner is not None and self.state.snapshot is not None:
-            self.learner.load(self.state.kept, self.team.device)
-            self.frozen = self._compiled(self.state.snapshot)
 
     @property
     def progress(self) -> float:
@@ -166,9 +152,7 @@ class Loop:
         rate = config.optimizer.rate * rate_factor(config.schedule, step, progress)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        due = self.learner is not None and progress >= self.learner.snapshot_from
-        if due and state.snapshot is None:
-            self.frozen = self._compiled(state.keep_snapshot())
+        frozen = self.targets.at(progress)
         loss, rows = torch.zeros((), device=self.team.device), max(1, config.rows)
         last, passed = config.accumulate - 1, []
         for place in range(config.accumulate):
@@ -179,7 +163,7 @@ class Loop:
             with autocast(self.team.device, self.precision):
                 terms = self.objective(
                     self.u,
-                    self.frozen,
+                    frozen,
                     batch.data,
                     batch.conditions,
                     noise=batch.noise,
@@ -220,7 +204,7 @@ class Loop:
             if total_norm > config.clip:
                 torch._foreach_mul_([local(grad) for grad in grads], config.clip / (total_norm + 1e-6))
             state.optimizer.step()
-            if self.team.leads or self.team.shards or config.targets == "average" or self.learner:
+            if self.team.leads or self.team.shards or self.targets.need_averages:
                 state.ema.update()
             state.bad_row = 0
             self.recent.add(total_loss, total_norm)
@@ -271,7 +255,7 @@ class Loop:
         if self.config.runaway == "restore" and not self.restored and last is not None:
             self._log("restored", {"from": self.state.step, "checkpoint": last.name})
             self.state.resume(last)
-            self._take_up()
+            self.targets.take_up()
             self.restored = True
             self.left.clear()
             return
@@ -345,8 +329,7 @@ class Loop:
     def _save(self) -> None:
         if self.team.leads or self.team.shards:
             config, leads = self.config, self.team.leads
-            if self.learner is not None:
-                self.state.kept = self.learner.state()
+            self.targets.keep()
             saved = self.state.save(self.run_dir, self.record, self.progress, config.keep, write=leads)
             self.checkpoint = saved or self.checkpoint
         self.saved_step = self.state.step
