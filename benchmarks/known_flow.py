@@ -56,6 +56,7 @@ OWN_FLOW = {"kind": "own_flow", "restart": True}
 METHODS: dict[str, dict[str, Any]] = {
     "flow matching, guided at sampling": {"kind": "flow_matching"},
     "reflow + distill (Frieren, no guidance inside)": {"kind": "reflow"},
+    "reflow + distill, wide times": {"kind": "reflow", "time_mean": 0.0, "time_std": 1.4},
     "meanflow jvp": {"kind": "meanflow"},
     "meanflow central": {"kind": "meanflow", "derivative": "central"},
     "meanflow jvp, pinned, r=.5": {"kind": "meanflow", **PINNED},
@@ -224,7 +225,7 @@ def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor,
         return data, label, None
 
     if settings["kind"] == "reflow":
-        seconds, passes, steps = _reflow_chain(network, budget, fresh, generator, world)
+        seconds, passes, steps = _reflow_chain(network, settings, budget, fresh, generator, world)
     else:
         seconds, passes, steps = train(network, settings, budget, fresh, generator)
     errors = {count: end_point_error(network, settings, budget, count, truth) for count in STEP_COUNTS}
@@ -233,6 +234,7 @@ def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor,
 
 def _reflow_chain(
     network: TwoTimeMLP,
+    settings: dict[str, Any],
     budget: Budget,
     fresh: Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor | None]],
     generator: torch.Generator,
@@ -245,7 +247,8 @@ def _reflow_chain(
             budget, steps=int(budget.steps * share), seconds=budget.seconds and budget.seconds * share
         )
 
-    shares = [train(network, {"kind": "flow_matching"}, part(0.5), fresh, generator)]
+    law = {name: value for name, value in settings.items() if name.startswith("time_")}
+    shares = [train(network, {"kind": "flow_matching", **law}, part(0.5), fresh, generator)]
     teacher = copy.deepcopy(network)
     began, pairs = time.process_time(), 16384
     noise = torch.randn(pairs, 1, world.dimensions, generator=generator)

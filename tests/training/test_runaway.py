@@ -161,9 +161,9 @@ def test_averaged_targets_come_from_the_average(quick: LoopConfig, mixture: Mixt
 
     loop = small_loop(averaged, mixture, tmp_path, objective=Look())
     loop.run()
-    assert all(not p.requires_grad for p in loop.frozen.parameters())
+    assert all(not p.requires_grad for p in loop.targets.frozen.parameters())
     (average, live), now = seen[-1], list(loop.state.ema.average().values())
     assert not any(torch.equal(a, b) for a, b in zip(average, live, strict=True))
-    assert all(torch.equal(a, b.detach()) for a, b in zip(now, loop.frozen.parameters(), strict=True))
+    assert all(torch.equal(a, b.detach()) for a, b in zip(now, loop.targets.frozen.parameters(), strict=True))
     with pytest.raises(Exception, match="targets=average"):
         quick.change({"targets": "average", "processes": "fsdp"})
