@@ -27,8 +27,14 @@ MARKS = [
 ]
 
 CHROMIUM_ONLY = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
-#: Firefox's word for what chromium is told by arguments: sounds may play without a finger on the page
-PREFERENCES = {"media.autoplay.default": 0, "media.autoplay.blocking_policy": 0, "media.volume_scale": "0.0"}
+#: Firefox's word for what chromium is told by arguments: sounds may play without a finger on the page; and no
+#: panel takes the focus when a file is downloaded
+PREFERENCES = {
+    "media.autoplay.default": 0,
+    "media.autoplay.blocking_policy": 0,
+    "media.volume_scale": "0.0",
+    "browser.download.alwaysOpenPanel": False,
+}
 
 
 def launch(driver: Any, name: str) -> Any:

@@ -24,7 +24,7 @@ WORDS = {
     "segments": "JSON list of {start, end, prompt, gain, mute, seed}: parts of the clip made apart, joined to"
     " one track"
 }
-BOUNDS: dict[str, dict[str, int]] = {"sample_rate": {"ge": 8000, "le": 192_000}}
+BOUNDS: dict[str, dict[str, Any]] = {"sample_rate": {"ge": 8000, "le": 192_000}}
 
 
 def form_of_options(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
