@@ -40,7 +40,7 @@ def test_d_duration_alone_gives_the_rate() -> None:
 
 
 def test_a_duration_longer_than_the_array_says_so() -> None:
-    with pytest.raises(MediaError, match=r"lasts 5\.000 s, 8 s asked"):
+    with pytest.raises(MediaError, match=r"5\.000 s.* 8 s"):
         read_frames(FRAMES, SPECS, fps=16, seconds=8)
     shortened = read_frames(FRAMES, SPECS, fps=16, seconds=8, beyond="shorten")
     assert shortened.seconds == 5 and "8 s asked" in shortened.warnings[0]

@@ -62,7 +62,7 @@ def test_gif(clips: Clips, tmp_path: Path) -> None:
 
 def test_more_than_the_gif_is_refused_or_looped_on_request(clips: Clips) -> None:
     path = clips("anim.gif")
-    with pytest.raises(MediaError, match=r"lasts 2\.000 s, 4 s asked"):
+    with pytest.raises(MediaError, match=r"2\.000 s.* 4 s"):
         read_frames(path, SPECS, seconds=4)
     looped = read_frames(path, SPECS, seconds=4, beyond="loop")
     once = read_frames(path, SPECS)

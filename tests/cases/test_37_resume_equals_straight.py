@@ -197,16 +197,14 @@ def test_other_settings_are_refused_and_harmless_ones_are_not(
 ) -> None:
     config = config.change({"loop.steps": 2, "loop.validation_steps": 0, "objective.kind": "flow_matching"})
     train(config, [store], tmp_path, device="cpu")
-    with pytest.raises(
-        OptionError, match=r"trained with loop.optimizer.rate = 0.003, now it is 0.1: use the same"
-    ):
+    with pytest.raises(OptionError, match=r"loop\.optimizer\.rate = 0\.003.* 0\.1"):
         train(config.change({"loop.optimizer.rate": 0.1}), [store], tmp_path, device="cpu")
     with pytest.raises(OptionError, match="null_share"):
         train(config.change({"objective.null_share": 0.2}), [store], tmp_path, device="cpu")
-    with pytest.raises(OptionError, match=r"already holds a run \(step-00000002\): choose another folder"):
+    with pytest.raises(OptionError, match="step-00000002"):
         train(config, [store], tmp_path, device="cpu", resume=False)
     other = make_store(tmp_path / "other", [make_clip(k) for k in range(9)])
-    with pytest.raises(OptionError, match=r"trained on other data \(clips: 64, now 9\)"):
+    with pytest.raises(OptionError, match="clips: 64, now 9"):
         train(config, [other], tmp_path, device="cpu")
     longer = train(
         config.change({"loop.steps": 4, "loop.workers": 0, "loop.log_steps": 1}),

@@ -116,9 +116,7 @@ def test_an_infinite_error_is_a_bad_step(quick: LoopConfig, mixture: Mixture, tm
 
 def test_too_many_bad_steps_stop_training(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
     config = quick.change({"bad_steps": 3})
-    with pytest.raises(
-        TrainingError, match=r"3 bad steps in a row .*step 8.*step-00000004.*mend the data"
-    ) as caught:
+    with pytest.raises(TrainingError, match=r"step 8.*step-00000004") as caught:
         small_loop(config, Spoilt(mixture, {1, 5, 6, 7}), tmp_path).run()
     assert caught.value.exit_code == 3
     last = latest_checkpoint(tmp_path)

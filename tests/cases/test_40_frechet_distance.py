@@ -36,9 +36,9 @@ def test_a_set_is_at_no_distance_from_itself(count: int, dim: int) -> None:
 
 def test_frechet_distance_refuses_what_it_cannot_measure() -> None:
     rows = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(InputError, match="at least 2 samples, truth has 1"):
+    with pytest.raises(InputError, match="truth"):
         frechet_distance(rows[:1], rows)
-    with pytest.raises(InputError, match="made: item 3 is not finite"):
+    with pytest.raises(InputError, match="made: item 3"):
         frechet_distance(rows, rows.masked_fill(torch.arange(5)[:, None] == 3, math.nan))
     with pytest.raises(ShapeError):
         frechet_distance(rows, rows[:, :2])

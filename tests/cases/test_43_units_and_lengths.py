@@ -34,7 +34,7 @@ def test_lengths_are_cut_filled_by_rule_or_refused(tmp_path: Path) -> None:
     assert all(found.wave.shape == (128_000,) for found in waves.values())
     assert torch.allclose(waves[8].wave, waves[10].wave, atol=1e-4)
     assert waves[4].seconds == 4 and waves[4].wave[64_000:].abs().max() == 0
-    with pytest.raises(InputError, match=r"4\.wav: lasts 4\.000 s, shorter than 8 s"):
+    with pytest.raises(InputError, match=r"4\.wav: .*4\.000 s.* 8 s"):
         prepare(paths[4], 16_000, Length(8.0, "refuse"))
 
 

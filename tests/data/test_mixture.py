@@ -104,7 +104,7 @@ def test_parts_make_the_whole_batch(video: FeatureStore) -> None:
             "no row lost, none twice"
         )
         assert torch.equal(torch.cat([b.data for b in split]), whole.data)
-    with pytest.raises(OptionError, match="part 0 of 8 of a batch of 7 rows"):
+    with pytest.raises(OptionError, match="8 .*7 rows"):
         mixture.batch(0, 0, 8)
 
 

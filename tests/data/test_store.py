@@ -140,7 +140,7 @@ def test_same_id_twice_is_refused(tmp_path: Path) -> None:
     assert made.finished() == set()
     made.write(0, [clip("a", "x")])
     made.write(1, [clip("a", "y")])
-    with pytest.raises(StoreError, match="in shard 0 and in shard 1"):
+    with pytest.raises(StoreError, match="shard 0 .*shard 1"):
         made.finish(words)
 
 
@@ -156,7 +156,7 @@ def test_changed_captions_are_found(tmp_path: Path) -> None:
 
 def test_other_encoders_are_refused(tmp_path: Path) -> None:
     writer(tmp_path / "a").write(0, [clip("a")])
-    with pytest.raises(StoreError, match="do not mix; choose another folder"):
+    with pytest.raises(StoreError, match="do not mix"):
         writer(tmp_path / "a", codec="vae44k@1")
     for name in ("b", "c"):
         made = writer(tmp_path / name, codec=name)

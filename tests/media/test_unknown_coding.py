@@ -65,7 +65,7 @@ def test_pictures_are_read_and_the_track_does_not_count(tmp_path: Path, suffix: 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv"])
 def test_its_sound_cannot_be_read(tmp_path: Path, suffix: str) -> None:
     path = strange_sound(tmp_path, suffix)
-    with pytest.raises(MediaError, match=r"has 0 sound track\(s\), no number 0"):
+    with pytest.raises(MediaError, match="sound track"):
         read_sound(path)
     assert read_tags(path) == {}
 

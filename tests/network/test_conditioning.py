@@ -58,10 +58,10 @@ def test_one_token_of_no_text_fits_every_length() -> None:
 
 def test_lengths_that_do_not_fit_are_named() -> None:
     config = small_config(text_tokens=7)
-    with pytest.raises(ShapeError, match="text has 3 tokens, this network was made for 7"):
+    with pytest.raises(ShapeError, match="text .*3.* 7"):
         loud(config).encode(small_conditions(config, words=3), 10)
     segments = small_config(segment_tokens=4)
-    with pytest.raises(ShapeError, match="sync has 6 tokens, not whole segments of 4"):
+    with pytest.raises(ShapeError, match="sync .*6.* 4"):
         loud(segments).encode(small_conditions(segments, g=6), 10)
     wide = replace(small_conditions(small_config()), semantic=torch.zeros(2, 3, 9))
     with pytest.raises(ShapeError, match="semantic has shape"):

@@ -235,7 +235,7 @@ def test_missing_files_are_named_in_order(words: Words) -> None:
     for name in ("clip_vith14_378", "synchformer", "bigvgan_16k", "vae_16k", "mmaudio_small_16k"):
         row = weights.part(name)
         (folder / row.file).unlink()
-        with pytest.raises(WeightsError, match=f"{row.file} is not here.*soundvcm weights fetch {name}"):
+        with pytest.raises(WeightsError, match=f"{row.file}.*soundvcm weights fetch {name}"):
             loading.load("mmaudio_small_16k", device="cpu")
 
 
@@ -318,7 +318,7 @@ def test_an_adopted_network_sounds_as_the_reference(
 def test_networks_of_no_stack_are_refused(words: Words, tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     save_trained(path, latent_dim=24)
-    with pytest.raises(WeightsError, match="no codec and encoders here belong to a network with 24 latent"):
+    with pytest.raises(WeightsError, match="24 latent"):
         loading.load(str(path), device="cpu")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x10\0\0\0\0\0\0\0{not json at all")

@@ -276,7 +276,7 @@ def test_warm_start_is_weights_only(store: FeatureStore, config: TrainingConfig,
     export(tmp_path / "a", tmp_path / "a.safetensors", about={"licence": "CC0-1.0"})
     again = train(still, [store], tmp_path / "b", device="cpu", warm_start=tmp_path / "a.safetensors")
     assert again.step == 2
-    with pytest.raises(WeightsError, match=r"cannot start from the given weights: Missing key"):
+    with pytest.raises(WeightsError, match="Missing key"):
         train(still, [store], tmp_path / "c", device="cpu", warm_start={})
     with pytest.raises(WeightsError, match=r"nothing\.safetensors"):
         train(still, [store], tmp_path / "c", device="cpu", warm_start=tmp_path / "nothing.safetensors")

@@ -130,7 +130,7 @@ def test_a_dead_transfer_leaves_a_part_that_a_later_fetch_continues(shelf, home,
     monkeypatch.setenv("SOUNDVCM_MIRROR", shelf.address)
     shelf.files["/small.pth"] = CONTENT
     shelf.break_after = [1_000_000, 0]
-    with pytest.raises(WeightsError, match="ended after 1,000,000 of 3,072,000 bytes"):
+    with pytest.raises(WeightsError, match="1,000,000 of 3,072,000"):
         weights.fetch("small")
     assert [file.name for file in home.iterdir()] == ["small.pth.part"]
     with pytest.raises(WeightsError):
@@ -188,7 +188,7 @@ def test_dead_proxy_and_offline_answer_at_once(home, row, monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(WeightsError, match="could not be fetched.* by hand"):
+    with pytest.raises(WeightsError, match="by hand"):
         weights.fetch("small")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsError, match="offline"):

@@ -149,7 +149,7 @@ def test_clap_hears_as_laion_does() -> None:
         len(three) == 480_000 and three[:432_000].all() and not three[432_000:].any()
     )  # 3 x 3 s, then silence
     assert torch.equal(clap.frames(torch.zeros(48_000)), torch.full((1001, 64), -100.0))
-    with pytest.raises(InputError, match="at most 10 s, not 11"):
+    with pytest.raises(InputError, match="10 s.* 11"):
         clap.frames(torch.zeros(11 * 48_000))
 
 

@@ -119,14 +119,14 @@ def test_what_cannot_be_heard_is_refused(hear, rate: int, least: int) -> None:
     assert torch.isfinite(hear(torch.zeros(least))).all()
     with pytest.raises(InputError, match="takes at least"):
         hear(torch.zeros(least - 1))
-    with pytest.raises(InputError, match=f"one finite mono wave .* at {rate} Hz"):
+    with pytest.raises(InputError, match=f"{rate} Hz"):
         hear(torch.full((rate,), float("nan")))
     with pytest.raises(InputError, match="one finite mono wave"):
         hear(torch.zeros(2, rate))
 
 
 def test_passt_hears_ten_seconds() -> None:
-    with pytest.raises(InputError, match="at most 10 s, not 10.5"):
+    with pytest.raises(InputError, match=r"10 s.* 10\.5"):
         passt.filled(torch.zeros(336_000))
     assert passt.filled(torch.ones(32_000)).sum() == 32_000
 
@@ -154,7 +154,7 @@ def test_missing_weights_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ("passt", "IS_PaSST"),
         ("synchformer", "DeSync"),
     ):
-        with pytest.raises(WeightsError, match=f"^{score}: weights file .* soundvcm weights fetch") as caught:
+        with pytest.raises(WeightsError, match=f"^{score}: .*soundvcm weights fetch") as caught:
             require(name, score)
         assert "\n" not in str(caught.value)
         assert UNPROVEN in EXTRACTORS[name].about

@@ -102,7 +102,7 @@ def test_muxing_something_that_is_read_once_is_refused_at_once(clips: Clips, tmp
     os.mkfifo(tmp_path / "pipe.mp4")
     wave = np.zeros(16_000, np.float32)
     for source in (tmp_path / "pipe.mp4", Pipe(clips("short25.mp4").read_bytes())):
-        with pytest.raises(MediaError, match="can be read only once: save it to a file, or give its bytes"):
+        with pytest.raises(MediaError, match="only once"):
             mux(source, wave, 16_000, tmp_path / "out.mp4")
     data = clips("short25.mp4").read_bytes()
     for source in (data, io.BytesIO(data)):
