@@ -29,6 +29,7 @@ from soundvcm import runtime, weights
 from soundvcm.cli.commands.adopt import adopt
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import SoundVCMError, StoreError
+from soundvcm.objectives import OwnFlowConfig
 from soundvcm.systems.loading import saved_codec
 from soundvcm.training import TrainingConfig, export, recipes, synthesise, train
 from soundvcm.training.estimate import passes_per_row
@@ -73,12 +74,15 @@ def adopted_file(teacher: Path) -> Path:
 
 
 def courses(base: TrainingConfig, start: Path, rates: list[float]) -> list[Course]:
-    """From the flow by the objective of `tiny` and by the paper's, and `tiny` from scratch."""
+    """From the flow by three objectives, and `tiny` from scratch."""
     found = []
     own = base.change({"objective.warm_start": 0.0})
     papers = base.model_copy(update={"objective": recipes.from_flow().objective})
     papers = papers.change({"objective.guidance": GUIDANCE, "objective.guidance_until": 1.0})
-    for name, config in (("tiny's", own), ("the paper's", papers)):
+    dropped = base.objective.modality_dropout
+    own_flow = OwnFlowConfig(guidance=GUIDANCE, warm_start=0.0, modality_dropout=dropped)
+    paths = base.model_copy(update={"objective": own_flow})
+    for name, config in (("tiny's", own), ("the paper's", papers), ("own-flow", paths)):
         for rate in rates:
             tuned = config.change({"loop.optimizer.rate": rate, "loop.schedule.warmup_steps": 20})
             found.append(Course(f"from the flow, {name} objective, rate {rate:g}", tuned, start))

@@ -240,7 +240,7 @@ def _reflow_chain(
     generator: torch.Generator,
     world: World,
 ) -> tuple[float, float, int]:
-    """Teacher (half of the budget), 25 guided Euler steps record pairs, reflow (a quarter), distillation."""
+    """Teacher (half of the budget), 25 guided Euler steps record pairs, reflow, distillation (alike)."""
 
     def part(share: float) -> Budget:
         return replace(
@@ -260,8 +260,11 @@ def _reflow_chain(
         index = torch.randint(pairs, (budget.batch // budget.latents, budget.latents), generator=draws)
         return samples[index][:, :, 0], label[index][:, :, 0], noise[index][:, :, 0]
 
-    shares.append(train(network, {"kind": "reflow"}, part(0.25), recorded, generator))
-    shares.append(train(network, {"kind": "distill"}, part(0.25), recorded, generator))
+    later = part(0.25)
+    if budget.seconds:  # what recording took is taken from what follows, so that the whole has its time
+        later = replace(later, seconds=max(0.1, budget.seconds - shares[0][0] - recording) / 2)
+    shares.append(train(network, {"kind": "reflow"}, later, recorded, generator))
+    shares.append(train(network, {"kind": "distill"}, later, recorded, generator))
     steps = sum(share[2] for share in shares)
     recorded_passes = pairs * 50 / (steps * budget.batch)
     return sum(share[0] for share in shares) + recording, 3 + recorded_passes, steps
