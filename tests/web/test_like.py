@@ -91,6 +91,15 @@ def test_a_clip_that_has_sound_can_be_gone_by(serve: Any, clip: Path, tmp_path: 
     assert refused.status_code == 422 and refused.json()["field"] == "like"
 
 
+def test_a_prompt_near_nothing_is_said_in_the_words_of_the_page(serve: Any) -> None:
+    served = serve(pipeline=knowing_pipeline())
+    done = served.finish(served.submit(prompt="xzzqk", duration="1"))
+    (remark,) = done["takes"][0]["warnings"]
+    assert "xzzqk" in remark and "recording to go by" in remark and "--" not in remark
+    answer = served.client.post("/api/jobs", data={**FIELDS, "negative_prompt": "speech"})
+    assert answer.status_code == 422 and "--" not in answer.json()["detail"]
+
+
 def test_what_the_system_lacks_is_said_and_told_to_the_page(serve: Any, knock: Path) -> None:
     plain, knowing = serve(), serve(pipeline=knowing_pipeline())
     answer = plain.client.post("/api/jobs", data=FIELDS, files={"like": ("a.wav", knock.read_bytes())})

@@ -43,6 +43,23 @@ _BESIDE = {
 }
 
 
+#: how the pipeline names an option, as on the command line => what it is called here
+_WORDS = {
+    r"--prompt( TEXT)?": "the prompt",
+    r"--duration( SECONDS)?": "the seconds",
+    r"choose it with --kind, or give --like FILE": "choose it as the kind, or give a recording to go by",
+    r"--kind": "the kind",
+    r"--like( FILE)?": "the recording to go by",
+}
+
+
+def in_page_words(message: str) -> str:
+    """A sentence of the pipeline, without the words of the command line."""
+    for pattern, words in _WORDS.items():
+        message = re.sub(pattern, words, message)
+    return message
+
+
 def defaults() -> dict[str, Any]:
     """The fields a client may send, with their defaults."""
     return {name: value for name, value in asdict(DEFAULTS).items() if name not in SERVERS_OWN}

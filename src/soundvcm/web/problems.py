@@ -65,7 +65,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     if os.strerror(errno.ENOSPC) in str(error):
         return problem(507, DISK_FULL)
     if isinstance(error, InputError):
-        return problem(422, str(error), forms.field_of(str(error)))
+        return problem(422, forms.in_page_words(str(error)), forms.field_of(str(error)))
     return problem(500, str(error))
 
 

@@ -27,6 +27,7 @@ from soundvcm.generate.pipeline import Pipeline
 from soundvcm.web.admission import Admission, Place, Repeats
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
+from soundvcm.web.forms import in_page_words
 from soundvcm.web.gains import Gains
 from soundvcm.web.inspecting import Inspector
 from soundvcm.web.jobs import ENDED, CancelledError, Job
@@ -322,7 +323,7 @@ class Studio:
         """A sentence for clients: names no path of this machine."""
         if os.strerror(errno.ENOSPC) in message:
             return DISK_FULL
-        return job.named(message).replace(str(self.folder), "").strip()
+        return in_page_words(job.named(message)).replace(str(self.folder), "").strip()
 
     def _end(self, job: Job, state: Any, error: str | None = None) -> None:
         job.error = error

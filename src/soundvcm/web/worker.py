@@ -26,6 +26,7 @@ from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clips import Clips
+from soundvcm.web.forms import in_page_words
 from soundvcm.web.gains import join
 from soundvcm.web.impression import listen_to
 from soundvcm.web.jobs import Job, Take
@@ -140,8 +141,9 @@ class Worker:
         for phase, value in outcome.timings.items():
             job.timings[phase] = job.timings.get(phase, 0.0) + value
             self.metrics.count("phase_seconds", value, phase=phase)
-        job.warnings = list(dict.fromkeys([*job.warnings, *outcome.warnings]))
-        take = Take(number, seed, outcome.outputs[0], video, warnings=list(outcome.warnings))
+        warnings = [in_page_words(line) for line in outcome.warnings]
+        job.warnings = list(dict.fromkeys([*job.warnings, *warnings]))
+        take = Take(number, seed, outcome.outputs[0], video, warnings=warnings)
         take.credits = [job.named(line) for line in outcome.credits]
         job.takes.append(take)
         self.store.put(job)
