@@ -199,8 +199,7 @@ class Studio:
         """Whether jobs can be taken: disk, queue, worker. Reads no folder."""
         with self._turn:
             waiting, running = len(self._waiting), len(self._running)
-        free = self.store.free_bytes()
-        alive = self._thread.is_alive()
+        free, alive = self.store.free_bytes(), self._thread.is_alive()
         status = "stopped" if not alive else "disk full" if free == 0 else "ok"
         worker = "stopped" if not alive else "busy" if running else "idle"
         return {"status": status, "worker": worker, "waiting": waiting, "running": running, "disk_free": free}
