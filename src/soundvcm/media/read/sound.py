@@ -17,14 +17,15 @@ from soundvcm.errors import MediaError
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.read.source import open_media, reason, sound_streams, source_name
 
-_GAP = Fraction(1, 10)  # s; times rounded by a container must not tear the sound, real gaps stay gaps
-_DRIFT = Fraction(3, 1000)  # s; a clock that runs fast or slow is followed when it is as far away as this
-_STEP = Fraction(1, 100)
-_SETTLING = Fraction(1, 4)  # s; what lies between clock and samples by then is no drift
-_SMOOTHING = Fraction(1, 6)  # s
-_MOST_STRETCH = Fraction(1, 50)
-_LONGEST_OVERLAP = Fraction(2)  # s; what comes twice is dropped, a clock that begins anew is joined
-_LONGEST_GAP = Fraction(600)  # s; a longer one is a jump of the clock, as among pictures
+_GAP = 0.1  # s; times rounded by a container must not tear the sound, real gaps stay gaps
+_DRIFT = 0.003  # s; a clock that runs fast or slow is followed when it is as far away as this
+_STEP = 0.01
+_SETTLING = 0.25  # s; what lies between clock and samples by then is no drift
+_SMOOTHING = 0.17  # s
+_PLANES = 8  # PyAV 18 crashes where so many channels lie in planes
+_MOST_STRETCH = 0.02
+_LONGEST_OVERLAP = 2.0  # s; what comes twice is dropped, a clock that begins anew is joined
+_LONGEST_GAP = 600.0  # s; a longer one is a jump of the clock, as among pictures
 
 
 class SoundReader:
@@ -61,11 +62,11 @@ class SoundReader:
         if first is not None:
             wave, self.rate, begin = first
             self.channels = wave.shape[0]
-            self._zero = (begin if zero is None else zero) + after
-            self._jump, self._twice = Fraction(0), False
+            self._shift = -(begin if zero is None else zero) - after  # from the file's time to ours
+            self._twice = False
             self._blocks_seen = self._settled = 0
-            self._usual = self._away = self._last_ahead = Fraction(0)
-            self._place = round((begin - self._zero) * self.rate)
+            self._usual = self._away = self._last_ahead = 0.0
+            self._place = round((begin + self._shift) * self.rate)
             self._add(wave, begin)
         elif rate and channels:
             self.rate, self.channels = rate, channels  # a track that cannot be decoded is silent
@@ -121,9 +122,9 @@ class SoundReader:
             self._add(block[0], block[2])
 
     def _add(self, wave: Wave, time: Fraction) -> None:
-        ahead = time - self._zero + self._jump - Fraction(self._place, self.rate)
+        ahead = float(time + self._shift) - self._place / self.rate
         if ahead > _LONGEST_GAP or ahead < -_LONGEST_OVERLAP:
-            self._jump -= ahead
+            self._shift = Fraction(self._place, self.rate) - time
             self._blocks_seen = self._settled = 0
         elif ahead > _GAP:
             self._place += round(ahead * self.rate)
@@ -143,7 +144,7 @@ class SoundReader:
         self._keep(wave[:, max(0, -begin) :])
         self._made = self._place
 
-    def _following(self, wave: Wave, ahead: Fraction) -> Wave:
+    def _following(self, wave: Wave, ahead: float) -> Wave:
         """The block, stretched or squeezed a little where the track's clock runs away from its samples."""
         step, self._last_ahead = ahead - self._last_ahead, ahead
         if abs(step) > _STEP:  # something is missing: no drift
@@ -151,8 +152,8 @@ class SoundReader:
         self._blocks_seen += 1
         count = wave.shape[1]
         self._settled += count
-        weight = min(Fraction(1), max(count / (_SMOOTHING * self.rate), Fraction(1, self._blocks_seen)))
-        self._away = (self._away + (ahead - self._away) * weight).limit_denominator(1_000_000)
+        weight = min(1.0, max(count / (_SMOOTHING * self.rate), 1 / self._blocks_seen))
+        self._away += (ahead - self._away) * weight
         if self._settled <= _SETTLING * self.rate:
             self._usual = self._away
             return wave
@@ -163,8 +164,8 @@ class SoundReader:
         more = max(-most, min(most, round(drift * self.rate)))
         if more == 0:
             return wave
-        self._away -= Fraction(more, self.rate)
-        self._last_ahead -= Fraction(more, self.rate)
+        self._away -= more / self.rate
+        self._last_ahead -= more / self.rate
         at = np.linspace(0, count - 1, count + more)
         return np.stack([np.interp(at, np.arange(count), one) for one in wave]).astype(np.float32)
 
@@ -259,12 +260,16 @@ class _Converter:
         self._mean = have == 2 and self._channels == 1
         layout = None if self._repeat == 2 or self._mean else self._layout
         layout = None if layout == frame.layout.name else layout
-        self._resampler = av.AudioResampler(format="flt", layout=layout, rate=self._rate)
+        self._form = "fltp" if max(have, self._channels or 0) < _PLANES else "flt"
+        self._resampler = av.AudioResampler(format=self._form, layout=layout, rate=self._rate)
 
     def _block(self, frame: Any) -> tuple[Wave, int, Fraction]:
         time = Fraction(frame.pts or 0) * (frame.time_base or Fraction(1, frame.sample_rate))
-        # Not planar: PyAV 18 crashes with eight planes and more.
-        wave = np.ascontiguousarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T)
+        wave = frame.to_ndarray()
+        if self._form == "flt":
+            wave = np.ascontiguousarray(wave.reshape(-1, frame.layout.nb_channels).T)
         if self._mean:
             wave = wave.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-        return np.repeat(wave, self._repeat, axis=0), frame.sample_rate, time
+        if self._repeat > 1:
+            wave = np.repeat(wave, self._repeat, axis=0)
+        return wave, frame.sample_rate, time
