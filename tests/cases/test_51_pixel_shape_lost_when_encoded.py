@@ -98,6 +98,12 @@ def picture(path: Path, number: int) -> np.ndarray:
     return frames[-1].to_ndarray(format="rgb24").astype(float)
 
 
+def test_a_full_range_is_squeezed_where_none_is_told(tmp_path: Path) -> None:
+    source = shaped(tmp_path / "in.mp4", full=True)
+    report = mux(source, SILENCE, 16_000, tmp_path / "o.avi", start="0.2", seconds="0.4", cut="exact")
+    assert np.abs(picture(source, 5) - picture(report.path, 0)).mean() < 7
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_hdr_stays_hdr(tmp_path: Path, suffix: str) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"

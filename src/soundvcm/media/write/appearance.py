@@ -30,6 +30,7 @@ class Appearance:
         aspect: width of one pixel over its height, as shown upright.
         pix_fmt: to encode in.
         full: the whole range of numbers is used, not 16 .. 235.
+        squeezed: it is brought into 16 .. 235, for files that cannot tell.
         matrix, primaries, transfer: H.273.
         fields: of interlaced pictures, as `VideoInfo.fields`; they stay so where they are not turned and the
             encoder can.
@@ -39,6 +40,7 @@ class Appearance:
     aspect: Fraction = Fraction(1)
     pix_fmt: str = "yuv420p"
     full: bool = False
+    squeezed: bool = False
     matrix: int = _UNSAID
     primaries: int = _UNSAID
     transfer: int = _UNSAID
@@ -81,7 +83,7 @@ class Appearance:
 
         context = stream.codec_context
         stream.pix_fmt = self.pix_fmt if encoder == "libx265" else "yuv420p"
-        context.color_range = 2 if self.full else 1
+        context.color_range = 2 if self.full and not self.squeezed else 1
         if self.matrix not in (0, _UNSAID):
             context.colorspace = self.matrix
         if self.primaries not in (0, _UNSAID):

@@ -84,6 +84,7 @@ class EncodedPictures:
             self.messages.append(f"{width}x{height} pictures are padded to {even[0]}x{even[1]} (even sizes)")
         kind = "hdr" if self._look.is_hdr and suffix not in (".webm", ".avi") else suffix
         name, options = _ENCODERS.get(kind, _ENCODERS["other"])
+        self._look = replace(self._look, squeezed=name == "mpeg4")  # which has no place for the range
         rate = self._rate()
         self._tick = 1 / rate if self.steady else TICK
         once_a_second = self.is_still and not self.steady
@@ -193,7 +194,8 @@ def _graph(
         chain.append(graph.add("scale", f"{width}:{height}"))  # the size changes within the stream
     chain.append(graph.add("pad", f"{width}:{height}:0:0"))
     if look.full or look.is_interlaced:
-        ranges = "in_range=full:out_range=full" if look.full else "in_range=auto"
+        out = "tv" if look.squeezed else "full"
+        ranges = f"in_range=full:out_range={out}" if look.full else "in_range=auto"
         chain.append(graph.add("scale", f"{ranges}:interl={int(look.is_interlaced)}"))
     chain.append(graph.add("format", pix_fmt))
     chain.append(graph.add("buffersink"))
