@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SEEK_FROM = Fraction(2)
 _DECODER_THREADS = 8
 _SEEK_TRIES = (Fraction(0), Fraction(5))
-_FIELDS = {2: "tt", 3: "bb", 4: "tb", 5: "bt"}  # FFmpeg's AVFieldOrder
+_FIELDS = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}  # FFmpeg's AVFieldOrder
 _SEEK_FURTHER = (Fraction(5), Fraction(20))
 
 
@@ -265,7 +265,8 @@ class FrameReader:
         info.width, info.height = (frame.height, frame.width) if turned else (frame.width, frame.height)
         info.pix_fmt = frame.format.name
         if frame.interlaced_frame:
-            info.fields = _FIELDS.get(self._stream.codec_context.field_order, "tt")
+            order = getattr(self._stream.codec_context, "field_order", 1)  # PyAV 15 does not tell it
+            info.fields = _FIELDS.get(order, "bb" if info.codec == "dvvideo" else "tt")
         if frame.pts is not None:
             info.start_time = frame.pts * self._clock.time_base
 
