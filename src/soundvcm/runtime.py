@@ -212,7 +212,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         lead = query.shape[:-3]
         joined = (part.reshape(-1, *part.shape[-3:]) for part in (query, key, value))
         return attention(*joined).reshape(*lead, *query.shape[-3:-1], value.shape[-1])
-    plain = value.dtype == torch.bfloat16 and value.device.type == "cpu" and key.shape[-2] <= PLAIN_TOKENS
+    plain = value.dtype == torch.bfloat16 and value.device.type == "cpu"
+    plain = plain and query.shape[-2] * key.shape[-2] <= PLAIN_TOKENS**2
     if not plain:
         return F.scaled_dot_product_attention(query, key, value)
     weights = torch.softmax(query * key.shape[-1] ** -0.5 @ key.transpose(-2, -1), dim=-1)

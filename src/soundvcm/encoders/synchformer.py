@@ -51,7 +51,7 @@ class DividedAttention(nn.Module):
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1)
         )  # [b, heads, 1 + moments * places, d / heads]
-        first = F.scaled_dot_product_attention(query[:, :, :1], key, value)
+        first = attention(query[:, :, :1], key, value)
         grouped = [self._group(part[:, :, 1:], along_time) for part in (query, key, value)]
         joined = [
             torch.cat([whole[:, :, None, :1].expand(-1, -1, part.shape[2], -1, -1), part], dim=3)
