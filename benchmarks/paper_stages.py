@@ -30,6 +30,7 @@ from soundvcm.codec.vocoder import BIGVGAN_16K, Vocoder
 from soundvcm.encoders import FeatureCache
 from soundvcm.encoders.clip import ClipConfig, ClipPictureEncoder, ClipTextEncoder, PictureTower, TextTower
 from soundvcm.encoders.synchformer import SynchformerEncoder, SyncTower
+from soundvcm.evaluation.networks.yamnet import bundled_yamnet
 from soundvcm.network import SIZES, VelocityNetwork
 from soundvcm.records import Conditions
 
@@ -204,19 +205,32 @@ def vae_stage() -> list[Row]:
     decoder = Stage("VAE decoder", repeats=2)
     decoder.run("whole", lambda: vae.decode_mel(latents))
     decoder.run("chunks of 64 latents", lambda: vae.decode_mel(latents, 64))
+    narrow = by_rule(MelVae(VAE_16K))
+    narrow.decoder.bfloat16()
+    decoder.run("bfloat16", lambda: narrow.decode_mel(latents))
     encoder = Stage("mel and VAE encoder")
     encoder.run("whole", lambda: vae.encode_mel(log_mel(wave, MEL_16K)).mean)
     return [*decoder.rows, *encoder.rows]
 
 
 def vocoder_stage() -> list[Row]:
-    """BigVGAN on 2 s (125 of 500 mel frames)."""
+    """BigVGAN on 2 s (125 of 500 mel frames); in bfloat16 also as YAMNet hears the difference."""
     vocoder = by_rule(Vocoder(BIGVGAN_16K))
     mel = torch.randn(1, 80, LATENTS // 2, generator=torch.Generator().manual_seed(5))
     stage = Stage("BigVGAN", "2 of 8 s", 2 * LATENTS / mel.shape[-1])
-    stage.run("float32", lambda: vocoder(mel))
+    waves: list[Tensor] = []
+
+    def sound() -> Tensor:
+        waves.append(vocoder(mel))
+        return waves[-1]
+
+    stage.run("float32", sound)
     vocoder.narrow()
-    stage.run("convolutions in bfloat16, snakes and sums in float32", lambda: vocoder(mel))
+    stage.run("convolutions in bfloat16, snakes and sums in float32", sound)
+    heard = [bundled_yamnet().listen(wave[0])[1].mean(0) for wave in waves]
+    ratio = waves[0].norm() / (waves[1] - waves[0]).norm()
+    alike = nn.functional.cosine_similarity(*heard, dim=0)
+    print(f"BigVGAN in bfloat16: {20 * ratio.log10():.1f} dB, cosine of YAMNet's embeddings {alike:.5f}")
     return stage.rows
 
 

@@ -230,6 +230,18 @@ def test_what_spares_encoding_reaches_the_encoders_and_is_refused_where_it_says_
         loading.load("mmaudio_small_16k", device="cpu", feature_stride=0)
 
 
+def test_the_codec_decodes_in_bfloat16_on_request(words: Words) -> None:
+    asked = {"prompt": "rain", "duration": 2, "seed": 1, "num_steps": 1}
+    plain = loading.load("mmaudio_small_16k", device="cpu").generate(**asked)
+    narrow = loading.load("mmaudio_small_16k", device="cpu", codec_dtype="bfloat16").generate(**asked)
+    assert narrow.wave.dtype == plain.wave.dtype and narrow.wave.shape == plain.wave.shape
+    assert not np.array_equal(narrow.wave, plain.wave)
+    assert np.linalg.norm(narrow.wave - plain.wave) < 0.2 * np.linalg.norm(plain.wave)
+    for name, form in (("tiny", "bfloat16"), ("mmaudio_small_16k", "float16")):
+        with pytest.raises(OptionError, match="codec_dtype"):
+            loading.load(name, device="cpu", codec_dtype=form)
+
+
 def test_missing_files_are_named_in_order(words: Words) -> None:
     folder = weights.weights_folder()
     for name in ("clip_vith14_378", "synchformer", "bigvgan_16k", "vae_16k", "mmaudio_small_16k"):

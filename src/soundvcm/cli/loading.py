@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 def load_options(
-    model: str, device: str, dtype: str, compile: bool, frame_reuse_threshold: float, feature_stride: int
+    model: str,
+    device: str,
+    dtype: str,
+    compile: bool,
+    frame_reuse_threshold: float,
+    feature_stride: int,
+    codec_dtype: str,
 ) -> dict[str, Any]:
     """What `systems.loading.load` is told."""
     return {
@@ -21,6 +27,7 @@ def load_options(
         "compile": compile,
         "frame_reuse_threshold": frame_reuse_threshold,
         "feature_stride": feature_stride,
+        "codec_dtype": codec_dtype,
     }
 
 

@@ -42,6 +42,7 @@ def kaiser_sinc_filter() -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # kept for calls that may be tracked
 def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
     """The filter [1, 1, 12] in the format and on the device of the signal (cast before the move: MPS)."""
     return kaiser_sinc_filter().to(dtype).to(device)[None, None]
@@ -56,6 +57,7 @@ def continued(x: Tensor, before: int, after: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _products(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The changes of rate of a block as products: [BLOCK + 6, 2 BLOCK] and [2 BLOCK + 10, BLOCK]."""
     taps = kaiser_sinc_filter()

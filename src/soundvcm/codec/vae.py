@@ -260,5 +260,7 @@ class MelVae(nn.Module):
     def decode_mel(self, latents: Tensor, chunk: int | None = None) -> Tensor:
         """Latents [b, n, c] => log-mel [b, bins, 2n]; the same result whatever the chunk (in latents)."""
         check_shape("latents", latents, "b n c", c=self.config.dim)
-        out: Tensor = self.decoder(latents.transpose(1, 2), chunk) * self.data_std + self.data_mean
+        form = next(self.decoder.parameters()).dtype  # bfloat16 in a codec that was narrowed
+        mel = self.decoder(latents.transpose(1, 2).to(form), chunk).to(latents.dtype)
+        out: Tensor = mel * self.data_std + self.data_mean
         return out

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from soundvcm.codec import NeuralCodec
+    from soundvcm.codec import AudioCodec, NeuralCodec
     from soundvcm.generate.options import Sampling
     from soundvcm.generate.pipeline import Pipeline
     from soundvcm.network import VelocityNetwork
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 LONGEST_SECONDS = 8
+CODEC_DTYPES = ("float32", "bfloat16")
 
 
 def timeline_of(name: str) -> Timeline:
@@ -76,6 +77,7 @@ def load(
     compile: bool = False,
     frame_reuse_threshold: float = 0.0,
     feature_stride: int = 1,
+    codec_dtype: str = "float32",
     **renamed: float,
 ) -> Pipeline:
     """Load a system by name, or a network by the path of its file.
@@ -85,7 +87,7 @@ def load(
             of MMAudio's own training: its widths say which codec and encoders belong to it.
         device: auto, cpu, cuda or mps.
         dtype: number format of the network (and of the paper's encoders): float32 or bfloat16 (float16 on
-            GPUs). Codecs are always float32.
+            GPUs).
         compile: translate the network's blocks with torch.compile at their first call; the sound changes by
             rounding only. Encoders and codec stay as they are.
         frame_reuse_threshold: the paper's systems need not encode a picture again that differs from the last
@@ -93,6 +95,8 @@ def load(
         feature_stride: the paper's systems encode one picture in so many and, above 1, every second segment
             of movement; features between are made of their neighbours'. 1 changes nothing; what 2 and 4
             change is in docs/speed.md.
+        codec_dtype: bfloat16 has the paper's systems decode in it, all but the last steps: a second take is
+            faster on processors that compute in it, and noise is added (docs/speed.md).
         renamed: near_pictures, as frame_reuse_threshold was called until 30 November 2026.
 
     Raises:
@@ -109,6 +113,8 @@ def load(
         frame_reuse_threshold = value
     if feature_stride < 1:
         raise OptionError(f"feature_stride is a number of pictures, at least 1, not {feature_stride}")
+    if codec_dtype not in CODEC_DTYPES:
+        raise OptionError(f"unknown codec_dtype {codec_dtype!r}: use one of {', '.join(CODEC_DTYPES)}")
     require(name)
     from soundvcm import runtime
 
@@ -116,9 +122,24 @@ def load(
     pipeline = _assembled(
         name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold, feature_stride
     )
+    if codec_dtype != "float32":
+        narrowed(name, pipeline.codec)
     if compile:
         runtime.compile_forward([*pipeline.network.joint, *pipeline.network.fused], where)
     return pipeline
+
+
+def narrowed(name: str, codec: AudioCodec) -> None:
+    """Have a codec decode in bfloat16.
+
+    Raises:
+        OptionError: if it is not one of the paper's.
+    """
+    from soundvcm.codec import PaperCodec
+
+    if not isinstance(codec, PaperCodec):
+        raise OptionError(f"codec_dtype has nothing to act on with {name}: leave it out")
+    codec.narrow()
 
 
 def _assembled(name: str, where: torch.device, form: torch.dtype, near: float, stride: int) -> Pipeline:

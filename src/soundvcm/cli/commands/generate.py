@@ -45,6 +45,7 @@ def generate(
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     feature_stride: int = 1,
+    codec_dtype: str = "float32",
     skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-n"])] = False,
@@ -69,6 +70,8 @@ def generate(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
+        codec_dtype: (the paper's systems) bfloat16 decodes in it, but for the last steps: faster on
+            processors that compute in it, with some noise.
         skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
@@ -83,7 +86,7 @@ def generate(
     _check_system(model, device, dtype, options)
     files, system = (
         inputs((*videos, *video)),
-        load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride),
+        load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype),
     )
     if len(files) > 1 or any(_is_collection(path) for path in files):
         from soundvcm.cli.batch.items import plan
@@ -205,7 +208,9 @@ def _one_clip(
     finally:
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}
+    began_classifying = time.perf_counter()
     labels = classified_as(outcome)
+    outcome.timings["classify"] = time.perf_counter() - began_classifying
     if system["device"] == "auto" and pipeline.device.type == "cpu":
         note("no GPU that PyTorch can use: made on the CPU")
     for line in outcome.warnings:

@@ -34,6 +34,7 @@ def serve(
     compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     feature_stride: int = 1,
+    codec_dtype: str = "float32",
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -63,6 +64,8 @@ def serve(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
+        codec_dtype: (the paper's systems) bfloat16 decodes in it, but for the last steps: faster on
+            processors that compute in it, with some noise.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more. Other users of this machine can see it in the
@@ -82,7 +85,7 @@ def serve(
         keep_minutes: clips and results that were not used for this long are removed.
         max_stored_mib: how much disk space clips and results may take.
     """
-    options = load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride)
+    options = load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype)
     for module, package in PACKAGES.items():
         if find_spec(module) is None:
             raise MissingExtraError(package, "serve")
