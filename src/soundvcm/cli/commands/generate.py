@@ -70,8 +70,7 @@ def generate(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
-        codec_dtype: (the paper's systems) bfloat16 decodes in it, but for the last steps: faster on
-            processors that compute in it, with some noise.
+        codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
         skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of

@@ -64,8 +64,7 @@ def serve(
             more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
-        codec_dtype: (the paper's systems) bfloat16 decodes in it, but for the last steps: faster on
-            processors that compute in it, with some noise.
+        codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more. Other users of this machine can see it in the
