@@ -133,14 +133,14 @@ def random_batch(config: NetworkConfig, size: str, batch: int, seconds: float) -
     return data, Conditions.of(**parts)
 
 
-class ClipEncoder:
+class PeakWatcher:
     """Peak memory of a block: the allocator's on a GPU, resident memory sampled each millisecond on a CPU."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.peak = device, 0
         self._running = False
 
-    def __enter__(self) -> ClipEncoder:
+    def __enter__(self) -> PeakWatcher:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = torch.cuda.memory_allocated(self.device)
@@ -190,7 +190,7 @@ def measure(
     for turn in range(repeats + 1):
         for name, step in steps.items():
             network.zero_grad(set_to_none=True)
-            with ClipEncoder(device) as watcher:
+            with PeakWatcher(device) as watcher:
                 began = clock()
                 step(torch.Generator().manual_seed(turn)).loss.backward()
                 if device.type == "cuda":
