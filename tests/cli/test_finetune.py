@@ -150,7 +150,9 @@ def test_what_finetune_refuses(
 def test_finetune_dry_run_tells_recipe_and_cost(sounding: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "finetune", sounding, "--from", "mmaudio_small_16k", "--dry-run")
     assert code == 0 and "hidden: 448" in out and "precision: bf16" in out, err
-    assert json.loads(out[out.rindex("\n{") :])["hours"] > 0
+    told = json.loads(out[out.rindex("\n{") :])
+    assert told["hours"] > 0 and told["assumed"]["peak_tflops"] == 165
+    assert told["state_gib"] + told["activations_gib"] < 24
 
 
 def test_samples_need_the_codec_of_the_store(config: TrainingConfig, tmp_path: Path) -> None:

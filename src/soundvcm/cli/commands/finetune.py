@@ -46,6 +46,7 @@ def finetune(
     device: str = "auto",
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    gpu_tflops: float = 165.0,
 ) -> int:
     """Teach a model your own clips: soundvcm finetune my_clips --from tiny -o mine.safetensors
 
@@ -66,6 +67,8 @@ def finetune(
         device: auto, cpu, cuda or mps.
         overwrite: replace OUTPUT if it exists.
         dry_run: extract nothing and train nothing: print the recipe and what it costs.
+        gpu_tflops: dense bf16 peak of the GPU that hours are predicted for (165: a 24 GB RTX 4090; 989: an
+            H100).
     """
     if start is None:
         raise OptionError("say what to begin with: --from tiny, --from mmaudio_small_16k, or --from FILE")
@@ -75,6 +78,8 @@ def finetune(
         raise OptionError(f"{output} is there already: give --overwrite, or another --output")
     if not clips.exists():
         raise OptionError(f"{clips} is not here: give a folder of clips, or a table of them")
+    if gpu_tflops <= 0:
+        raise OptionError(f"--gpu-tflops is the peak of a GPU, more than 0, not {gpu_tflops:g}")
     from soundvcm import runtime
     from soundvcm.data.store import FeatureStore
     from soundvcm.training.finetune import finetune_config, start_from
@@ -84,7 +89,7 @@ def finetune(
     began = start_from(start, None if dry_run else folder)
     changes = parse_overrides(overrides) | ({"adapter_rank": lora} if lora else {})
     if dry_run:
-        return tell_cost(began, found, changes)
+        return tell_cost(began, found, changes, gpu_tflops)
     if not 0 < share < 1:
         raise OptionError(f"--share is a share of the rows between 0 and 1, not {share:g}")
     store = extracted(found, began, folder / "store", workers, device)
@@ -250,12 +255,12 @@ def keep_best(
     return 0
 
 
-def tell_cost(began: Start, found: Catalog, changes: dict[str, Any]) -> int:
-    """Print the recipe for these clips and what it costs."""
+def tell_cost(began: Start, found: Catalog, changes: dict[str, Any], tflops: float) -> int:
+    """Print the recipe for these clips and what it costs on one GPU."""
     from soundvcm.training.estimate import estimate
     from soundvcm.training.finetune import finetune_config
 
     config = finetune_config(began, found.rows, changes)
     say(config.to_yaml())
-    emit_json(estimate(config, gpus=1))
+    emit_json(estimate(config, gpus=1, peak=tflops * 1e12))
     return 0
