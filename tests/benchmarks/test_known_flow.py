@@ -103,7 +103,7 @@ def test_every_method_is_a_valid_configuration(bench) -> None:
         build(config_of(settings))
 
 
-@pytest.mark.parametrize("name", ["ours, pinned, r=.5, guidance input", "reflow*", "flow matching*"])
+@pytest.mark.parametrize("name", ["ours, pinned, r=.5, guidance input", "reflow + distill (*", "flow matching*"])
 def test_a_short_run_learns_and_reports(bench, tmp_path, capsys, name) -> None:
     file, picture = tmp_path / "all.json", tmp_path / "all.png"
     pytest.importorskip("matplotlib")
@@ -136,7 +136,7 @@ def test_equal_seconds_and_unknown_names(bench, capsys) -> None:
 def test_several_guidance_scales_on_a_flow_with_modes(bench, capsys) -> None:
     found = bench.main(
         ["--seeds", "1", "--steps", "5", "--batch", "64", "--hidden", "16", "--world", "modes8",
-         "--guidance", "1", "4", "--until", "1", "--only", "ours, paper", "reflow*"]
+         "--guidance", "1", "4", "--until", "1", "--only", "ours, paper", "reflow + distill (*"]
     )  # fmt: skip
     assert list(found) == ["equal steps, w = 1", "equal steps, w = 4"]
     one, four = (runs["ours, paper"][0].errors[1] for runs in found.values())
