@@ -103,7 +103,9 @@ def test_every_method_is_a_valid_configuration(bench) -> None:
         build(config_of(settings))
 
 
-@pytest.mark.parametrize("name", ["ours, pinned, r=.5, guidance input", "reflow + distill (*", "flow matching*"])
+@pytest.mark.parametrize(
+    "name", ["ours, pinned, r=.5, guidance input", "reflow + distill (*", "flow matching*"]
+)
 def test_a_short_run_learns_and_reports(bench, tmp_path, capsys, name) -> None:
     file, picture = tmp_path / "all.json", tmp_path / "all.png"
     pytest.importorskip("matplotlib")

@@ -78,8 +78,9 @@ async def submit(
     finally:
         if key is not None:
             studio.repeats.end(key, None if made is None else made.id)
-        for name in mine if made is None else []:  # a refusal leaves nothing
-            studio.clips.remove(name)
+        if made is None:  # a refusal leaves nothing
+            for name in mine:
+                studio.clips.remove(name)
     return studio.state_of(made)
 
 
