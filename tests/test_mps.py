@@ -75,7 +75,8 @@ def test_the_papers_stack_makes_the_same_sound(
     with pretended_mps():
         system = load(name, device="mps")
         found = system.take(system.encode_clip(clip), asked, seed=1).wave
-    assert (found == expected).all()
+    # On a CPU BigVGAN's activations are products of blocks, elsewhere convolutions.
+    assert abs(found - expected).max() < 1e-5 * abs(expected).max()
 
 
 def test_clip_and_synchformer_give_nearly_the_same_tokens() -> None:

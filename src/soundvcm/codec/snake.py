@@ -90,7 +90,8 @@ class AliasFreeSnake(nn.Module):
             parts = zip(*(torch.split(part, some, -2) for part in (x, alpha, beta + TINY)), strict=True)
             return torch.cat([_in_blocks(*part) for part in parts], dim=1)
         channels = x.shape[1]
-        taps = _taps(x.dtype, x.device).expand(channels, -1, -1)
+        # A copy, so that none is a view of a tensor from outside inference mode.
+        taps = _taps(x.dtype, x.device).clone().expand(channels, -1, -1)
         side = TAPS // 2 - 1
         edge = 3 * side  # samples of the doubled signal that belong to the continuation
         ends = continued(x, side, side)
