@@ -76,7 +76,7 @@ def test_the_whole_curve_by_one_command(bench: ModuleType, tmp_path: Path) -> No
     report = bench.main(given)
     names = [row["method"] for row in report["rows"]]
     assert names.count("the teacher") == 3 and names.count("reflow + distillation") == 2
-    assert len(names) == 3 + 2 * 4 and json.loads((tmp_path / "found.json").read_text())["until"]
+    assert len(names) == 3 + 2 * 5 and json.loads((tmp_path / "found.json").read_text())["until"]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.safetensors")}
     again = bench.main(given)
     assert again["rows"] == report["rows"]
