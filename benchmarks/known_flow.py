@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +28,8 @@ from soundvcm.objectives import LearnsFromSnapshot, build, config_of
 from soundvcm.runtime import describe_machine, threads
 from soundvcm.sampler import guided, integrate, sample_mean, uniform_times
 from soundvcm.training.ema import EmaProfiles
+from soundvcm.training.schedule import rate_factor
+from soundvcm.training.settings import ScheduleConfig
 
 AVERAGE = 0.05  # relative width of the average that "targets": "average" takes targets from
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
@@ -186,13 +187,13 @@ def train(
     u, frozen = Counted(network), Counted(average.follower(network) if averaged else network)
     learner = objective if isinstance(objective, LearnsFromSnapshot) else None
     turn, taken = (learner.snapshot_from if learner and restart else 0.0), False
+    schedule = ScheduleConfig(kind="cosine", warmup_steps=0, restart=turn)
     began, step, spent = time.process_time(), 0, 0.0
     while True:
         progress = spent / budget.seconds if budget.seconds else step / budget.steps
         if progress >= 1:
             break
-        begun, share = (turn, 1 - turn) if progress >= turn else (0.0, turn)
-        optimizer.param_groups[0]["lr"] = budget.rate * cosine((progress - begun) / share)
+        optimizer.param_groups[0]["lr"] = budget.rate * rate_factor(schedule, step, progress)
         if learner and not taken and progress >= learner.snapshot_from:
             frozen.network, taken = average.taken(network), True
         data, label, noise = batch_of(generator)
@@ -206,11 +207,6 @@ def train(
             average.update()
         step, spent = step + 1, time.process_time() - began
     return spent, (3 * u.rows + frozen.rows) / u.rows, step
-
-
-def cosine(progress: float) -> float:
-    """A falling half wave, 1 to 0."""
-    return 0.5 + 0.5 * math.cos(math.pi * progress)
 
 
 def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor, Tensor, Tensor]) -> Result:

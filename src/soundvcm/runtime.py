@@ -11,10 +11,13 @@ import os
 import secrets
 import shutil
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +28,8 @@ from soundvcm.errors import DeviceError, OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PLAIN_TOKENS = 512
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -124,6 +129,31 @@ def sent(value: Tensor, device: torch.device, dtype: torch.dtype | None = None) 
     if device.type != "cuda" or value.device.type != "cpu" or torch.compiler.is_compiling():
         return value.to(device)
     return (value if value.is_pinned() else value.pin_memory()).to(device, non_blocking=True)
+
+
+def read_ahead(
+    items: Iterable[Item], read: Callable[[Item], Value], threads: int, more: int = 0
+) -> Iterator[tuple[Item, Callable[[], Value]]]:
+    """Items in order, each with what gives (or raises) what `read` makes of it.
+
+    Args:
+        items: what to read.
+        read: called from several threads at once.
+        threads: that read the next items while one is used; 0 reads each when it is asked for.
+        more: items that may wait beside one for each thread.
+    """
+    if not threads:
+        yield from ((item, partial(read, item)) for item in items)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="soundvcm-read") as pool:
+        waiting: deque[tuple[Item, Future[Value]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(read, item)))
+            if len(waiting) > threads + more:
+                first, found = waiting.popleft()
+                yield first, found.result
+        for first, found in waiting:
+            yield first, found.result
 
 
 @contextmanager

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -31,6 +29,7 @@ from soundvcm.data.shards import SHARD_CLIPS, Clip, StoreWriter, write_json
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import InputError, StoreError
 from soundvcm.generate.clip_encoder import ClipEncoder
+from soundvcm.runtime import read_ahead
 from soundvcm.timeline import Timeline
 
 MOST_SHARDS, LEAST_CLIPS = 256, 16
@@ -166,7 +165,8 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
     writer = parts.writer(folder)
     (folder / "remarks").mkdir(exist_ok=True)
     clips, rejected, remarks = [], [], []
-    for row, take in _ahead(dict(extraction.shards())[number], extraction, parts):
+    read = partial(read_row, extraction=extraction, parts=parts)
+    for row, take in read_ahead(dict(extraction.shards())[number], read, parts.readers):
         try:
             clip, lines = encode_clip(take(), parts)
         except (InputError, OSError) as error:
@@ -176,25 +176,6 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
             remarks += [{"id": row.id, "remark": line} for line in lines]
     write_json(folder / "remarks" / f"{number:05d}.json", remarks)
     writer.write(number, clips, rejected)
-
-
-def _ahead(
-    rows: Sequence[Row], extraction: Extraction, parts: Parts
-) -> Iterator[tuple[Row, Callable[[], ReadClip]]]:
-    """Rows in order, each with what gives its clip; the next ones are read by threads meanwhile."""
-    read = partial(read_row, extraction=extraction, parts=parts)
-    if not parts.readers:
-        yield from ((row, partial(read, row)) for row in rows)
-        return
-    with ThreadPoolExecutor(parts.readers, thread_name_prefix="soundvcm-read") as pool:
-        waiting: deque[tuple[Row, Future[ReadClip]]] = deque()
-        for row in rows:
-            waiting.append((row, pool.submit(read, row)))
-            if len(waiting) > parts.readers:
-                first, found = waiting.popleft()
-                yield first, found.result
-        for first, found in waiting:
-            yield first, found.result
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ order of sorted stems. Every number carries its counts, and the run its versions
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -22,13 +22,8 @@ from soundvcm.evaluation.definitions import Definition, find
 from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.metrics import PROTOCOL_SEED, SPLITS
 from soundvcm.evaluation.preparing import Length, Pairing, pair, sounds_in
-from soundvcm.evaluation.reading import FeatureReader, Work
+from soundvcm.evaluation.reading import FeatureReader, Progress, Work
 from soundvcm.evaluation.scores import Score, compute
-
-if TYPE_CHECKING:
-    pass
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

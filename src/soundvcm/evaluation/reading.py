@@ -6,9 +6,7 @@ Knows files and extractors; no scores.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from torch import Tensor
 from soundvcm.errors import OptionError
 from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.preparing import Length, Prepared, is_short, prepare
+from soundvcm.runtime import read_ahead
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.extractors import Extract, Extractor
@@ -110,19 +109,12 @@ class FeatureReader:
     def _prepared(self, left: dict[str, tuple[Path, Path | None]]) -> Iterator[tuple[str, Prepared]]:
         """Names and waves in order; the next ones are read by threads meanwhile."""
         size, readers = self.work.sizes
-        if not readers:
-            for name, (path, _) in left.items():
-                yield name, prepare(path, self.extractor.rate, self.length)
-            return
-        with ThreadPoolExecutor(readers, thread_name_prefix="soundvcm-read") as pool:
-            waiting: deque[tuple[str, Future[Prepared]]] = deque()
-            for name, (path, _) in left.items():
-                waiting.append((name, pool.submit(prepare, path, self.extractor.rate, self.length)))
-                if len(waiting) > size + readers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
+
+        def read(name: str) -> Prepared:
+            return prepare(left[name][0], self.extractor.rate, self.length)
+
+        for name, take in read_ahead(left, read, readers, size):
+            yield name, take()
 
     def _features(self, batch: dict[str, Prepared]) -> dict[str, dict[str, Tensor]]:
         self._extract = self._extract or self.extractor.build(self.work.device)

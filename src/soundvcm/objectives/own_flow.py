@@ -10,7 +10,7 @@ recorded set of pairs, no derivative. Knows the network only as a function.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import pydantic
@@ -20,7 +20,7 @@ from torch import Tensor
 from soundvcm.errors import OptionError
 from soundvcm.objectives.base import FrozenQuery, LossTerms, Velocity, call, check_progress, evaluate_frozen
 from soundvcm.objectives.path import column, draw_noise, jump, wide
-from soundvcm.objectives.rows import Rows, RowsConfig, check_rows, draw_rows, drop_conditions
+from soundvcm.objectives.rows import Rows, RowsConfig, check_rows, conditions_of, draw_rows
 from soundvcm.objectives.times import Times, after_warm_start, uniform
 from soundvcm.objectives.weighting import adaptive_weight, loss_terms, mean_square
 from soundvcm.records import Conditions
@@ -132,12 +132,13 @@ class OwnFlow:
         return found | told | {"null": paths.null, "used": torch.tensor(self.used)}
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Take up a saved state.
+        """Take up a saved state; an empty one has no paths.
 
         Raises:
             OptionError: if parts of it are missing.
         """
         if not state:
+            self.paths, self.used = None, 0
             return
         try:
             names = Conditions.__dataclass_fields__
@@ -163,15 +164,7 @@ def follow(
     Rows without any condition, and times above `guidance_until`, are not guided.
     """
     batch = check_rows(data, conditions, noise)
-    conditions = drop_conditions(
-        conditions,
-        null_share=config.null_share,
-        modality_dropout=config.modality_dropout,
-        generator=generator,
-    )
-    null = conditions.is_empty
-    flags = {name: getattr(conditions, name) for name in ("has_semantic", "has_sync", "has_text")}
-    conditions = replace(conditions, **{name: sent(flag, data.device) for name, flag in flags.items()})
+    conditions, null = conditions_of(config, conditions, data.device, generator)
     times = draw_grid(config.hops, batch, generator)
     everyone, told = torch.arange(batch), (~null).nonzero().flatten()
 

@@ -199,15 +199,7 @@ def _rows(
     generator: torch.Generator,
     times: Times,
 ) -> Rows:
-    conditions = drop_conditions(
-        conditions,
-        null_share=config.null_share,
-        modality_dropout=config.modality_dropout,
-        generator=generator,
-    )
-    # The loop leaves the flags on the CPU, so that nobody asks a GPU which rows are empty.
-    null = conditions.is_empty.cpu()
-    flags = {name: getattr(conditions, name) for name in ("has_semantic", "has_sync", "has_text")}
+    conditions, null = conditions_of(config, conditions, data.device, generator)
     pairs = config if isinstance(config, PairsConfig) else None
     scale = _draw_scale(pairs, len(null), generator)
     guidance = None
@@ -222,12 +214,30 @@ def _rows(
         velocity=sample_velocity(data, noise),
         t=t,
         s=s,
-        conditions=replace(conditions, **{name: sent(flag, data.device) for name, flag in flags.items()}),
+        conditions=conditions,
         guidance=guidance,
         times=times,
         null=null,
         scale=scale,
     )
+
+
+def conditions_of(
+    config: RowsConfig, conditions: Conditions, device: torch.device, generator: torch.Generator
+) -> tuple[Conditions, Tensor]:
+    """The conditions after dropping, whole on the device, and [b] bool on the CPU: rows without any.
+
+    The loop leaves the flags on the CPU, so that nobody asks a GPU which rows are empty.
+    """
+    dropped = drop_conditions(
+        conditions,
+        null_share=config.null_share,
+        modality_dropout=config.modality_dropout,
+        generator=generator,
+    )
+    flags = {name: getattr(dropped, name) for name in ("has_semantic", "has_sync", "has_text")}
+    there = replace(dropped, **{name: sent(flag, device) for name, flag in flags.items()})
+    return there, dropped.is_empty.cpu()
 
 
 def drop_conditions(

@@ -34,7 +34,7 @@ from soundvcm.training.schedule import progress_at, rate_factor
 from soundvcm.training.settings import LoopConfig
 from soundvcm.training.signals import stop_signals
 from soundvcm.training.state import TrainingState
-from soundvcm.training.targets import Targets
+from soundvcm.training.targets import Targets, compiled
 from soundvcm.training.view import Data, Hook, Progress, Result, View
 from soundvcm.training.watch import autocast, half_norms
 
@@ -77,10 +77,9 @@ class Loop:
         if self.precision == "auto":
             self.precision = "bf16" if fast_bfloat16(team.device) else "fp32"
         self.hooks, self.on_progress = hooks, on_progress
-        network = state.network
-        passes = network if config.compile == "none" else torch.compile(network, backend=config.compile)
+        passes = compiled(state.network, config)
         self.targets = Targets(config, state, objective, passes, team.device)
-        self.u: Any = team.wrap(passes)  # type: ignore[arg-type]
+        self.u: Any = team.wrap(passes)
         self.parts = team.size * config.accumulate
         mine = [team.rank * config.accumulate + place for place in range(config.accumulate)]
         pin = team.device.type == "cuda"

@@ -15,6 +15,11 @@ from soundvcm.training.settings import LoopConfig
 from soundvcm.training.state import TrainingState
 
 
+def compiled(network: nn.Module, config: LoopConfig) -> Any:
+    """The network as `config.compile` has its passes made."""
+    return network if config.compile == "none" else torch.compile(network, backend=config.compile)
+
+
 class Targets:
     """What the loop gives an objective as `frozen`.
 
@@ -36,7 +41,7 @@ class Targets:
         self.frozen: Any = live
         self.learner = objective if isinstance(objective, LearnsFromSnapshot) else None
         if config.targets == "average":
-            self.frozen = self._compiled(state.ema.follower(state.network))
+            self.frozen = compiled(state.ema.follower(state.network), config)
         self.take_up()
 
     @property
@@ -48,7 +53,7 @@ class Targets:
         """What targets come from at this share of the training; the snapshot is taken when it is due."""
         due = self.learner is not None and progress >= self.learner.snapshot_from
         if due and self.state.snapshot is None:
-            self.frozen = self._compiled(self.state.keep_snapshot())
+            self.frozen = compiled(self.state.keep_snapshot(), self.config)
         return self.frozen
 
     def keep(self) -> None:
@@ -58,10 +63,7 @@ class Targets:
 
     def take_up(self) -> None:
         """Give the objective and its targets what a resumed state holds for them."""
-        if self.learner is not None and self.state.snapshot is not None:
+        if self.learner is not None:
             self.learner.load(self.state.kept, self.device)
-            self.frozen = self._compiled(self.state.snapshot)
-
-    def _compiled(self, network: nn.Module) -> Any:
-        kind = self.config.compile
-        return network if kind == "none" else torch.compile(network, backend=kind)
+        if self.state.snapshot is not None:
+            self.frozen = compiled(self.state.snapshot, self.config)
