@@ -172,6 +172,7 @@ def config() -> TrainingConfig:
     return TrainingConfig()
 
 
+@pytest.mark.slow
 def test_adapters_and_a_mixed_store(
     sounding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], few_takes: None
 ) -> None:
