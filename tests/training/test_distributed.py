@@ -55,10 +55,12 @@ WORKER = """
             objective = build(VelocityConsistencyConfig())
             result = small_loop(config, Data(), Path(run), team=together, objective=objective).run()
             print("finished" if result.finished else f"stopped at {result.step}")
+        code = 0
     except TrainingError as error:
         print(f"TrainingError: {error}")
-        sys.stdout.flush()
-        os._exit(error.exit_code)  # as the command does: gloo's threads may abort the interpreter's end
+        code = error.exit_code
+    sys.stdout.flush()
+    os._exit(code)  # as the command does: gloo's threads may abort the interpreter's end (-6)
 """
 
 
