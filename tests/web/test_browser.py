@@ -40,20 +40,26 @@ def test_upload_generate_play_seek_second_take(visit: Any, clip: Path, tmp_path:
     opened.until("document.querySelector('.classes').textContent.includes('classified as')")
     assert "LUFS" in page.text_content(".take .facts") and "seed 7" in page.text_content(".take .facts")
 
-    # Playing: sound and picture run together, the cursors and the clock follow.
+    # Playing: sound and picture run together, the cursors and the clock follow. In a loop: on a busy machine
+    # the four seconds may be over before the next click comes, which then would begin them again.
+    page.click("#loop")
     page.click(".take .play")
     opened.until("document.getElementById('picture').currentTime > 0.4")
     assert page.evaluate(
         "!document.getElementById('picture').paused && document.getElementById('picture').muted"
     )
     assert page.get_attribute(".take .play", "aria-pressed") == "true"
-    share = page.evaluate("parseFloat(document.querySelector('.take .cursor').style.left)")
-    second = page.evaluate("document.getElementById('picture').currentTime")
-    assert 5 < share <= 100 and abs(4 * share / 100 - second) < 1
+    share, second = page.evaluate(
+        "[parseFloat(document.querySelector('.take .cursor').style.left),"
+        " document.getElementById('picture').currentTime]"
+    )
+    apart = abs(4 * share / 100 - second)
+    assert 0 <= share <= 100 and min(apart, 4 - apart) < 1
     assert page.text_content("#clock").endswith("/ 0:04.0")
     page.click("#play")
     assert page.evaluate("document.getElementById('picture').paused")
     assert page.get_attribute("#play", "aria-label") == "Play"
+    page.click("#loop")
 
     # A click in the waveform, or in the strip, moves the picture.
     for place, share in ((".take .wave", 0.75), ("#strip", 0.25)):
