@@ -94,7 +94,7 @@ def test_it_learns() -> None:
 def test_loss_is_zero_for_the_truth_only() -> None:
     from soundvcm.codec.spectra import frames_of
 
-    loss = MagnitudeLoss(SMALL.codec)
+    loss = MagnitudeLoss(512, 128, 16_000)
     wave = Tones().batch(0, 2, 4096)
     size = frames_of(wave, 512, 128, torch.hann_window(512)).abs()
     spread = torch.full_like(size, 0.5)

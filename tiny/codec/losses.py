@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundvcm.codec.neural import NeuralCodecConfig
 from soundvcm.codec.spectra import frames_of, mel_triangles
 
 QUIET = 0.05  # what is below this magnitude (about -65 dB of a full tone) is left alone
@@ -21,11 +20,11 @@ class MagnitudeLoss(nn.Module):
     window: Tensor
     filters: Tensor
 
-    def __init__(self, config: NeuralCodecConfig) -> None:
+    def __init__(self, fft: int, hop: int, sample_rate: int) -> None:
         super().__init__()
-        self.fft, self.hop = config.head_fft, config.hop // 2
-        self.register_buffer("window", torch.hann_window(self.fft), persistent=False)
-        filters = mel_triangles(64, self.fft // 2 + 1, config.sample_rate)
+        self.fft, self.hop = fft, hop
+        self.register_buffer("window", torch.hann_window(fft), persistent=False)
+        filters = mel_triangles(64, fft // 2 + 1, sample_rate)
         self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, made: Tensor, spread: Tensor, wave: Tensor) -> dict[str, Tensor]:
@@ -43,3 +42,8 @@ class MagnitudeLoss(nn.Module):
             "bands": F.l1_loss(bands[0], bands[1]),
             "root": F.l1_loss(roots[0], roots[1]),
         }
+
+    @staticmethod
+    def of(terms: dict[str, Tensor]) -> Tensor:
+        """What is minimised."""
+        return 0.3 * terms["doubt"] + terms["log"] + 0.5 * terms["bands"] + terms["root"]
