@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soundvcm.encoders.small.motion import motion_level
+from soundvcm.encoders.motion import motion_level
 from soundvcm.reference import BANK_RATE, ReferenceClip, place
 from tiny.reference import is_lasting
 from tiny.sounds.bank import Bank

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from soundvcm import media
 from soundvcm.encoders.frames import between, channels_first
-from soundvcm.encoders.small.images import EVERY, TOP, ImageEncoder
+from soundvcm.encoders.images import EVERY, TOP, ImageEncoder
 from soundvcm.evaluation.networks.yamnet import bundled_yamnet
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.systems.loading import load

@@ -3,8 +3,9 @@
     python scripts/measure_house.py [CLIP]
 
 Prints files, functions and classes of soundvcm that one `soundvcm generate CLIP` (default: the bundled ball)
-runs (the bodies of modules and classes, which run when they are imported, are no functions), arrows between rooms (a room is a folder or a top-level file; an arrow is one room importing another,
-anywhere in a file), public names (functions and classes) per 1,000 lines, and lines of src.
+runs (the bodies of modules and classes run when they are imported and are no functions), arrows between rooms
+(a room is a folder or a top-level file; an arrow is one room importing another, anywhere in a file), public
+names (functions and classes) per 1,000 lines, and lines of src.
 """
 
 from __future__ import annotations
@@ -72,7 +73,12 @@ def passed(clip: Path) -> dict[str, int]:
 
     def note(frame: FrameType, event: str, _: object) -> None:
         name, is_function = frame.f_code.co_filename, frame.f_code.co_flags & inspect.CO_OPTIMIZED
-        if event == "call" and is_function and name.startswith(str(SOURCE)) and "<" not in frame.f_code.co_name:
+        if (
+            event == "call"
+            and is_function
+            and name.startswith(str(SOURCE))
+            and "<" not in frame.f_code.co_name
+        ):
             seen[name, frame.f_code.co_qualname] += 1
 
     with tempfile.TemporaryDirectory() as folder:

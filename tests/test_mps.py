@@ -15,9 +15,8 @@ from paper_stack import by_rule, install
 from standins import write_clip
 
 from soundvcm import GenerateOptions, load
-from soundvcm.encoders import ClipPictureEncoder, ClipTextEncoder, SynchformerEncoder
+from soundvcm.encoders import ClipPictureEncoder, ClipTextEncoder, SynchformerEncoder, global_motion
 from soundvcm.encoders.clip import ClipConfig, PictureTower, TextTower
-from soundvcm.encoders.small import global_motion
 from soundvcm.encoders.synchformer import SyncTower
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scripts_by_path import ROOT, load_script
 
-from soundvcm.encoders.small.motion import MOTION_COLUMNS as COLUMNS
+from soundvcm.encoders.motion import MOTION_COLUMNS as COLUMNS
 from soundvcm.evaluation.metrics import detect_onsets, match_onsets
 from tiny.sounds.bank import load_bank
 

@@ -11,7 +11,7 @@ import torch
 from standins import random_pipeline
 
 from soundvcm.encoders import TextEmbedder
-from soundvcm.encoders.small.text import ENGLISH_ONLY
+from soundvcm.encoders.text import ENGLISH_ONLY
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.media import output_paths, prompt_stem, save_sound
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from soundvcm.encoders import TextEmbedder, TextEncoder
-from soundvcm.encoders.small.text import ENGLISH_ONLY, LIMIT
+from soundvcm.encoders.text import ENGLISH_ONLY, LIMIT
 from soundvcm.errors import InputError, WeightsError
 from soundvcm.weights import save
 

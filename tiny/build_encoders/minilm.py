@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from soundvcm.encoders.small.wordpiece import WordPiece
+from soundvcm.encoders.wordpiece import WordPiece
 
 
 class MiniLM:

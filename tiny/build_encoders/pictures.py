@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from soundvcm.encoders.small.efficientnet import EfficientNetLite0
-from soundvcm.encoders.small.text import TextEmbedder
+from soundvcm.encoders.efficientnet import EfficientNetLite0
+from soundvcm.encoders.text import TextEmbedder
 from soundvcm.weights import save
 from tiny.build_encoders import sources
 

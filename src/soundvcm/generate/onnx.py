@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from soundvcm import __version__, weights
 from soundvcm.codec.neural import CEILING, DRAWN, NeuralCodec, linear_magnitudes
 from soundvcm.codec.spectra import MOMENTUM, peak_gain, standardised, white_wave
-from soundvcm.encoders.small.text import LIMIT
+from soundvcm.encoders.text import LIMIT
 from soundvcm.errors import MissingExtraError, OptionError
 from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.network import VelocityNetwork

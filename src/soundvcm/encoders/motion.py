@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from soundvcm.encoders import frame_repeats, global_motion
 from soundvcm.encoders.frames import check_frames, luma, shrink
-from soundvcm.encoders.small import frame_repeats, global_motion
 from soundvcm.records import FrameSpec
 
 SIDE = 64

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from soundvcm.encoders.efficientnet import LABELS, SIDE, EfficientNetLite0, turned
 from soundvcm.encoders.frames import channels_first, check_frames, distinct
-from soundvcm.encoders.small.efficientnet import LABELS, SIDE, EfficientNetLite0, turned
 from soundvcm.errors import WeightsError
 from soundvcm.records import FrameSpec
 from soundvcm.weights import load

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from soundvcm.encoders.small.wordpiece import Word, WordPiece
+from soundvcm.encoders.wordpiece import Word, WordPiece
 from soundvcm.errors import InputError, WeightsError
 from soundvcm.weights import load
 
