@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundvcm import media
-from soundvcm.encoders.frames import between, channels_first
+from soundvcm.encoders.base import between, channels_first
 from soundvcm.encoders.images import EVERY, TOP, ImageEncoder
 from soundvcm.evaluation.networks.yamnet import bundled_yamnet
 from soundvcm.generate.pipeline import Pipeline

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from soundvcm.encoders import ImageEncoder, TextEmbedder, VideoEncoder
-from soundvcm.encoders.efficientnet import EfficientNetLite0
+from soundvcm.encoders.images import EfficientNetLite0
 from soundvcm.errors import InputError, WeightsError
 from soundvcm.weights import load, save
 

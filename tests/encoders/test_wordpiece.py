@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soundvcm.encoders.text import TextEmbedder
-from soundvcm.encoders.wordpiece import WordPiece, is_cjk, is_punctuation, split_words
+from soundvcm.encoders.text import TextEmbedder, WordPiece, is_cjk, is_punctuation, split_words
 
 
 @pytest.fixture(scope="module")

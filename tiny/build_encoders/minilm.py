@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from soundvcm.encoders.wordpiece import WordPiece
+from soundvcm.encoders.text import WordPiece
 
 
 class MiniLM:

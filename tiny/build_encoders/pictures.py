@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from soundvcm.encoders.efficientnet import EfficientNetLite0
+from soundvcm.encoders.images import EfficientNetLite0
 from soundvcm.encoders.text import TextEmbedder
 from soundvcm.weights import save
 from tiny.build_encoders import sources

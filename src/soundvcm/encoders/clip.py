@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from soundvcm import weights
 from soundvcm.config import Config
 from soundvcm.encoders.attention import PackedAttention
+from soundvcm.encoders.base import between, check_frames, distinct
 from soundvcm.encoders.clip_tokens import CONTEXT, VOCABULARY, is_cut, tokenize
-from soundvcm.encoders.frames import between, check_frames, distinct
 from soundvcm.errors import OptionError, WeightsError
 from soundvcm.records import FrameSpec
 

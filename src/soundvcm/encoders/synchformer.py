@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from soundvcm import weights
 from soundvcm.encoders.attention import PackedAttention
-from soundvcm.encoders.frames import check_frames, distinct
+from soundvcm.encoders.base import check_frames, distinct
 from soundvcm.errors import WeightsError
 from soundvcm.records import FrameSpec
 from soundvcm.runtime import attention

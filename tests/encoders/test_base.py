@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from soundvcm.encoders.frames import channels_first, check_frames, distinct, luma, shrink
+from soundvcm.encoders.base import channels_first, check_frames, distinct, luma, shrink
 from soundvcm.errors import InputError, ShapeError
 
 
