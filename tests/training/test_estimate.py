@@ -120,6 +120,11 @@ def test_lengths_and_state() -> None:
     assert small["parameters"] == whole["parameters"] and small["state_gib"] < 0.5 * whole["state_gib"]
     wider = estimate(size.change({"loop.rows": 1024}))
     assert wider["activations_gib"] == pytest.approx(2 * whole["activations_gib"], rel=0.1)
+    # An objective that learns from a snapshot keeps one more network, in memory and in the checkpoint.
+    paths = estimate(size.change({"objective.kind": "own_flow"}))
+    copy = 4 * whole["parameters"]
+    assert paths["state_gib"] - whole["state_gib"] == pytest.approx(copy / 2**30, abs=0.011)
+    assert paths["checkpoint_mb"] - whole["checkpoint_mb"] == pytest.approx(copy / 1e6, abs=1.1)
 
 
 def test_snapshots_are_counted_and_pruned(tmp_path: Path) -> None:

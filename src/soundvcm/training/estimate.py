@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
-from soundvcm.objectives import build
+from soundvcm.objectives import LearnsFromSnapshot, build
 from soundvcm.records import Conditions
 from soundvcm.systems.catalog import stack_of
 from soundvcm.timeline import Timeline
@@ -51,7 +51,7 @@ def estimate(
     Returns:
         "parameters"; "passes_per_row" (in forward passes, a backward being two; look-ahead and guidance
         included);
-        "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, on the leading process),
+        "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, a snapshot, on the leading process),
         "activations_gib" of one pass; on the disk "checkpoint_mb", "export_mb" and "snapshots_gb" of the
         whole run; "rows_per_second", "hours" on such GPUs; and the assumptions.
     """
@@ -68,6 +68,8 @@ def estimate(
     # Autocast keeps a copy of the weights in bfloat16 for the time of a pass.
     copies = 2 * count if loop.precision == "bf16" else 0
     widths = len(loop.sigma_rels)
+    # The snapshot that targets come from is a whole network beside the one that learns.
+    snapshot = count if isinstance(build(config.objective), LearnsFromSnapshot) else 0
     holders = gpus if loop.processes == "fsdp" else 1
     row = passes * flops
     speed = gpus * peak * share / row
@@ -78,9 +80,9 @@ def estimate(
         "parameters": count,
         "passes_per_row": round(passes, 2),
         "gflop_per_row": round(row / 1e9, 1),
-        "state_gib": round(4 * (count + moments + trained * (1 + widths)) / holders / 2**30, 2),
+        "state_gib": round(4 * (count + moments + trained * (1 + widths) + snapshot) / holders / 2**30, 2),
         "activations_gib": round((saved * BYTES_KEPT[loop.precision] * per_pass + copies) / 2**30, 3),
-        "checkpoint_mb": round(4 * (count + moments + trained * widths) / 1e6),
+        "checkpoint_mb": round(4 * (count + moments + trained * widths + snapshot) / 1e6),
         "export_mb": round(4 * count / 1e6),
         "snapshots_gb": round(_snapshots(config) * widths * trained * 4 / 1e9, 1),
         "rows_per_second": round(speed, 1),
