@@ -51,9 +51,9 @@ def estimate(
     Returns:
         "parameters"; "passes_per_row" (in forward passes, a backward being two; look-ahead and guidance
         included);
-        "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, a snapshot, on the leading
-        process), "activations_gib" of one pass; on the disk "checkpoint_mb", "export_mb" and "snapshots_gb" of
-        the whole run; "rows_per_second", "hours" on such GPUs; and the assumptions.
+        "gflop_per_row"; "state_gib" (weights, gradients, moments, averages, a snapshot, on the
+        leading process), "activations_gib" of one pass; on the disk "checkpoint_mb", "export_mb" and
+        "snapshots_gb" of the whole run; "rows_per_second", "hours" on such GPUs; and the assumptions.
     """
     lengths = config.data.crop_seconds or (seconds,)
     flops, saved, count = 0.0, 0, 0
