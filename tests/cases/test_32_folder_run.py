@@ -94,7 +94,7 @@ def test_after_a_stop_nothing_half_written_counts(
     folder: Path, tmp_path: Path, loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process dies while its second result is written: what is there is whole, the rest is made."""
-    from soundvcm.media.write import whole_file as files
+    from soundvcm.media.write import target as files
 
     class DeadError(BaseException):
         pass

@@ -119,7 +119,7 @@ def test_hdr_stays_hdr(tmp_path: Path, suffix: str) -> None:
 
 
 def mastering(path: Path) -> dict[str, bytes]:
-    from soundvcm.media.read.orientation import side_data
+    from soundvcm.media.read.resize import side_data
 
     with av.open(str(path)) as container:
         beside = side_data(next(container.decode(video=0)))

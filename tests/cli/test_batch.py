@@ -239,7 +239,7 @@ loading.load = lambda name="tiny", **options: pipeline
 write = render.media.mux
 def slow(video, *given, **named):
     if video.stem == "b":
-        from soundvcm.media.write import whole_file as files
+        from soundvcm.media.write import target as files
         replace = files.os.replace
         files.os.replace = lambda *paths: (print("WRITTEN", flush=True), time.sleep(600))
     return write(video, *given, **named)

@@ -60,7 +60,7 @@ def standing_in(marks: Path) -> Callable[[BatchSettings], Any]:
         from standins import random_pipeline
 
         from soundvcm.cli.batch.cluster import begin as real
-        from soundvcm.media.write import whole_file as files
+        from soundvcm.media.write import target as files
         from soundvcm.systems import loading
 
         def load(name: str, **options: Any) -> Any:

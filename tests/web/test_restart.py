@@ -27,7 +27,7 @@ KILLED = """
 import os, signal, sys, time
 from pathlib import Path
 from standins import random_pipeline
-from soundvcm.media.write import whole_file as files
+from soundvcm.media.write import target as files
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web import Limits, Studio
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from soundvcm.errors import InputError
 from soundvcm.records import FrameSpec, check_shape
 
+LUMA = (0.299, 0.587, 0.114)
+
 
 @runtime_checkable
 class VideoEncoder(Protocol):
@@ -58,9 +60,6 @@ class TextEncoder(Protocol):
     def warnings(self, text: str) -> list[str]:
         """What the user should know about how this text was read, in plain sentences; often nothing."""
         ...
-
-
-LUMA = (0.299, 0.587, 0.114)
 
 
 def check_frames(frames: Tensor, height: int | None = None, width: int | None = None) -> int:

@@ -34,6 +34,11 @@ STAGES = (
     (1, 1, 16, 1, 3), (2, 6, 24, 2, 3), (2, 6, 40, 2, 5), (3, 6, 80, 2, 3),
     (3, 6, 112, 1, 5), (4, 6, 192, 2, 5), (1, 6, 320, 1, 3),
 )  # fmt: skip
+EVERY = 8
+TOP = 10
+BATCH = 4  # whose layers stay in a processor's cache; 8 take a fifth longer
+PREFIX = "network."
+SCALE = ".scale"
 
 
 class EfficientNetLite0(nn.Module):
@@ -100,13 +105,6 @@ def _blocks() -> Iterator[Block]:
         for number in range(count):
             yield Block(inputs, outputs, expansion, kernel, stride if number == 0 else 1)
             inputs = outputs
-
-
-EVERY = 8
-TOP = 10
-BATCH = 4  # whose layers stay in a processor's cache; 8 take a fifth longer
-PREFIX = "network."
-SCALE = ".scale"
 
 
 def _whole(value: Tensor, scale: Tensor | None) -> Tensor:

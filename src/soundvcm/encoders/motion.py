@@ -38,6 +38,10 @@ MOTION_COLUMNS = (
     "camera_x", "camera_y", "camera", "cut",
 )  # fmt: skip
 LEVEL = MOTION_COLUMNS.index("level")
+SLOW = 1.02  # mean spacing from which the source is taken to be slower than 25 pictures a second
+NEAR = 3  # pictures within which movement must go on at both sides of a near repeat
+REPEAT_SHARE = 0.15  # change, in shares of the change around, below which a picture is a near repeat
+LONGEST_HOLD = 6  # pictures: sources down to 25 / 6 = 4.2 pictures a second
 
 
 class MotionEncoder:
@@ -253,12 +257,6 @@ def _bounded(values: Tensor) -> Tensor:
 def _root(values: Tensor) -> Tensor:
     """Square root that keeps the sign."""
     return values.sign() * values.abs().sqrt()
-
-
-SLOW = 1.02  # mean spacing from which the source is taken to be slower than 25 pictures a second
-NEAR = 3  # pictures within which movement must go on at both sides of a near repeat
-REPEAT_SHARE = 0.15  # change, in shares of the change around, below which a picture is a near repeat
-LONGEST_HOLD = 6  # pictures: sources down to 25 / 6 = 4.2 pictures a second
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ UNKNOWN = "[UNK]"
 LONGEST_WORD = 100
 _ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ASCII_WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
+LIMIT = 77
+ENGLISH_ONLY = "the text encoder knows English only; this text may have no effect"
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,6 @@ def is_cjk(char: str) -> bool:
         or 0xF900 <= code <= 0xFAFF
         or 0x2F800 <= code <= 0x2FA1F
     )
-
-
-LIMIT = 77
-ENGLISH_ONLY = "the text encoder knows English only; this text may have no effect"
 
 
 class TextEmbedder:

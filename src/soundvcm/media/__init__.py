@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from soundvcm.media.read.pipes import is_pipe as is_pipe
     from soundvcm.media.read.pipes import pipe_name as pipe_name
     from soundvcm.media.read.probe import probe as probe
-    from soundvcm.media.read.shot_cuts import shot_cuts as shot_cuts
     from soundvcm.media.read.sound import SoundReader as SoundReader
     from soundvcm.media.read.sound import read_sound as read_sound
     from soundvcm.media.read.tags import read_tags as read_tags
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from soundvcm.media.read.timecode import clip_timecode as clip_timecode
     from soundvcm.media.read.timecode import picture_rate as picture_rate
     from soundvcm.media.read.video_info import VideoInfo as VideoInfo
+    from soundvcm.media.read.windows import shot_cuts as shot_cuts
     from soundvcm.media.read.windows import window_plan as window_plan
     from soundvcm.media.read.windows import windows as windows
     from soundvcm.media.suffixes import IMAGE_SUFFIXES as IMAGE_SUFFIXES
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from soundvcm.media.write.save_sound import save_sound as save_sound
     from soundvcm.media.write.target import check_sound_target as check_sound_target
     from soundvcm.media.write.target import check_video_target as check_video_target
+    from soundvcm.media.write.target import is_leftover as is_leftover
     from soundvcm.media.write.target import made_here as made_here
-    from soundvcm.media.write.whole_file import is_leftover as is_leftover
-    from soundvcm.media.write.whole_file import same_file as same_file
-    from soundvcm.media.write.whole_file import whole_file as whole_file
+    from soundvcm.media.write.target import same_file as same_file
+    from soundvcm.media.write.target import whole_file as whole_file
 
 __getattr__, __dir__ = front_door(__name__, __file__)

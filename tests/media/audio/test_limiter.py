@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soundvcm.media.audio.limiter import Limiter
+from soundvcm.media.audio.levels import Limiter
 
 
 def run(wave: np.ndarray, sizes: list[int]) -> tuple[np.ndarray, Limiter]:  # type: ignore[type-arg]

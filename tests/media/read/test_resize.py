@@ -13,8 +13,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from clips import LOSSLESS, write_video
 
 from soundvcm.media import read_frames
-from soundvcm.media.read.orientation import Orientation
-from soundvcm.media.read.resize import FrameResizer, cover_box
+from soundvcm.media.read.resize import FrameResizer, Orientation, cover_box
 from soundvcm.records import FrameSpec
 
 RNG = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
-from soundvcm.media.read.orientation import Orientation
+from soundvcm.media.read.resize import Orientation
 from soundvcm.media.read.source import (
     codec_name,
     demuxed,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from soundvcm.media.read.orientation import Orientation, side_data
+from soundvcm.media.read.resize import Orientation, side_data
 from soundvcm.media.read.video_info import VideoInfo
 
 _UNSAID, _FULL = 2, 2

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from soundvcm.errors import MediaError
 from soundvcm.media.read.timecode import Timecode
-from soundvcm.media.write.whole_file import whole_file
+from soundvcm.media.write.target import whole_file
 
 _BEXT = struct.Struct("<256s32s32s10s8sIIH64s10s180s")
 _BLOCK = 1 << 20

@@ -17,7 +17,7 @@ import soundfile
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.frame_range import claimed_info
 from soundvcm.media.read.timecode import Timecode
-from soundvcm.media.write.whole_file import whole_file
+from soundvcm.media.write.target import whole_file
 
 #: sound tracks that a CMX 3600 list can name
 _CHANNELS = ("A", "A2", "A3", "A4")

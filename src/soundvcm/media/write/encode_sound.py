@@ -17,7 +17,7 @@ from soundvcm.errors import MediaError, OptionError, SoundVCMError
 from soundvcm.media.audio.levels import to_integers
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.read.source import reason
-from soundvcm.media.write.whole_file import named_by
+from soundvcm.media.write.target import named_by
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -17,6 +17,7 @@ from soundvcm.media.read.array_reader import is_array
 from soundvcm.media.read.frame_range import claimed_info, inspect
 from soundvcm.media.read.source import codec_name, open_media, sound_streams, source_path
 from soundvcm.media.read.video_info import VideoInfo
+from soundvcm.media.write.beside import CopiedTrack, EncodedTrack, KeptTrack
 from soundvcm.media.write.containers import (
     MP4_KIN,
     Choice,
@@ -25,14 +26,11 @@ from soundvcm.media.write.containers import (
     holds_sound,
     sound_encoder,
 )
-from soundvcm.media.write.copy_pictures import CopiedPictures
-from soundvcm.media.write.encode_pictures import EncodedPictures
 from soundvcm.media.write.encode_sound import codec_rate
-from soundvcm.media.write.kept_tracks import CopiedTrack, EncodedTrack, KeptTrack
 from soundvcm.media.write.packet_plan import CannotCopyError, plan_copy
-from soundvcm.media.write.target import check_target, check_video_target, free_name, made_here
+from soundvcm.media.write.pictures import CopiedPictures, EncodedPictures
+from soundvcm.media.write.target import check_target, check_video_target, free_name, made_here, same_file
 from soundvcm.media.write.trial import picture_trial, sound_trial
-from soundvcm.media.write.whole_file import same_file
 from soundvcm.timeline import Seconds
 
 Existing = Literal["replace", "mix", "keep"]

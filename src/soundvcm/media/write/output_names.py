@@ -13,8 +13,7 @@ from pathlib import Path
 
 from soundvcm.errors import MediaError
 from soundvcm.media.suffixes import VIDEO_OUTPUTS
-from soundvcm.media.write.target import free_name
-from soundvcm.media.write.whole_file import same_file
+from soundvcm.media.write.target import free_name, same_file
 
 NAME_BYTES = 100
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{k}" for name in ("com", "lpt") for k in range(10))}

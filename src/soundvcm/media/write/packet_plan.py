@@ -1,6 +1,7 @@
 """Which packets make up a range of pictures that is copied without decoding, and how long it is.
 
-Knows packets and timestamps; nothing of sound.
+H.264 streams mark places from which a decoder recovers only after a while (ITU-T H.264, D.2.8), so their key
+packets are looked into: a picture of NAL unit type 5 (IDR) needs no other. Knows packets; nothing of sound.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock
 from soundvcm.media.read.source import (
     av_errors,
+    codec_name,
     demuxed,
     open_media,
     tells_showing_times,
     video_streams,
 )
 from soundvcm.media.read.video_info import VideoInfo
-from soundvcm.media.write.key_packets import needs_no_other
 
 _LONGEST_HOLD = Fraction(1, 4)
 _KEEP_POINTS = 4096
 LONGEST_REORDER = 64
+_IDR = 5
 _SEEK_BACK = (Fraction(2), Fraction(10), Fraction(40))
 _LONGEST_REFRESH = Fraction(10)
 MOMENT = Fraction(1, 500)  # more than the millisecond to which Matroska rounds
@@ -311,3 +313,24 @@ class _Scan:
                 return best, hold  # a negative hold shortens the last picture to the end of the range
         after = [point for point in self.points if begins(point) >= end]
         return (after[0], Fraction(0)) if after else (whole, Fraction(0))
+
+
+def needs_no_other(stream: Any, packet: Any) -> bool:
+    """True if the key packet is surely a whole picture; False if it must be decoded to be sure."""
+    if codec_name(stream) != "h264":
+        return True
+    return any(kind == _IDR for kind in _nal_types(bytes(packet), stream.codec_context.extradata or b""))
+
+
+def _nal_types(data: bytes, headers: bytes) -> Iterator[int]:
+    if headers[:1] == b"\x01" and len(headers) > 4:  # lengths before the units, as in mp4 and Matroska
+        size, at = (headers[4] & 3) + 1, 0
+        while at + size < len(data):
+            length = int.from_bytes(data[at : at + size], "big")
+            yield data[at + size] & 31
+            at += size + length
+        return
+    at = data.find(b"\0\0\1")
+    while 0 <= at < len(data) - 3:
+        yield data[at + 3] & 31
+        at = data.find(b"\0\0\1", at + 3)

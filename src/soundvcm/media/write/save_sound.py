@@ -17,12 +17,18 @@ from typing import Any, Self
 import numpy as np
 
 from soundvcm.errors import MediaError
-from soundvcm.media.audio.levels import Levels, apply_levels, check_finite, clipping_message, decibels
-from soundvcm.media.audio.limiter import Limiter
+from soundvcm.media.audio.levels import (
+    Levels,
+    Limiter,
+    apply_levels,
+    check_finite,
+    clipping_message,
+    decibels,
+)
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.audio.wave import BlockResampler, as_wave, resample, set_channels
 from soundvcm.media.write.sound_file import Encoding, check_kind, file_rate, sound_file
-from soundvcm.media.write.whole_file import whole_file
+from soundvcm.media.write.target import whole_file
 
 
 @dataclass

@@ -18,7 +18,7 @@ from soundvcm.media.audio.levels import to_integers
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.suffixes import SOUND_OUTPUTS
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate, open_output
-from soundvcm.media.write.whole_file import named_by
+from soundvcm.media.write.target import named_by
 
 Encoding = Literal["pcm16", "pcm24", "float"]
 Write = Callable[[Wave], None]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from soundvcm.media.read.orientation import Orientation
+from soundvcm.media.read.resize import Orientation
 from soundvcm.media.read.source import (
     codec_name,
     file_state,
