@@ -73,6 +73,7 @@ def scenes(
     codec: Path | None = None,
     scenes: int = 6000,
     workers: int = 2,
+    pictures: int = 2,
 ) -> int:
     """Draw scenes with the sounds of the bank and make the feature store that the network is trained from.
 
@@ -83,13 +84,14 @@ def scenes(
         codec: codec to encode sound with; default the one in RUNS/tiny-codec, then the shipped one.
         scenes: training scenes to draw; a fortieth as many, and at least 64, are drawn for validation.
         workers: processes that draw.
+        pictures: version of the picture encoder; 2 is that of the shipped network, 3 tells how sure it is.
     """
     from tiny.drawing import scene_store
 
     folder = run or runs / "tiny-scenes"
     codec = codec or trained_codec(runs)
     counts = {"train": scenes, "val": min(scenes, max(64, scenes // 40))}
-    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers)
+    manifest = scene_store(bank, folder, codec if codec.exists() else None, counts, workers, pictures)
     say(f"{folder}: {manifest['clips']} scenes ({manifest['splits']}), {len(manifest['texts'])} captions")
     return 0
 

@@ -18,16 +18,17 @@ from tiny.store import FoleyParts, FoleyPlan, scene_writer, write_shards
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def parts_of(codec: str | None) -> FoleyParts:
-    """The embedded codec (a file, or None for the shipped one) and encoders."""
+def parts_of(codec: str | None, pictures: int = 2) -> FoleyParts:
+    """The embedded codec (a file, or None for the shipped one) and encoders, pictures by their version."""
     from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.systems.loading import saved_codec
 
-    return FoleyParts(saved_codec(codec or "tiny_codec"), ImageEncoder(), MotionEncoder(), TextEmbedder())
+    seen = ImageEncoder(version=pictures)
+    return FoleyParts(saved_codec(codec or "tiny_codec"), seen, MotionEncoder(), TextEmbedder())
 
 
 def scene_store(
-    bank: Path, folder: Path, codec: Path | None, counts: dict[str, int], workers: int
+    bank: Path, folder: Path, codec: Path | None, counts: dict[str, int], workers: int, pictures: int = 2
 ) -> dict[str, Any]:
     """Draw what is missing with `workers` processes, then finish the store; returns its manifest.
 
@@ -36,14 +37,14 @@ def scene_store(
     """
     plan = FoleyPlan(counts)
     places = [str(path.resolve()) if path else "" for path in (bank, folder, codec)]
-    command = [sys.executable, "-m", "tiny.drawing", *places, plan_words(plan)]
+    command = [sys.executable, "-m", "tiny.drawing", *places, str(pictures), plan_words(plan)]
     processes = [
         subprocess.Popen([*command, str(part), str(workers)], cwd=CHECKOUT) for part in range(workers)
     ]
     codes = [process.wait() for process in processes]
     if any(codes):
         raise StoreError(f"a process that draws scenes failed: run the same command again ({folder})")
-    parts = parts_of(str(codec) if codec else None)
+    parts = parts_of(str(codec) if codec else None, pictures)
     return scene_writer(folder, parts, codec_name(codec)).finish(parts.text.encode)
 
 
@@ -53,17 +54,17 @@ def plan_words(plan: FoleyPlan) -> str:
 
 
 def work(words: list[str]) -> None:
-    """One process: `bank folder codec plan part of`."""
+    """One process: `bank folder codec pictures plan part of`."""
     from soundvcm import runtime
     from tiny.sounds.bank import load_bank
 
-    bank, folder, codec, counts, part, of = words
+    bank, folder, codec, pictures, counts, part, of = words
     plan = FoleyPlan({k: int(v) for k, v in (pair.split("=") for pair in counts.split(","))})
     with runtime.threads(1):
         write_shards(
             Path(folder),
             load_bank(Path(bank)),
-            parts_of(codec or None),
+            parts_of(codec or None, int(pictures)),
             plan,
             codec_name=codec_name(Path(codec) if codec else None),
             part=int(part),

@@ -23,6 +23,7 @@ from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from tiny.scenes import Scene, make_scene
+from tiny.scenes.captions import typed_captions
 from tiny.sounds.bank import Bank
 
 SHARD_SCENES = 128
@@ -54,12 +55,17 @@ class FoleyPlan:
         seed: of the first scene; scene k of a split has a seed of its own.
         drawn_share: share of scenes whose picture features come from the picture encoder looking at the
             drawing; the others get features of the object's name, as a photograph of it would give.
+        borrowed_share: share of scenes whose main sound moves and looks like another kind: a prompt means
+            what it says over any picture.
+        layered_share: share of scenes in which two lasting sounds go on together.
     """
 
     scenes: dict[str, int]
     seconds: int = 8
     seed: int = 1
     drawn_share: float = 0.35
+    borrowed_share: float = 0.12
+    layered_share: float = 0.06
 
     def shards(self) -> list[tuple[int, str, range]]:
         """(number, split, scene numbers) of every shard, in a fixed order."""
@@ -115,9 +121,12 @@ def scene_writer(folder: Path, parts: FoleyParts, codec_name: str) -> StoreWrite
 @torch.inference_mode()
 def scene_clip(seed: int, split: str, bank: Bank, parts: FoleyParts, plan: FoleyPlan) -> Clip:
     """One scene as a training clip: same seed, same clip."""
-    scene = make_scene(seed, bank, SPLITS[split], seconds=plan.seconds)
     rng = np.random.default_rng((seed, 3))
-    wave = torch.from_numpy(np.asarray(scene.sound(bank), dtype=np.float32))
+    manner = str(rng.choice(sorted(bank.kinds))) if rng.random() < plan.borrowed_share else None
+    style = "layers" if rng.random() < plan.layered_share else None
+    scene = make_scene(seed, bank, SPLITS[split], seconds=plan.seconds, style=style, manner=manner)
+    sound = scene.sound(bank, sample_rate=parts.codec.sample_rate, tone=True)
+    wave = torch.from_numpy(np.asarray(sound, dtype=np.float32))
     moments = parts.codec.encode(wave[None])
     spec = parts.sync.frame_spec
     sync = parts.sync.encode(torch.from_numpy(scene.sampled(int(spec.rate), _size(parts.sync))))
@@ -125,21 +134,31 @@ def scene_clip(seed: int, split: str, bank: Bank, parts: FoleyParts, plan: Foley
         f"{split}-{seed}",
         split,
         Fraction(plan.seconds),
-        tuple(scene.captions),
+        (*scene.captions, *typed_captions(rng, scene.captions)),
         moments.mean[0],
         moments.std[0],
-        picture_features(scene, parts, plan, rng),
+        picture_features(scene, parts, plan, rng, drawn=manner is None),
         sync,
     )
 
 
-def picture_features(scene: Scene, parts: FoleyParts, plan: FoleyPlan, rng: np.random.Generator) -> Tensor:
-    """[seconds, p]: what the picture encoder says of the drawing, or what it would say of a photograph."""
-    if rng.random() < plan.drawn_share:
-        drawn = parts.semantic.encode(torch.from_numpy(scene.pictures(_size(parts.semantic), 4.0)))
-        index = (torch.arange(plan.seconds) * len(drawn)) // plan.seconds
-        return drawn[index]
-    return imagined_features(scene.labels, parts.text, plan.seconds, rng)
+def picture_features(
+    scene: Scene, parts: FoleyParts, plan: FoleyPlan, rng: np.random.Generator, *, drawn: bool = True
+) -> Tensor:
+    """[seconds, p]: what the picture encoder says of the drawing, or what it would say of a photograph.
+
+    A photograph's features carry no noise of their own: training adds it anew at every visit.
+    """
+    if rng.random() < plan.drawn_share and drawn:
+        seen = parts.semantic.encode(torch.from_numpy(scene.pictures(_size(parts.semantic), 4.0)))
+        index = (torch.arange(plan.seconds) * len(seen)) // plan.seconds
+        return seen[index]
+    return imagined_features(scene.labels, parts.text, plan.seconds, rng, sure=tells(parts.semantic), noise=0)
+
+
+def tells(pictures: VideoEncoder) -> bool:
+    """Whether the length of an encoder's tokens says how sure it is."""
+    return getattr(pictures, "version", 0) >= 3
 
 
 def _size(encoder: VideoEncoder) -> int:
@@ -151,23 +170,40 @@ def _size(encoder: VideoEncoder) -> int:
 
 
 def imagined_features(
-    labels: Sequence[str], text: TextEncoder, seconds: int, rng: np.random.Generator
+    labels: Sequence[str],
+    text: TextEncoder,
+    seconds: int,
+    rng: np.random.Generator,
+    *,
+    sure: bool = False,
+    noise: float = 1.0,
 ) -> Tensor:
     """[seconds, p] features of photographs of the named things.
 
     A classifier's answer is a weighted sum of the vectors of several labels, the right one among them; noise
     and slow drift stand for what changes from picture to picture.
+
+    Args:
+        labels: what is seen.
+        text: the encoder whose space the features are in.
+        seconds: how many.
+        rng: source of chance.
+        sure: features are as long as the answer is sure, not of length 1.
+        noise: factor of the noise.
     """
     named = text.encode([f"a photo of a {label}" for label in labels])[:, 0]
     weights = torch.from_numpy(rng.dirichlet(np.full(len(labels), 2.0)).astype(np.float32))
     centre = torch.nn.functional.normalize(weights @ named, dim=0)
     dim = centre.shape[0]
 
-    def noise(*shape: int) -> Tensor:
+    def drift(*shape: int) -> Tensor:
         draws: Tensor = torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
-        return draws / sqrt(dim)
+        return noise * draws / sqrt(dim)
 
     constant, changing = rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.4)
-    vectors = centre + constant * noise(1, dim) + changing * noise(seconds, dim)
+    vectors = centre + constant * drift(1, dim) + changing * drift(seconds, dim)
     features: Tensor = torch.nn.functional.normalize(vectors, dim=1)
-    return features
+    if not sure:
+        return features
+    likely = np.clip(rng.beta(2.5, 1.5) + 0.1 * rng.standard_normal((seconds, 1)), 0.1, 1.0)
+    return features * torch.from_numpy(likely.astype(np.float32))

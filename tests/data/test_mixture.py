@@ -294,6 +294,24 @@ def test_emphasis_scales_channels_by_their_importance(tmp_path: Path) -> None:
         StoreWriter(tmp_path / "told", fingerprint=NAMES, rates=RATES)
 
 
+def test_pictures_get_fresh_noise_and_nothing_else_moves(video: FeatureStore, sound: FeatureStore) -> None:
+    plain, noisy = (Mixture([video], MixtureConfig(semantic_noise=n), rows=10, seed=1) for n in (0.0, 0.5))
+    first, again = (noisy.batch(step) for step in (0, 1))
+    assert torch.equal(first.data, plain.batch(0).data) and same(first, noisy.batch(0))
+    added = [
+        {
+            name: batch.conditions.semantic[k] - before.conditions.semantic[k]
+            for k, name in enumerate(batch.ids)
+        }
+        for batch, before in ((first, plain.batch(0)), (again, plain.batch(1)))
+    ]
+    sizes = torch.stack(list(added[0].values())).square().sum(-1)
+    assert 0.5**2 * 0.5 < float(sizes.mean()) < 0.5**2 * 3
+    assert all(not torch.allclose(added[0][name], added[1][name]) for name in added[0])
+    absent = Mixture([sound], MixtureConfig(semantic_noise=0.5), rows=2, seed=1).batch(0)
+    assert not bool(absent.conditions.semantic.any())
+
+
 def test_autocovariance_is_of_the_standardised_latents(tmp_path: Path) -> None:
     """A channel that never changes in a clip keeps its variance at every lag; white ones lose it at once."""
     rng = torch.Generator().manual_seed(3)

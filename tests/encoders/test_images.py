@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from unittest import mock
@@ -42,6 +43,23 @@ def test_it_is_a_video_encoder(pictures: ImageEncoder) -> None:
     assert (spec.rate, spec.height, spec.width, spec.fit) == (Fraction(8), 224, 224, "stretch")
     assert pictures.dim == TextEmbedder().dim == 192
     assert len(set(pictures.labels)) > 990
+
+
+def test_an_unsure_picture_may_say_so(pictures: ImageEncoder) -> None:
+    unsure = ImageEncoder(version=3)
+    old, new = pictures.encode(frames(9)), unsure.encode(frames(9))
+    assert (pictures.name, unsure.name) == ("pictures-2", "pictures-3")
+    assert torch.allclose(old.norm(dim=1), torch.ones(2)) and torch.allclose(
+        torch.nn.functional.normalize(new, dim=1), old, atol=1e-6
+    )
+    top = unsure._chances(frames(9)).topk(10, dim=1).values.sum(1)
+    assert bool((new.norm(dim=1) < top + 1e-6).all()) and float(new.norm(dim=1).min()) < 0.9
+
+
+def test_the_bank_calls_things_as_the_encoder_does(pictures: ImageEncoder) -> None:
+    kinds = json.loads((Path(__file__).parents[2] / "tiny/bank/kinds.json").read_text())
+    known = {label.lower() for label in pictures.labels}
+    assert not {label for kind in kinds.values() for label in kind["labels"] if label.lower() not in known}
 
 
 def test_the_shape_is_lite0() -> None:

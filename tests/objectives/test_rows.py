@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from soundvcm.errors import ConfigError, ShapeError
-from soundvcm.objectives.rows import PairsConfig, RowsConfig, draw_rows, drop_conditions, rows_at
+from soundvcm.objectives.rows import PairsConfig, RowsConfig, draw_rows, drop_conditions, mislead, rows_at
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -26,6 +26,33 @@ def test_modality_dropout_takes_pictures_and_text_independently(conditions_of) -
     assert abs((~kept.has_text).double().mean() - 0.1) < 0.01
     assert abs(kept.is_empty.double().mean() - 0.01) < 0.004
     assert torch.equal(kept.has_semantic, kept.has_sync)
+
+
+def test_words_meet_no_pictures_or_those_of_another_row(conditions_of) -> None:
+    conditions = conditions_of(20000).without(text=torch.arange(20000) % 2 == 0)
+    kept = mislead(conditions, drop=0.3, swap=0.5, generator=seeded())
+    worded = conditions.has_text
+    assert bool(kept.has_semantic[~worded].all()) and torch.equal(kept.has_sync, conditions.has_sync)
+    assert abs((~kept.has_semantic)[worded].double().mean() - 0.3) < 0.02
+    changed = (kept.semantic != conditions.semantic).flatten(1).any(dim=1)
+    assert not bool((changed & ~worded).any())
+    assert abs(changed[worded].double().mean() - 0.5) < 0.02
+    assert torch.equal(kept.semantic[changed], conditions.semantic.roll(1, dims=0)[changed])
+
+
+def test_pictures_of_a_row_that_has_none_are_none(conditions_of) -> None:
+    conditions = conditions_of(4).without(semantic=torch.tensor([True, False, False, False]))
+    kept = mislead(conditions, drop=0.0, swap=1.0, generator=seeded())
+    assert kept.has_semantic.tolist() == [False, False, True, True]
+
+
+def test_the_paper_s_rows_are_drawn_as_before(conditions_of, draw) -> None:
+    plain = draw_rows(RowsConfig(), draw(16, 2, 3), conditions_of(16), None, seeded())
+    told = draw_rows(RowsConfig(semantic_swap=0.5), draw(16, 2, 3), conditions_of(16), None, seeded())
+    assert torch.equal(plain.conditions.semantic, conditions_of(16).semantic)
+    assert not torch.equal(told.conditions.semantic, plain.conditions.semantic)
+    with pytest.raises(ConfigError, match="at most 1"):
+        RowsConfig().change({"semantic_swap": 0.6, "semantic_dropout": 0.5})
 
 
 def test_rows_that_arrive_without_anything_are_null_rows(conditions_of, draw) -> None:

@@ -12,8 +12,9 @@ import pytest
 from scene_bank import EVENTS, LASTING, FakeBank
 
 from soundvcm.errors import OptionError, StoreError
-from tiny.scenes import RATES, STYLES, make_scene
+from tiny.scenes import RATES, STYLES, impacts, make_scene
 from tiny.scenes.backgrounds import COMMON, FAMILIES
+from tiny.scenes.captions import mistyped, typed_captions
 from tiny.scenes.kinds import EVENTS as STRUCK_TABLE
 from tiny.scenes.kinds import LASTING as LASTING_TABLE
 from tiny.scenes.kinds import actors_for
@@ -157,6 +158,37 @@ def test_events_are_in_order_inside_and_in_the_picture(bank: Bank) -> None:
         assert (not scene.events) == (scene.style in QUIET)
 
 
+def test_a_sound_may_move_like_another_kind(bank: Bank) -> None:
+    own = make_scene(7, bank, "train", kind="hammer", style="event")
+    borrowed = make_scene(7, bank, "train", kind="hammer", style="event", manner="ball_bounce")
+    assert borrowed.kinds == own.kinds == ("hammer",) and "hammer" in borrowed.captions[0].lower()
+    assert any(isinstance(actor, impacts.Ball | impacts.Roller) for actor in borrowed.actors)
+    assert not any(isinstance(actor, impacts.Ball | impacts.Roller) for actor in own.actors)
+    with pytest.raises(OptionError, match="zither"):
+        make_scene(7, bank, "train", manner="zither")
+
+
+def test_a_room_is_never_quite_silent(bank: Bank) -> None:
+    levels = []
+    for seed in range(20):
+        scene = make_scene(seed, bank, "train", seconds=4.0, kind="hammer", style="event")
+        plain, toned = (scene.sound(bank, tone=tone) for tone in (False, True))
+        tone = toned - plain
+        levels.append(20 * np.log10(np.sqrt(np.mean(tone**2))))
+        assert np.array_equal(toned, scene.sound(bank, tone=True))
+    assert -74 < min(levels) < -60 and -56 < max(levels) < -42
+
+
+def test_people_type_wishes_and_wrong_letters(bank: Bank) -> None:
+    rng = np.random.default_rng(0)
+    captions = make_scene(0, bank, "train").captions
+    typed = [text for _ in range(40) for text in typed_captions(rng, captions)]
+    assert not set(typed) & set(captions) and any("no music" in text for text in typed)
+    spellings = {mistyped(rng, "rain on leaves") for _ in range(60)}
+    assert {"rain on leaves", "rian on leaves", "rain on leavse"} & spellings and len(spellings) > 8
+    assert mistyped(rng, "a b") == "a b"
+
+
 def test_every_kind_of_any_bank_can_be_seen() -> None:
     for kind in STRUCK_TABLE:
         assert actors_for(kind, lasting=False) == STRUCK_TABLE[kind]
@@ -174,6 +206,7 @@ def test_a_style_may_be_asked_for(bank: Bank, style: str) -> None:
     assert scene.style == style
     struck = [track for track in scene.tracks if isinstance(track.drive, Beats)]
     wanted = {"event": (1, 0), "over": (1, 1), "ambience": (0, 1), "two": (2, 0), "still": (0, 1)}
+    wanted["layers"] = (0, 2)
     assert (len(struck), len(scene.ambience)) == wanted[style]
     if style == "still":
         frames = scene._renderer(32, 32)

@@ -70,6 +70,7 @@ def batch(config: NetworkConfig) -> Batch:
         {"kind": "vcm"},
         {"kind": "vcm", "look_ahead": "midpoint", "lambda_law": "uniform", "bound": 1.0},
         {"kind": "vcm", "guidance_input": True, "modality_dropout": 0.3, "endpoint_share": 0.25},
+        {"kind": "vcm", "semantic_dropout": 0.3, "semantic_swap": 0.5},
         {"kind": "flow_matching"},
         {"kind": "own_flow", "modality_dropout": 0.3, "guidance_until": 0.9},
         {"kind": "split_meanflow"},

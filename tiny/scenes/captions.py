@@ -1,5 +1,7 @@
 """What a person would type for a scene: captions from the kinds' phrases, and names of things in the picture.
 
+Also the same as it is really typed: with wishes around it and letters wrong.
+
 Knows phrases and how often things happen; no pictures, no sounds.
 """
 
@@ -37,6 +39,13 @@ PACE = {
     "slow": ("{p}, slowly", "{p} now and then", "{p}"),
     "often": ("{p}, again and again", "{p} repeatedly", "fast: {p}"),
 }
+
+TYPED = (
+    "{c} no music", "no music, {c}", "{c}, no voices", "only {c}", "just {c} please", "{c} sfx", "{c} asmr",
+    "{c} 4k", "realistic {c}", "i need the sound of {c}", "make it sound like {c}", "video with {c}",
+    "{c}!!", "can you add {c}", "{c} without music or speech", "high quality recording of {c}",
+    "add {c} sounds", "{c} {c}",
+)  # fmt: skip
 
 
 class Named(Protocol):
@@ -84,6 +93,30 @@ def write_captions(
         if len(found) == 5:
             break
     return tuple(found)
+
+
+def typed_captions(rng: Generator, captions: Sequence[str]) -> tuple[str, ...]:
+    """Two more captions of a scene as people type them: one within a wish, one with a letter wrong."""
+    first, second = (captions[int(rng.integers(len(captions)))] for _ in range(2))
+    wish = TYPED[int(rng.integers(len(TYPED)))].format(c=first.rstrip(".").lower())
+    return tuple(text for text in dict.fromkeys((wish, mistyped(rng, second))) if text not in captions)
+
+
+def mistyped(rng: Generator, text: str) -> str:
+    """The text with one of its longer words misspelt: a letter left out, doubled, or two exchanged."""
+    words = text.split(" ")
+    long = [k for k, word in enumerate(words) if len(word) > 3]
+    if not long:
+        return text
+    k = long[int(rng.integers(len(long)))]
+    word, at = words[k], int(rng.integers(1, len(words[k]) - 1))
+    changed = (
+        word[:at] + word[at + 1 :],
+        word[:at] + word[at] + word[at:],
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+    )
+    words[k] = changed[int(rng.integers(3))]
+    return " ".join(words)
 
 
 def choose_labels(rng: Generator, main: Named, other: Named | None) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from tiny.scenes.captions import choose_labels, write_captions
 from tiny.scenes.distractors import DISTRACTORS
 from tiny.scenes.kinds import actors_for
 from tiny.scenes.motion import Beats, Level, beats, level
-from tiny.scenes.sound import Track, render
+from tiny.scenes.sound import Track, render, room_tone
 from tiny.scenes.stage import Actor, Stage
 from tiny.sounds.bank import BANK_RATE, SPLITS, Bank
 
@@ -29,8 +29,8 @@ Generator = np.random.Generator
 Pictures = npt.NDArray[np.uint8]
 
 RATES = (24, 25, 30, 50, 60, 15, 12, 10)
-STYLES = {"event": 0.44, "over": 0.12, "ambience": 0.29, "two": 0.12, "still": 0.03}
-QUIET = ("ambience", "still")
+STYLES = {"event": 0.44, "over": 0.12, "ambience": 0.29, "two": 0.12, "still": 0.03, "layers": 0.0}
+QUIET = ("ambience", "still", "layers")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Scene:
         seed: what it was made from.
         split: train, valid or test.
         seconds: length.
-        style: event, over (event with ambience under it), ambience, two, or still.
+        style: event, over (event with ambience under it), ambience, two (events), still, or layers (two
+            ambiences), which is only made when it is asked for.
         rate: pictures a second of the scene's own film.
         aspect: width over height of its own film.
         events: every event that is heard, in order of time.
@@ -109,7 +110,12 @@ class Scene:
         return np.stack([renderer.picture(k * every) for k in range(max(1, ceil(self.seconds / every)))])
 
     def sound(
-        self, bank: Bank, rng: Generator | None = None, sample_rate: int = BANK_RATE, dry: bool = False
+        self,
+        bank: Bank,
+        rng: Generator | None = None,
+        sample_rate: int = BANK_RATE,
+        dry: bool = False,
+        tone: bool = False,
     ) -> npt.NDArray[np.float32]:
         """float32 [samples]: its sound from clips of its split; another `rng` gives another rendition.
 
@@ -118,6 +124,7 @@ class Scene:
             rng: source of chance; by default one made of the seed.
             sample_rate: of the result.
             dry: without room and lasting sounds.
+            tone: with the noise of a room where nothing sounds, as recordings have it, instead of zeros.
 
         Raises:
             StoreError: if the bank lacks a kind of this scene.
@@ -128,6 +135,8 @@ class Scene:
             import soxr
 
             wave = np.asarray(soxr.resample(wave, BANK_RATE, sample_rate), np.float32)
+        if tone:
+            wave = wave + room_tone(np.random.default_rng((self.seed, 2)), len(wave), sample_rate)
         return wave
 
     def _renderer(self, height: int, width: int) -> Renderer:
@@ -136,7 +145,7 @@ class Scene:
 
 @dataclass
 class _Plan:
-    """What is being put together."""
+    """What is being put together; `manner` is the kind whose movements the main sound has, if not its own."""
 
     rng: Generator
     bank: Bank
@@ -146,10 +155,17 @@ class _Plan:
     tracks: list[Track]
     events: list[Event]
     counts: list[int]
+    manner: str | None = None
 
 
 def make_scene(
-    seed: int, bank: Bank, split: str, seconds: float = 8.0, kind: str | None = None, style: str | None = None
+    seed: int,
+    bank: Bank,
+    split: str,
+    seconds: float = 8.0,
+    kind: str | None = None,
+    style: str | None = None,
+    manner: str | None = None,
 ) -> Scene:
     """Make one scene; the same arguments give the same scene.
 
@@ -160,6 +176,7 @@ def make_scene(
         seconds: length, at least 1.
         kind: kind of the main sound; by default any.
         style: one of STYLES; by default drawn by its share.
+        manner: kind whose look and rhythm the main sound takes; by default its own.
 
     Raises:
         OptionError: for an unknown split, style or kind, a length below 1 s, or too small a bank.
@@ -171,7 +188,9 @@ def make_scene(
     if seconds < 1.0:
         raise OptionError(f"a scene lasts at least 1 s, not {seconds:g}")
     rng = np.random.default_rng((seed, SPLITS.index(split)))
-    plan = _Plan(rng, bank, split, float(seconds), [], [], [], [])
+    if manner is not None and manner not in bank.kinds:
+        raise OptionError(f"the bank has no kind {manner!r} to move like; choose another")
+    plan = _Plan(rng, bank, split, float(seconds), [], [], [], [], manner)
     drawn = str(rng.choice(list(STYLES), p=list(STYLES.values())))
     struck, lasting = kinds_with_clips(bank, split, "event"), kinds_with_clips(bank, split, "ambience")
     if kind is not None and kind not in struck + lasting:
@@ -226,21 +245,29 @@ def _fill(
         left = rng.random() < 0.5
         for name, place in ((first, 0.27 if left else 0.73), (second, 0.73 if left else 0.27)):
             size = rng.uniform(0.38, 0.5) * min(1.0, aspect / 1.3)
-            _add_struck(plan, name, Stage(aspect * place, rng.uniform(0.76, 0.88), size, light, aspect), 0.6)
+            stage = Stage(aspect * place, rng.uniform(0.76, 0.88), size, light, aspect)
+            _add_struck(plan, name, stage, 0.6, look=plan.manner if name == first else None)
     elif style in ("event", "over"):
         if style == "over":
             far = Stage(aspect * rng.choice([0.2, 0.8]), 0.72, 0.42, light, aspect)
             _add_lasting(
                 plan, str(rng.choice(lasting)), far, rng.uniform(0.012, 0.04), seen=rng.random() < 0.75
             )
-        _add_struck(plan, kind or str(rng.choice(struck)), middle, rng.uniform(0.55, 0.9))
+        name = kind or str(rng.choice(struck))
+        _add_struck(plan, name, middle, rng.uniform(0.55, 0.9), look=plan.manner)
         if style == "over":
             plan.tracks.reverse()
             plan.counts.reverse()
+    elif style == "layers":
+        first = kind or str(rng.choice(lasting))
+        second = str(rng.choice([name for name in lasting if name != first] or lasting))
+        far = Stage(aspect * rng.choice([0.2, 0.8]), 0.72, 0.42, light, aspect)
+        _add_lasting(plan, first, middle, rng.uniform(0.08, 0.16), seen=True, look=plan.manner)
+        _add_lasting(plan, second, far, rng.uniform(0.04, 0.12), seen=rng.random() < 0.5)
     else:
         name = kind or str(rng.choice(lasting))
         gain = rng.uniform(0.1, 0.2) if style == "ambience" else rng.uniform(0.004, 0.015)
-        _add_lasting(plan, name, middle, gain, seen=style == "ambience")
+        _add_lasting(plan, name, middle, gain, seen=style == "ambience", look=plan.manner)
     if rng.random() < (0.3 if style != "still" else 0.0):
         for _ in range(int(rng.integers(1, 3))):
             actor = DISTRACTORS[int(rng.integers(len(DISTRACTORS)))]
@@ -248,11 +275,12 @@ def _fill(
     plan.actors.sort(key=lambda actor: actor.front)
 
 
-def _add_struck(plan: _Plan, kind: str, stage: Stage, gain: float) -> None:
-    choices = actors_for(kind, lasting=False)
+def _add_struck(plan: _Plan, kind: str, stage: Stage, gain: float, look: str | None = None) -> None:
+    look = look or kind
+    choices = actors_for(look, lasting=False)
     chosen = choices[int(plan.rng.integers(len(choices)))]
     drive = beats(plan.rng, chosen.rhythm, plan.seconds)
-    actor = chosen(plan.rng, stage, drive, kind)
+    actor = chosen(plan.rng, stage, drive, look)
     plan.actors.append(actor)
     plan.tracks.append(Track(kind, drive, gain, chosen.choke))
     plan.counts.append(len(drive.times))
@@ -261,13 +289,16 @@ def _add_struck(plan: _Plan, kind: str, stage: Stage, gain: float) -> None:
         plan.events.append(Event(time, kind, strength, x / stage.aspect, y))
 
 
-def _add_lasting(plan: _Plan, kind: str, stage: Stage, gain: float, seen: bool) -> None:
-    choices = actors_for(kind, lasting=True)
+def _add_lasting(
+    plan: _Plan, kind: str, stage: Stage, gain: float, seen: bool, look: str | None = None
+) -> None:
+    look = look or kind
+    choices = actors_for(look, lasting=True)
     chosen = choices[int(plan.rng.integers(len(choices)))]
     styles = chosen.levels if seen else ("steady",)
     drive = level(plan.rng, plan.seconds, styles[int(plan.rng.integers(len(styles)))])
     if seen:
-        plan.actors.append(chosen(plan.rng, stage, drive, kind))
+        plan.actors.append(chosen(plan.rng, stage, drive, look))
     plan.tracks.append(Track(kind, drive, gain))
     plan.counts.append(0)
 

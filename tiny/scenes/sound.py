@@ -70,6 +70,26 @@ def render(
     return mix * np.float32(0.95 / peak) if peak > 0.95 else mix
 
 
+def room_tone(rng: Generator, samples: int, rate: int) -> Wave:
+    """What a recording holds where nothing sounds: noise that falls with frequency, perhaps the hum of mains.
+
+    Its root mean square lies between -72 and -44 dB of full scale.
+    """
+    hertz = np.fft.rfftfreq(samples, 1 / rate)
+    octaves = np.log2(np.clip(hertz, 60, None) / 1000)
+    spectrum = np.fft.rfft(rng.standard_normal(samples)) * 10 ** (-rng.uniform(2.0, 7.0) * octaves / 20)
+    spectrum[hertz < 30] = 0
+    tone = np.fft.irfft(spectrum, samples)
+    tone /= np.sqrt(np.mean(tone * tone)) + 1e-12
+    if rng.random() < 0.3:
+        mains, at = float(rng.choice([50.0, 60.0])), np.arange(samples) / rate
+        parts = rng.uniform(0.0, 1.0, size=4) / np.arange(1, 5)
+        tone += rng.uniform(0.1, 0.6) * sum(
+            part * np.sin(2 * np.pi * mains * (k + 1) * at) for k, part in enumerate(parts)
+        )
+    return np.asarray(10 ** (rng.uniform(-72, -44) / 20) * tone, np.float32)
+
+
 def _waves(bank: Bank, kind: str, split: str, mode: str) -> list[Wave]:
     clips = bank.clips(kind, split, mode)
     if not clips:

@@ -16,7 +16,7 @@ from soundvcm.encoders import TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.records import Conditions
 from tiny.scoring.scores import SceneSet
-from tiny.store import imagined_features
+from tiny.store import imagined_features, tells
 
 Told = Literal["text", "label", "drawing", "all", "motion"]
 
@@ -80,7 +80,9 @@ def scene_features(encoders: SceneEncoders, scenes: SceneSet, *, drawings: bool 
         seconds = round(scene.seconds)
         rng = np.random.default_rng(scene.seed)
         motion.append(encoders.sync.encode(torch.from_numpy(scene.sampled(25, 64))))
-        named.append(imagined_features(scene.labels, encoders.text, seconds, rng))
+        named.append(
+            imagined_features(scene.labels, encoders.text, seconds, rng, sure=tells(encoders.semantic))
+        )
         text.append(encoders.text.encode([scene.captions[0]])[0])
         if drawings:
             seen = encoders.semantic.encode(torch.from_numpy(scene.pictures(224, 4.0)))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from math import floor
+from math import floor, sqrt
 from typing import Annotated, Any
 
 import pydantic
@@ -55,12 +55,16 @@ class MixtureConfig(Config):
         emphasis: each channel is scaled to a standard deviation of importance ** emphasis, not to 1, where
             the store knows how much of the sound the channel carries. 0 is the paper's; with 0.5 a codec's
             many small components do not outweigh its few large ones.
+        semantic_noise: mean length of what is added to the picture features, which are of length 1 at most
+            in the encoders that are known here: a direction for the clip, and half as much again for each
+            picture, drawn anew at every visit, so that no clip is known by its pictures. 0 is the paper's.
     """
 
     av_fraction: Share = 0.5
     crop_seconds: tuple[Annotated[float, pydantic.Field(gt=0)], ...] = ()
     split: str = "train"
     emphasis: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
+    semantic_noise: Annotated[float, pydantic.Field(ge=0)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -269,6 +273,8 @@ class Mixture:
             row[name] = (
                 _stream(store, k, name, start, rows) if present else torch.zeros(rows, self.widths[name])
             )
+        if self.config.semantic_noise and bool(row["has_semantic"]):
+            row["semantic"] = _noisy(row["semantic"], self.config.semantic_noise, seed)
         row["has_text"] = torch.tensor(bool(item.captions))
         if item.captions:
             pick = int(torch.randint(len(item.captions), (), generator=generator))
@@ -304,6 +310,13 @@ def _stream(store: FeatureStore, k: int, name: str, start: Fraction, rows: int) 
         else store.read(k, name, (length - 1, 1))
     )
     return torch.cat([tail, tail[-1:].expand(rows - len(tail), -1)])
+
+
+def _noisy(features: Tensor, length: float, seed: int) -> Tensor:
+    """Features [f, p] with noise of their own generator, so that no other draw of the row moves."""
+    generator = torch.Generator().manual_seed(mixed_seed(seed, "pictures"))
+    whole, each = (torch.randn(f, features.shape[1], generator=generator) for f in (1, len(features)))
+    return features + length / sqrt(features.shape[1]) * (whole + 0.5 * each)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """Pictures => the words space: EfficientNet-Lite0 names what it sees, the names' words are averaged.
 
-semantic = normalised sum over the ten likeliest ImageNet labels of p_i * words("a photo of a LABEL").
+semantic = sum over the ten likeliest ImageNet labels of p_i * words("a photo of a LABEL"): as long as it is
+sure (version 3), or normalised (version 2, in which an unsure picture speaks as loudly as a sure one).
 One picture in eight is looked at (about one a second at 8/s). Knows one weights file and no pipeline.
 
 The network: Tan and Le 2019 (arXiv 1905.11946) in TensorFlow's "lite" form, ReLU6, no squeeze-and-excitation;
@@ -115,21 +116,22 @@ def _whole(value: Tensor, scale: Tensor | None) -> Tensor:
 class ImageEncoder:
     """The semantic encoder of `tiny`: frames uint8 [f, 224, 224, 3] at 8/s => float32 [ceil(f / 8), dim]."""
 
-    name = "pictures-2"
     pictures_per_token = EVERY
     frame_spec = FrameSpec(rate=Fraction(8), height=SIDE, width=SIDE, fit="stretch", exact=False, every=EVERY)
 
-    def __init__(self, weights: str | Path = "pictures") -> None:
+    def __init__(self, weights: str | Path = "pictures", *, version: int = 2) -> None:
         """Read the weights: network under "network.", `meanings`, and the label names as UTF-8 lines.
 
         Numbers are float16, or int8 with a "NAME.scale" for each row.
 
         Args:
             weights: name in the table of weights, or the path of a file of the same kind.
+            version: 2 gives tokens of length 1, 3 tokens as long as their labels are likely.
 
         Raises:
             WeightsError: if the file is missing, damaged or of another kind.
         """
+        self.version, self.name = version, f"pictures-{version}"
         tensors, _ = load(weights)
         state = {
             name[len(PREFIX) :]: _whole(value, tensors.get(name + SCALE))
@@ -159,7 +161,7 @@ class ImageEncoder:
         return self
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Frames uint8 [f, 224, 224, 3] => float32 [ceil(f / 8), dim], each of length 1.
+        """Frames uint8 [f, 224, 224, 3] => float32 [ceil(f / 8), dim], of length 1 (version 2) or at most 1.
 
         Pictures 0, 8, 16, ... are looked at; exact repeats only once.
 
@@ -169,7 +171,7 @@ class ImageEncoder:
         check_frames(frames, SIDE, SIDE)
         chance, label = self._chances(frames).topk(TOP, dim=1)
         meaning = (chance[..., None] * self.meanings[label]).sum(1)
-        return F.normalize(meaning, dim=1)
+        return F.normalize(meaning, dim=1) if self.version < 3 else meaning
 
     def top_labels(self, frames: Tensor, count: int = 5) -> list[tuple[str, float]]:
         """The likeliest labels over all pictures that `encode` looks at, with their mean probability."""

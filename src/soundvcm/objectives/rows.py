@@ -29,6 +29,10 @@ class RowsConfig(Config):
         modality_dropout: share of rows that lose the pictures and, independently, the text (paper: 0; the
             reference system drops each with 0.1, without which video-only or text-only generation is
             untrained).
+        semantic_dropout: of the rows that are left with text and pictures, the share that loses what the
+            pictures mean and keeps their motion (paper: 0): otherwise words with motion never occur.
+        semantic_swap: of the same rows, the share that gets what another row's pictures mean (paper: 0):
+            where words and pictures differ, the words are to be heard.
         power: p of the adaptive weight 1/(mse + epsilon)^p (Equation 11); 0 is the plain mean square.
         epsilon: its smoothing term, on the mean over latents and channels.
     """
@@ -37,8 +41,16 @@ class RowsConfig(Config):
     time_std: float = pydantic.Field(default=1.0, gt=0)
     null_share: float = pydantic.Field(default=0.1, ge=0, le=1)
     modality_dropout: float = pydantic.Field(default=0.0, ge=0, le=1)
+    semantic_dropout: float = pydantic.Field(default=0.0, ge=0, le=1)
+    semantic_swap: float = pydantic.Field(default=0.0, ge=0, le=1)
     power: float = pydantic.Field(default=1.0, ge=0)
     epsilon: float = pydantic.Field(default=0.01, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _shares(self) -> RowsConfig:
+        if self.semantic_dropout + self.semantic_swap > 1:
+            raise ValueError("semantic_dropout and semantic_swap share the same rows: at most 1 in all")
+        return self
 
 
 class PairsConfig(RowsConfig):
@@ -235,6 +247,10 @@ def conditions_of(
         modality_dropout=config.modality_dropout,
         generator=generator,
     )
+    if config.semantic_dropout or config.semantic_swap:
+        dropped = mislead(
+            dropped, drop=config.semantic_dropout, swap=config.semantic_swap, generator=generator
+        )
     flags = {name: getattr(dropped, name) for name in ("has_semantic", "has_sync", "has_text")}
     there = replace(dropped, **{name: sent(flag, device) for name, flag in flags.items()})
     return there, dropped.is_empty.cpu()
@@ -249,6 +265,25 @@ def drop_conditions(
     return conditions.without(
         video=null | (drawn[1] < modality_dropout), text=null | (drawn[2] < modality_dropout)
     )
+
+
+def mislead(conditions: Conditions, *, drop: float, swap: float, generator: torch.Generator) -> Conditions:
+    """Where there are words, pictures alone go, or become those of the row before; motion stays.
+
+    Args:
+        conditions: of a batch.
+        drop: share of the rows with words and pictures that lose the latter.
+        swap: share that gets another row's, which go where that row has none.
+        generator: the source of all draws.
+    """
+    drawn = uniform(conditions.batch, generator).to(conditions.has_text.device)
+    both = conditions.has_text & conditions.has_semantic
+    swapped = both & (drawn >= drop) & (drawn < drop + swap)
+    others = conditions.semantic.roll(1, dims=0)
+    there = sent(swapped, others.device)[:, None, None]
+    missing = swapped & ~conditions.has_semantic.roll(1)
+    mixed = replace(conditions, semantic=torch.where(there, others, conditions.semantic))
+    return mixed.without(semantic=(both & (drawn < drop)) | missing)
 
 
 def _draw_scale(pairs: PairsConfig | None, batch: int, generator: torch.Generator) -> Tensor:

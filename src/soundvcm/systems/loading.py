@@ -146,8 +146,8 @@ def _assembled(name: str, where: torch.device, form: torch.dtype, near: float, s
     from soundvcm.systems import mmaudio
 
     if name == TINY.name:
-        network, sampling = saved_network("tiny_network")
-        return _embedded(name, network, sampling, where, form, near, stride)
+        path = weights.locate("tiny_network")
+        return _embedded(name, path, *saved_network("tiny_network"), where, form, near, stride)
     if name in PRESETS and PRESETS[name].stack == "reference":
         return mmaudio.reference(name, where, form, near, stride)
     path = Path(name) if is_path(name) else trained_file(name)
@@ -156,12 +156,13 @@ def _assembled(name: str, where: torch.device, form: torch.dtype, near: float, s
     network, sampling = saved_network(path)
     title = path.stem if is_path(name) else name
     if stack_of(network.config) == "embedded":
-        return _embedded(title, network, sampling, where, form, near, stride)
+        return _embedded(title, path, network, sampling, where, form, near, stride)
     return mmaudio.trained(title, network, sampling, where, form, near, stride)
 
 
 def _embedded(
     name: str,
+    path: Path,
     network: VelocityNetwork,
     sampling: Sampling,
     device: torch.device,
@@ -184,7 +185,7 @@ def _embedded(
         name,
         network,
         saved_codec("tiny_codec").to(device),
-        ImageEncoder(),
+        ImageEncoder(version=3 if "pictures-3" in weights.header(path).get("data", "") else 2),
         MotionEncoder(),
         text,
         sampling=sampling,

@@ -51,6 +51,9 @@ ADDED: dict[str, Any] = {
     "objective.lambda_law": "scheduled",
     "objective.mix_law": "constant",
     "objective.bound": None,
+    "objective.semantic_dropout": 0.0,
+    "objective.semantic_swap": 0.0,
+    "data.semantic_noise": 0.0,
 }
 
 
