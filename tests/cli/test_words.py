@@ -14,8 +14,7 @@ from soundvcm.cli import main as cli
 from soundvcm.cli import words
 from soundvcm.cli.commands import COMMANDS, completion, generate
 from soundvcm.errors import InputError, MediaError, OptionError
-from soundvcm.generate.options import GenerateOptions
-from soundvcm.generate.outputs import plan_outputs
+from soundvcm.generate.options import GenerateOptions, plan_outputs
 from soundvcm.media import named_stem
 from soundvcm.timeline import exact_seconds
 

@@ -1,8 +1,8 @@
 """The first half of the flow: a clip is decoded and encoded once, in windows if it is long.
 
-    media => encoders => ClipFeatures
+    media => encoders => ClipFeatures => (with a prompt) Conditions
 
-Knows media and the encoders' protocols, not the network.
+Knows media, the encoders' protocols and reference sounds, not the network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import Progress, silent_progress, timed
-from soundvcm.records import FrameSpec
+from soundvcm.generate.reference_sounds import ReferenceSounds
+from soundvcm.records import Conditions, FrameSpec
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
 
 Video = str | Path | BinaryIO | np.ndarray[Any, Any]
@@ -182,3 +183,53 @@ def _whole_seconds(decoded: media.DecodedVideo, start: Seconds, seconds: Seconds
         return asked
     there = claimed - exact_seconds(start)
     return there if asked is None else min(asked, there)
+
+
+def conditions_of(
+    features: ClipFeatures,
+    words: Tensor,
+    dims: tuple[int, int],
+    tokens: tuple[int, int],
+    prompt: str,
+    ignore_pictures: bool,
+    reference: ReferenceSounds | None,
+) -> Conditions:
+    """A batch of one; a blank prompt is no text.
+
+    With reference sounds a prompt outweighs the pictures, which the network would else believe more, and
+    without a video the motion is that of a drawn scene of the prompt's kind.
+
+    Args:
+        features: of the clip.
+        words: [1 l r] of the prompt.
+        dims: of the features (semantic, sync).
+        tokens: how many of them where there are none.
+        prompt: as given.
+        ignore_pictures: tell nothing of what the pictures show.
+        reference: the system's reference sounds, None without.
+    """
+    semantic, sync = features.semantic, features.sync
+    if reference is not None and prompt.strip():
+        ignore_pictures = True
+        if sync is None and semantic is None:
+            sync = reference.course(prompt, tokens[1])
+    shown, moved = (torch.zeros(count, dim) for count, dim in zip(tokens, dims, strict=True))
+    return Conditions(
+        semantic=(shown if semantic is None else semantic)[None],
+        sync=(moved if sync is None else sync)[None],
+        text=words,
+        has_semantic=torch.tensor([semantic is not None and not ignore_pictures]),
+        has_sync=torch.tensor([sync is not None]),
+        has_text=torch.tensor([bool(prompt.strip())]),
+    )
+
+
+def token_counts(features: ClipFeatures, pictures_per_token: int) -> tuple[int, int]:
+    """Tokens (semantic, sync) that a network is given of a clip."""
+    lines = features.timeline
+    # As many tokens of "nothing" as the encoder would have given: attention counts them.
+    shown = -(-lines.semantic_frames // pictures_per_token)
+    return (
+        shown if features.semantic is None else len(features.semantic),
+        lines.sync_tokens if features.sync is None else len(features.sync),
+    )

@@ -1,7 +1,8 @@
 """What can be asked of soundvcm: one class, from which every door takes names and defaults of its options.
 
 The command line, `Pipeline.generate`, `render`, the page, the HTTP service and the ComfyUI nodes read them
-here (case 27). Loads neither torch nor media.
+here (case 27); what a system cannot act on is refused, and the files to be written are named and checked,
+before any work. Loads neither torch nor av.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from soundvcm import media
 from soundvcm.config import MAX_SEED, nearest
 from soundvcm.errors import OptionError
 from soundvcm.generate.segments import segments_of
 from soundvcm.timeline import exact_seconds
 
-if TYPE_CHECKING:
-    from soundvcm import media
-
 Existing = Literal["replace", "mix", "keep"]
 MAX_TAKES = 100
 Renderer = Literal["auto", "network", "bank"]
+#: options that say how files are written: `render` uses them, a take in memory has none
+FILE_OPTIONS = frozenset(
+    "output takes audio_only existing_audio gain loudness sample_rate stereo exact_cut".split()
+)
+#: the spelling of Python's keywords before 30 November 2026 => today's
+RENAMED = {"steps": "num_steps", "seconds": "duration"}
 
 
 @dataclass(frozen=True)
@@ -129,16 +135,12 @@ class GenerateOptions:
     @property
     def sound_only(self) -> bool:
         """A sound file is written: asked for, or said by the output's suffix, or there is no video."""
-        from soundvcm.media import SOUND_OUTPUTS
-
-        named = self.output is not None and self.output.suffix.lower() in SOUND_OUTPUTS
+        named = self.output is not None and self.output.suffix.lower() in media.SOUND_OUTPUTS
         return self.video is None or self.audio_only or named
 
     @property
     def levels(self) -> media.Levels:
         """How loud the written sound is: only what clips is scaled down, unless a loudness is asked for."""
-        from soundvcm import media
-
         if self.loudness is None:
             return media.Levels(gain=self.gain)
         return media.Levels(mode="loudness", target=self.loudness, gain=self.gain)
@@ -191,24 +193,6 @@ def explained() -> dict[str, str]:
     return found
 
 
-#: options that say how files are written: `render` uses them, a take in memory has none
-FILE_OPTIONS = frozenset(
-    (
-        "output",
-        "takes",
-        "audio_only",
-        "existing_audio",
-        "gain",
-        "loudness",
-        "sample_rate",
-        "stereo",
-        "exact_cut",
-    )
-)
-#: the spelling of Python's keywords before 30 November 2026 => today's
-RENAMED = {"steps": "num_steps", "seconds": "duration"}
-
-
 @dataclass(frozen=True)
 class Sampling:
     """How a system turns noise into latents.
@@ -227,3 +211,94 @@ class Sampling:
     guidance: float | None = None
     negative_prompt: bool = False
     temperature: float = 1.0
+
+    def check(self, options: GenerateOptions, name: str, has_reference: bool) -> None:
+        """Refuse options that the system has nothing to act on, in words, before any work is done (case 27).
+
+        Args:
+            options: what is asked.
+            name: of the system, for messages.
+            has_reference: whether it has reference sounds.
+
+        Raises:
+            OptionError: naming the option and what to do.
+        """
+        told = [name for name in ("kind", "like") if getattr(options, name) is not None]
+        told += ["renderer"] if options.renderer == "bank" else []
+        if told and not has_reference:
+            raise OptionError(
+                f"{told[0]} has nothing to act on: {name} has no reference sounds; leave it out"
+            )
+        if options.kind is not None and options.like is not None:
+            raise OptionError("kind and like each say what to sound like: give one of them")
+        if options.num_steps is not None and not 1 <= options.num_steps <= 1000:
+            raise OptionError(f"num_steps must be 1 .. 1000, not {options.num_steps}")
+        trained_in = f"has nothing to act on: guidance is trained into {name}"
+        if options.cfg_strength is not None and self.guidance is None:
+            raise OptionError(f"cfg_strength {trained_in}; leave it out")
+        strength, least = self.strength(options), 0.0 if self.kind == "flow" else 0.01
+        if strength is not None and not (isfinite(strength) and strength >= least):
+            raise OptionError(f"cfg_strength is a number from {least:g} upwards, not {strength:g}")
+        negative = (options.negative_prompt or "").strip()
+        if negative and not self.negative_prompt:
+            raise OptionError(f"negative_prompt {trained_in}; say in --prompt what should be heard")
+        if negative and strength is not None and strength <= 1:
+            raise OptionError(
+                f"negative_prompt has nothing to act on with cfg_strength {strength:g}: set it above 1"
+            )
+
+    def strength(self, options: GenerateOptions) -> float | None:
+        """The guidance scale that would be used; None without."""
+        return self.guidance if options.cfg_strength is None else options.cfg_strength
+
+
+def plan_outputs(options: GenerateOptions, *, overwrite: bool = True) -> list[Path]:
+    """The files the takes are asked to be written to.
+
+    Args:
+        options: what is asked for.
+        overwrite: False refuses a file that is there and that soundvcm did not make.
+
+    Raises:
+        MediaError: if one cannot or must not be written (case 17).
+        OptionError: if it is no kind of file that is written.
+    """
+    video = options.video
+    if video is not None and media.is_pipe(video):
+        video = media.pipe_name(video)
+        if options.output is None:
+            raise OptionError(f"{video}: say where to write: add --output FILE")
+    sound = options.sound_only
+    found = media.output_paths(
+        video,
+        options.output,
+        prompt=options.prompt,
+        seed=options.seed,
+        suffix=".wav" if sound else None,
+        takes=options.takes,
+    )
+    for path in found:
+        check = media.check_sound_target if sound else media.check_video_target
+        check(path, never=video, overwrite=overwrite)
+    return found
+
+
+def settled(options: GenerateOptions, outputs: list[Path], *, overwrite: bool = True) -> list[Path]:
+    """The files that will really be written: where the asked kind cannot hold the pictures, another is.
+
+    Args:
+        options: with the clip as a file that can be read more than once.
+        outputs: from `plan_outputs`.
+        overwrite: as for `plan_outputs`.
+
+    Raises:
+        MediaError: if the clip cannot be read, or a file cannot or must not be written.
+        OptionError: if a kind of file cannot hold what is asked for.
+    """
+    if options.sound_only or options.video is None:
+        return outputs
+    never, muxing = options.video, options.muxing
+    return [
+        media.settle_output(options.video, path, overwrite=overwrite, never=never, **muxing)
+        for path in outputs
+    ]

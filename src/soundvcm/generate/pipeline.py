@@ -23,9 +23,7 @@ from soundvcm.encoders import FeatureCache, TextEncoder, VideoEncoder
 from soundvcm.errors import OptionError
 from soundvcm.generate import long_form
 from soundvcm.generate.audio import Audio, Wave, refuse_non_finite
-from soundvcm.generate.checks import check_options
-from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video
-from soundvcm.generate.conditions import conditions_of, token_counts
+from soundvcm.generate.clip_encoder import ClipEncoder, ClipFeatures, Video, conditions_of, token_counts
 from soundvcm.generate.options import DEFAULTS, FILE_OPTIONS, GenerateOptions, Sampling
 from soundvcm.generate.progress import Progress, silent_progress, timed
 from soundvcm.generate.reference_sounds import LIKE_TIME, ReferenceSounds, follows
@@ -292,7 +290,7 @@ class Pipeline:
         if start is not None:
             noise = (1 - LIKE_TIME) * start[:, :count] + LIKE_TIME * noise
             times = [LIKE_TIME * time for time in times]
-        wanted, strength = self.network.encode(conditions, count), self._strength(options)
+        wanted, strength = self.network.encode(conditions, count), self.sampling.strength(options)
         if self.sampling.kind == "mean":
             given = self.network.given(wanted, count)
             rows = (len(seeds),)
@@ -314,13 +312,10 @@ class Pipeline:
         text = self._words(str(negative_prompt)).to(conditions.text).expand(nothing.batch, -1, -1)
         return replace(nothing, text=text, has_text=torch.ones_like(nothing.has_text))
 
-    def _strength(self, options: GenerateOptions) -> float | None:
-        return self.sampling.guidance if options.cfg_strength is None else options.cfg_strength
-
     def calls(self, options: GenerateOptions) -> int:
         """Network passes one window costs: steps, times two where guidance is applied from outside."""
         steps = options.num_steps or self.sampling.steps
-        strength = self._strength(options)
+        strength = self.sampling.strength(options)
         outside = self.sampling.kind == "flow" and strength is not None and strength > 1
         again = self.reference is not None and options.renderer == "network" and follows(options)
         return steps * (2 if outside else 1) * (2 if again else 1)
@@ -337,4 +332,6 @@ class Pipeline:
             OptionError: naming the option and what to do; DeviceError in a process forked after loading.
         """
         runtime.refuse_after_fork(self._process)
-        check_options(options, self.name, self.sampling, self._strength(options), self.reference)
+        self.sampling.check(options, self.name, self.reference is not None)
+        if options.kind is not None and self.reference is not None:
+            self.reference.bank().kind(options.kind)

@@ -19,8 +19,7 @@ import numpy as np
 from soundvcm import media, runtime
 from soundvcm.generate.audio import Audio, Wave
 from soundvcm.generate.clip_encoder import ClipFeatures, asked_range
-from soundvcm.generate.options import GenerateOptions
-from soundvcm.generate.outputs import plan_outputs, settled
+from soundvcm.generate.options import GenerateOptions, plan_outputs, settled
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.generate.progress import LONG_PHASES, Progress, silent_progress, timed
 from soundvcm.generate.segmented import SegmentNotes, stream_segments

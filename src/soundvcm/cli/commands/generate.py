@@ -20,8 +20,7 @@ from soundvcm.cli.options import flags_of_options
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say, summary
 from soundvcm.cli.words import inputs
 from soundvcm.errors import DeviceError, OptionError
-from soundvcm.generate.options import GenerateOptions
-from soundvcm.generate.outputs import plan_outputs
+from soundvcm.generate.options import GenerateOptions, plan_outputs
 from soundvcm.systems.catalog import TINY, require
 
 if TYPE_CHECKING:
