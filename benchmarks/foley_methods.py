@@ -1,12 +1,14 @@
 """The methods that `foley_lab` compares: how each is trained within a time, and how it is sampled.
 
 Every method has the same network, rows, optimizer and schedule; times count all that makes it (also the pairs
-that reflow learns from). Knows training and sampling; no scenes, no scores.
+that reflow learns from). Times are CPU time: what a step of each costs is measured first and makes its number
+of steps, so that a busy machine takes nothing from anybody. Knows training and sampling; no scenes or scores.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ GUIDANCE = 2.0
 PAIR_SHARD = 16
 PAIR_STEPS = 8
 PAIR_SECONDS = 4
+SHORTER, LONGER = 8, 72  # steps of the two runs whose difference tells what a step costs
 STAGES = {"teacher": 0.45, "pairs": 0.2, "reflow": 0.2, "distill": 0.15}
 
 
@@ -58,8 +61,20 @@ class Method:
         return sampler.network_passes(steps, method, GUIDANCE if self.way == "guided" else 1.0)
 
 
+#: share of the training after which the own flow learns from its snapshot: velocities need most of the rows
+OWN_FLOW_FROM = 0.75
+
 MAIN = (
     Method("ours"),
+    Method(
+        "own flow",
+        {
+            "objective.kind": "own_flow",
+            "objective.guidance": GUIDANCE,
+            "objective.warm_start": OWN_FLOW_FROM,
+            "loop.schedule.restart": OWN_FLOW_FROM,
+        },
+    ),
     Method("flow matching", {"objective.kind": "flow_matching"}, "guided"),
     # With our settings it runs away on these latents (docs/results.md): its own weight, rows and times.
     Method(
@@ -86,10 +101,17 @@ def ablations() -> list[Method]:
         "p": ("objective.power", (0, 0.5, 1, 1.5)),
         "lambda_end": ("objective.lambda_end", (1 / 250, 1 / 500, 1 / 1000)),
     }
-    return [
+    found = [
         Method(f"{letter} = {Fraction(value).limit_denominator(1000)}", {name: value}, steps=(1, 4))
         for letter, (name, values) in table.items()
         for value in values
+    ]
+    # The law of times: logit-normal by mean and deviation; the paper's, a wide one, that of `tiny`.
+    laws = ((-0.4, 1.0), (0.0, 1.4), (1.0, 1.4))
+    changes = [{"objective.time_mean": mean, "objective.time_std": spread} for mean, spread in laws]
+    return found + [
+        Method(f"t = {mean:g}, {spread:g}", change, steps=(1, 4))
+        for (mean, spread), change in zip(laws, changes, strict=True)
     ]
 
 
@@ -116,19 +138,22 @@ def train_method(
     *,
     device: str,
     sigma_rel: float,
+    costs: Costs,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Train, or go on, until the time is spent; returns steps and seconds of each stage.
+    """Train, or go on, for the steps that fit in the time; returns steps and CPU seconds of each stage.
 
     Running it again after it was stopped goes on; when all is there it returns at once.
     """
     config = base.change(method.changes)
+    given: dict[str, Any] = {"device": device, "say": say, "costs": costs}
     if not method.staged:
-        return {"run": _stage(config, [store], folder_of(root, method), minutes, device, None, say)}
+        return {"run": _stage(config, [store], folder_of(root, method), minutes, method.name, **given)}
     folder = folder_of(root, method)
     found: dict[str, Any] = {}
     teacher = folder / "teacher"
-    found["teacher"] = _stage(config, [store], teacher, STAGES["teacher"] * minutes, device, None, say)
+    time_for = STAGES["teacher"] * minutes
+    found["teacher"] = _stage(config, [store], teacher, time_for, f"{method.name}: teacher", **given)
     weights = synthesise(teacher, sigma_rel)[0]
     network = build(config, weights)
     found["pairs"] = make_pairs(network, store, folder / "pairs", 60 * STAGES["pairs"] * minutes, say)
@@ -137,8 +162,8 @@ def train_method(
         own = base.change({"objective.kind": kind, "data.crop_seconds": ()})
         if kind == "distill":
             own = own.change({"objective.asks": "instant"})
-        run, time_for = folder / kind, STAGES[kind] * minutes
-        found[kind] = _stage(own, pairs, run, time_for, device, weights, say)
+        run, time_for, name = folder / kind, STAGES[kind] * minutes, f"{method.name}: {kind}"
+        found[kind] = _stage(own, pairs, run, time_for, name, warm_start=weights, **given)
         weights = synthesise(run, sigma_rel)[0]
     return found
 
@@ -173,33 +198,75 @@ def sample(network: VelocityNetwork, way: Way, conditions: Conditions, noise: Te
     return network.unstandardise(data)
 
 
+class Costs:
+    """What a training step costs, in seconds, measured once for each name and kept in a file.
+
+    Seconds are CPU seconds of this process, or of the clock where another device computes.
+
+    Args:
+        path: the JSON file.
+        device: of training.
+    """
+
+    def __init__(self, path: Path, device: str) -> None:
+        self.path, self.clock = path, time.process_time if device == "cpu" else time.perf_counter
+        self.device = device
+        self.known: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def of(
+        self,
+        name: str,
+        config: TrainingConfig,
+        stores: list[FeatureStore],
+        warm_start: Mapping[str, Tensor] | None,
+    ) -> float:
+        """Mean over a whole schedule: by two short runs, so that what happens once in a run drops out."""
+        if name not in self.known:
+            spent = []
+            for steps in (SHORTER, LONGER):
+                short = config.change({"loop.steps": steps, "loop.max_minutes": None})
+                with tempfile.TemporaryDirectory() as folder:
+                    began = self.clock()
+                    train(short, stores, Path(folder), device=self.device, warm_start=warm_start)
+                    spent.append(self.clock() - began)
+            self.known[name] = max(spent[1] - spent[0], 1e-3) / (LONGER - SHORTER)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.known, indent=1), encoding="utf-8")
+        return self.known[name]
+
+
 def _stage(
     config: TrainingConfig,
     stores: list[FeatureStore],
     run: Path,
     minutes: float,
+    name: str,
+    *,
     device: str,
-    warm_start: Mapping[str, Tensor] | None,
     say: Callable[[str], None],
+    costs: Costs,
+    warm_start: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Any]:
-    config = config.change({"loop.steps": None, "loop.max_minutes": minutes})
     if warm_start is not None:
         config = config.change({"loop.schedule.warmup_steps": min(20, config.loop.schedule.warmup_steps)})
+    cost = costs.of(name, config, stores, warm_start)
+    steps = max(1, round(60 * minutes / cost))
+    config = config.change({"loop.steps": steps, "loop.max_minutes": None})
 
     def report(at: Any) -> None:
-        say(f"{run.name}: step {at.step}, {100 * at.progress:.0f} %, loss {at.loss:.4f}")
+        say(f"{run.parent.name}/{run.name}: step {at.step}, {100 * at.progress:.0f} %, loss {at.loss:.4f}")
 
     done = train(config, stores, run, device=device, warm_start=warm_start, on_progress=report)
     if not done.finished:
         raise SystemExit(f"{run}: stopped at step {done.step}; run the same command again to go on")
-    return {"steps": done.step, "seconds": done.seconds, "rows": done.step * config.loop.rows}
+    return {"steps": done.step, "seconds": done.step * cost, "rows": done.step * config.loop.rows}
 
 
 def make_pairs(
     teacher: VelocityNetwork, store: FeatureStore, folder: Path, seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """A store of (noise, guided sample of the teacher) for train clips, one shard after another until the
-    time is spent or every clip has one; going on where it was stopped.
+    CPU time is spent or every clip has one; going on where it was stopped.
     """
     record = folder / "time.json"
     if (folder / "store.json").exists():
@@ -210,10 +277,10 @@ def make_pairs(
     spent = json.loads(record.read_text(encoding="utf-8"))["seconds"] if record.exists() else 0.0
     number = len(writer.finished())
     while (spent < seconds or number == 0) and number * PAIR_SHARD < len(members):
-        began = time.monotonic()
+        began = time.process_time()
         chosen = members[number * PAIR_SHARD : (number + 1) * PAIR_SHARD]
         writer.write(number, _pairs(teacher, store, chosen, number))
-        spent += time.monotonic() - began
+        spent += time.process_time() - began
         number += 1
         clips = min(number * PAIR_SHARD, len(members))
         values = {"seconds": spent, "clips": clips, "steps": PAIR_STEPS, "guidance": GUIDANCE}

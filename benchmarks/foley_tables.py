@@ -23,12 +23,16 @@ def line_of(row: dict[str, Any]) -> str:
 def markdown(report: dict[str, Any]) -> str:
     """The table for docs/results.md, with what is needed to read and repeat it."""
     machine = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
-    seeds = ", ".join(f"{name} {value}" for name, value in report["seeds"].items())
+    seeds = ", ".join(
+        f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in report["seeds"].items()
+    )
+    several = " (medians, with least and greatest)" if len(report["seeds"].get("training", [])) > 1 else ""
     head = ["method", "steps", *COLUMNS.values()]
     lines = [
         f"{report['date']}, {machine}; {report['scenes']} test scenes of {report['seconds']:g} s (drawn, not"
-        f" real video), told motion and {report['told']}; {report['minutes']:g} minutes of training each;"
-        f" seeds: {seeds}; averages sigma_rel {report['sigma_rel']:g}.",
+        f" real video), told motion and {report['told']}; {report['minutes']:g} CPU minutes of training"
+        f" each; seeds: {seeds}{several}; averages sigma_rel {report['sigma_rel']:g}.",
         "", f"    {report['command']}", "",
         f"| {' | '.join(head)} |", f"|{'---|' * len(head)}",
     ]  # fmt: skip
@@ -37,7 +41,8 @@ def markdown(report: dict[str, Any]) -> str:
             f"| {name} | - | - | " + " | ".join(_number(row.get(k)) for k in list(COLUMNS)[1:]) + " |"
         )
     for row in report["rows"]:
-        cells = " | ".join(_number(row.get(name)) for name in COLUMNS)
+        ranges = row.get("ranges", {}) if len(report["seeds"].get("training", [])) > 1 else {}
+        cells = " | ".join(_number(row.get(name)) + _range(ranges.get(name)) for name in COLUMNS)
         lines.append(f"| {row['method']} | {row['steps']} | {cells} |")
     lines += ["", "Training within that time:"]
     for name, stages in report["training"].items():
@@ -75,6 +80,10 @@ def plot(report: dict[str, Any], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _range(values: tuple[float, float] | None) -> str:
+    return "" if values is None else f" ({_number(values[0])}-{_number(values[1])})"
 
 
 def _number(value: float | int | None) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import foley_lab
 import torch
 from foley_lab import Judge, base_config, say
-from foley_methods import GUIDANCE, MAIN, PAIR_STEPS, build, folder_of, make_pairs, train_method
+from foley_methods import GUIDANCE, MAIN, PAIR_STEPS, Costs, build, folder_of, make_pairs, train_method
 from torch import Tensor
 
 from soundvcm import runtime, weights
@@ -58,7 +58,8 @@ def teacher_file(base: TrainingConfig, store: FeatureStore, options: argparse.Na
     """The flow-matching network, trained and exported."""
     path: Path = options.run / "teacher.safetensors"
     if not path.exists():
-        given = {"device": options.device, "sigma_rel": options.sigma_rel, "say": say}
+        given: dict[str, Any] = {"device": options.device, "sigma_rel": options.sigma_rel, "say": say}
+        given["costs"] = Costs(options.run / "costs.json", options.device)
         train_method(TEACHER, base, store, options.run, options.minutes, **given)
         about = {"licence": "MIT", "sampling": {"guidance": GUIDANCE}}
         export(folder_of(options.run, TEACHER), path, sigma_rel=options.sigma_rel, about=about)
@@ -265,8 +266,8 @@ def main(words: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--bank", type=Path, default=foley_lab.BANK)
     parser.add_argument("--codec", default="tiny_codec", help="name or file of the codec that made the store")
     parser.add_argument("--run", type=Path, default=Path("runs/from-flow"), help="folder of all runs")
-    parser.add_argument("--minutes", type=float, default=7.0, help="of training of the teacher")
-    parser.add_argument("--pair-minutes", type=float, default=1.5, help="of recording pairs")
+    parser.add_argument("--minutes", type=float, default=7.0, help="CPU time of training of the teacher")
+    parser.add_argument("--pair-minutes", type=float, default=1.5, help="CPU time of recording pairs")
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 300, 900])
     parser.add_argument("--rates", type=float, nargs="+", default=[RATE])
     parser.add_argument("--scenes", type=int, default=200)

@@ -74,8 +74,9 @@ def test_every_method_trains_within_its_time_and_is_not_trained_twice(
     base = bench.base_config(store, SMALL)
     assert base.network.latent_dim == 4 and base.loop.rows == 2
     told: list[str] = []
+    costs = methods.Costs(tmp_path / "costs.json", "cpu")
     for method in methods.MAIN:
-        given: dict[str, Any] = {"device": "cpu", "sigma_rel": 0.1, "say": told.append}
+        given: dict[str, Any] = {"device": "cpu", "sigma_rel": 0.1, "say": told.append, "costs": costs}
         found = methods.train_method(method, base, store, tmp_path, 0.01, **given)
         stages = ["teacher", "pairs", "reflow", "distill"] if method.staged else ["run"]
         assert list(found) == stages
@@ -87,6 +88,11 @@ def test_every_method_trains_within_its_time_and_is_not_trained_twice(
             network = methods.build(base.change(method.changes), weights)
             made = methods.sample(network, method.way, told_of(store), torch.randn(2, 125, 4), steps)
             assert made.shape == (2, 125, 4) and bool(torch.isfinite(made).all())
+    # What a step costs is measured once, and kept.
+    names = ["ours", "own flow", "flow matching", "MeanFlow"]
+    stages = [f"reflow + distillation: {stage}" for stage in ("teacher", "reflow", "distill")]
+    assert list(json.loads((tmp_path / "costs.json").read_text())) == [*names, *stages]
+    assert all(0 < cost < 5 for cost in costs.known.values())
     pairs = FeatureStore(methods.folder_of(tmp_path, methods.MAIN[-1]) / "pairs")
     assert pairs.items[0].seconds == 4 and pairs.items[0].lengths["noise"] == 125
     assert pairs.items[0].lengths["sync"] == 100 and pairs.texts == [f"sound {k}" for k in range(6)]
@@ -144,21 +150,23 @@ def test_table_two_changes_one_setting_at_a_time(
     base = bench.base_config(store, SMALL)
     rows = methods.ablations()
     assert [row.name for row in rows[:4]] == ["w = 1", "w = 2", "w = 3", "w = 4"]
-    assert len(rows) == 19 and len({methods.folder_of(Path("x"), row) for row in rows}) == 19
+    assert len(rows) == 22 and len({methods.folder_of(Path("x"), row) for row in rows}) == 22
     for row in rows:
         old, new = base.objective.model_dump(), base.change(row.changes).objective.model_dump()
-        assert [name for name in new if new[name] != old[name]] in ([next(iter(row.changes))[10:]], [])
+        asked = {name.removeprefix("objective.") for name in row.changes}
+        assert {name for name in new if new[name] != old[name]} <= asked
+        assert len(asked) == (2 if row.name.startswith("t =") else 1)
 
 
 def test_what_is_trained_alike_is_trained_once(
     methods: ModuleType, bench: ModuleType, store: FeatureStore
 ) -> None:
-    """The base setting stands in four of the five ablations of `tiny`; reflow is no flow matching."""
+    """The base setting stands in five of the six ablations of `tiny`; reflow is no flow matching."""
     rows = methods.ablations()
     runs = methods.twins(rows, bench.base_config(store, SMALL))
     alike = [row.name for row in rows if runs[row.name].name == "w = 2"]
-    assert alike == ["w = 2", "m = 1/4", "r = 1/2", "p = 1/2"]
-    assert len({run.name for run in runs.values()}) == 16
+    assert alike == ["w = 2", "m = 1/4", "r = 1/2", "p = 1/2", "t = 1, 1.4"]
+    assert len({run.name for run in runs.values()}) == 18
     main = methods.twins(methods.MAIN, bench.base_config(store, SMALL))
     assert [run.name for run in main.values()] == [method.name for method in methods.MAIN]
 
@@ -182,6 +190,12 @@ def test_report_as_table_and_plot(bench: ModuleType, tmp_path: Path) -> None:
     assert "- ours: run 7 steps, 56 rows in 60 s" in text
     assert "- reflow: pairs 16 of 8 x 2 passes in 12 s" in text
     tables.plot(report, tmp_path / "plot.png")
+    seeds = bench.over_seeds([score | {"fd": fd} for fd in (3.0, 1.0, 9.0)])
+    report["rows"], report["seeds"] = (
+        [{"method": "ours", "steps": 1, "passes": 1} | seeds],
+        {"training": [1, 2, 3]},
+    )
+    assert "| ours | 1 | 1 | 3.000 (1.000-9.000) |" in tables.markdown(json.loads(json.dumps(report)))
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
