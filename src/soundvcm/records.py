@@ -1,4 +1,4 @@
-"""The values that travel between stages: conditions, posterior moments, and what pictures an encoder wants.
+"""The values that travel between stages: conditions, posterior moments; and how shapes are checked.
 
 Roles, not vendors (semantic, sync, text); presence is a flag, never a magic zero. Knows torch tensors and
 nothing of the stages that make or use these records.
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from soundvcm.errors import InputError, ShapeError
+from soundvcm.timeline import FrameSpec as FrameSpec
 
 
 class _Shaped(Protocol):
@@ -56,29 +56,6 @@ def check_shape(name: str, value: _Shaped, axes: str, **sizes: int) -> dict[str,
         known = ", ".join(f"{axis}={sizes[axis]}" for axis in wanted if axis in sizes)
         raise ShapeError(f"{name} has shape {shape}, expected [{axes}]" + (f" with {known}" if known else ""))
     return found
-
-
-@dataclass(frozen=True)
-class FrameSpec:
-    """The pictures an encoder wants: how many a second, how large, how fitted.
-
-    Attributes:
-        rate: pictures a second.
-        height: rows; None keeps the source's.
-        width: columns; None keeps the source's.
-        fit: "stretch" ignores the aspect ratio; "cover" scales the shorter side and crops the centre.
-        exact: True resizes as torchvision-trained encoders expect (bicubic, antialias, uint8); False may use
-            the decoder's own scaler while decoding (4 x less memory).
-        every: the encoder looks at pictures 0, every, 2 every ... only: the reader may repeat these in place
-            of the others, which are then not scaled.
-    """
-
-    rate: Fraction
-    height: int | None
-    width: int | None
-    fit: Literal["stretch", "cover"] = "stretch"
-    exact: bool = False
-    every: int = 1
 
 
 @dataclass(frozen=True)

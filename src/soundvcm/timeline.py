@@ -1,4 +1,5 @@
-"""Every length and rate of one clip, from its exact duration: samples, latents, semantic and sync frames.
+"""Every length and rate of one clip, from its exact duration: samples, latents, semantic and sync frames;
+what pictures an encoder wants.
 
 Rational arithmetic throughout, so that 8 s at 24000/1001 frames a second means one thing only (cases 01, 09).
 Knows no tensors, no files and no global state.
@@ -10,6 +11,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
+from typing import Literal
 
 from soundvcm.errors import InputError
 
@@ -41,6 +43,29 @@ def exact_seconds(value: Seconds) -> Fraction:
         return -whole if text.startswith("-") else whole
     except (ValueError, ZeroDivisionError):
         raise InputError(f"not a duration: {value!r} (seconds, MM:SS or HH:MM:SS)") from None
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """The pictures an encoder wants: how many a second, how large, how fitted.
+
+    Attributes:
+        rate: pictures a second.
+        height: rows; None keeps the source's.
+        width: columns; None keeps the source's.
+        fit: "stretch" ignores the aspect ratio; "cover" scales the shorter side and crops the centre.
+        exact: True resizes as torchvision-trained encoders expect (bicubic, antialias, uint8); False may use
+            the decoder's own scaler while decoding (4 x less memory).
+        every: the encoder looks at pictures 0, every, 2 every ... only: the reader may repeat these in place
+            of the others, which are then not scaled.
+    """
+
+    rate: Fraction
+    height: int | None
+    width: int | None
+    fit: Literal["stretch", "cover"] = "stretch"
+    exact: bool = False
+    every: int = 1
 
 
 @dataclass(frozen=True)

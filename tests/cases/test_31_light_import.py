@@ -71,6 +71,25 @@ print("LOADED", [name for name in ("torch._dynamo", "sympy", "scipy") if name in
     assert bare(code).rstrip().endswith("LOADED []")
 
 
+def test_pictures_are_read_without_torch(clips: Clips) -> None:
+    """A cold start reads the clip while torch is being loaded: no module on the way may wait for it."""
+    code = """
+from fractions import Fraction
+from soundvcm.cli.loading import read_ahead
+from soundvcm.generate.options import GenerateOptions
+from pathlib import Path
+from soundvcm.media.read.frame_range import FrameRange
+from soundvcm.media.read.resize import FrameResizer
+from soundvcm.timeline import FrameSpec
+sys.modules["torch"] = None
+with FrameRange(Path(sys.argv[2])) as pictures:
+    small = FrameResizer(FrameSpec(Fraction(25), 64, 64))(pictures.first.picture)
+assert read_ahead("tiny", GenerateOptions(video=Path(sys.argv[2]))) is not None
+print("LOADED", small.shape)
+"""
+    assert bare(code, str(clips("fps24.mp4"))).rstrip().endswith("LOADED (64, 64, 3)")
+
+
 def test_the_base_package_reads_a_clip_and_writes_a_wav(clips: Clips, tmp_path: Path) -> None:
     code = """
 from fractions import Fraction

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +50,23 @@ def test_the_main_job(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with av.open(str(made)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 25
         assert len(container.streams.audio) == 1
+
+
+def test_a_process_ends_with_the_code_and_all_that_was_said(clip: Path) -> None:
+    """It leaves without taking torch apart: nothing that was written or printed may be lost."""
+    code = f"""
+import atexit, threading, time
+from soundvcm.cli import main as cli
+atexit.register(lambda: print("promised"))
+threading.Thread(target=lambda: (time.sleep(0.2), print("joined"))).start()
+import sys
+sys.argv = ["soundvcm", "generate", {str(clip)!r}, "--dry_run"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == ""
+    said = done.stdout.splitlines()
+    assert len(said) == 3 and "my clip.v2.sound.mp4" in said[0] and said[1:] == ["joined", "promised"]
 
 
 def test_takes_count_up_and_the_first_is_the_single_run(clip: Path, tmp_path: Path) -> None:

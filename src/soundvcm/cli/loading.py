@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from soundvcm.cli.terminal import note
+from soundvcm.systems.catalog import TINY, TINY_PICTURES, TINY_SECONDS
 
 if TYPE_CHECKING:
+    from soundvcm import media
+    from soundvcm.generate.options import GenerateOptions
     from soundvcm.generate.pipeline import Pipeline
 
 
@@ -29,6 +35,38 @@ def load_options(
         "feature_stride": feature_stride,
         "codec_dtype": codec_dtype,
     }
+
+
+def read_ahead(model: str, options: GenerateOptions) -> media.ReadAhead | None:
+    """The clip as a thread reads it from now on, while torch and the model are loaded; None where it cannot.
+
+    Only for the embedded model, whose pictures are scaled without torch, and for a file at rest.
+    """
+    from soundvcm import media
+    from soundvcm.generate.long_form import OVERLAP_SECONDS
+
+    clip = options.video
+    if model != TINY.name or clip is None or options.segments or not clip.is_file():
+        return None
+    hop = TINY_SECONDS - OVERLAP_SECONDS
+    return media.ReadAhead(clip, TINY_PICTURES, TINY_SECONDS, hop, options.start, options.duration)
+
+
+@contextlib.contextmanager
+def settling() -> Iterator[None]:
+    """A stretch that imports: what it makes stays, so the garbage collector does not look through it.
+
+    Importing torch makes a million objects, which would be looked through a dozen times, and again at the
+    end of the process: half a second together.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
 
 
 def load_pipeline(options: dict[str, Any]) -> Pipeline:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Union
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from soundvcm.generate.reference_sounds import ReferenceSounds
 from soundvcm.records import Conditions, FrameSpec
 from soundvcm.timeline import Seconds, Timeline, exact_seconds
 
-Video = str | Path | BinaryIO | np.ndarray[Any, Any]
+Video = Union[str, Path, BinaryIO, np.ndarray[Any, Any], "media.ReadAhead"]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from soundvcm.media.read.timecode import clip_timecode as clip_timecode
     from soundvcm.media.read.timecode import picture_rate as picture_rate
     from soundvcm.media.read.video_info import VideoInfo as VideoInfo
+    from soundvcm.media.read.windows import ReadAhead as ReadAhead
     from soundvcm.media.read.windows import shot_cuts as shot_cuts
     from soundvcm.media.read.windows import window_plan as window_plan
     from soundvcm.media.read.windows import windows as windows

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from soundvcm import weights
 from soundvcm.config import nearest
 from soundvcm.errors import MissingExtraError, OptionError, WeightsError
 from soundvcm.network import NetworkConfig
+from soundvcm.timeline import FrameSpec
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 #: latent channels => mode of the paper's codec
@@ -109,6 +111,14 @@ def _trained(size: str) -> Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset for preset in (TINY, *map(_reference, PAPER_SIZES), *map(_trained, PAPER_SIZES))
 }
+
+
+#: what the encoders of the embedded model look at; and seconds it makes at once
+TINY_PICTURES = {
+    "semantic": FrameSpec(Fraction(8), 224, 224, every=8),
+    "sync": FrameSpec(Fraction(25), 64, 64),
+}
+TINY_SECONDS = 8
 
 
 def tiny_network() -> NetworkConfig:

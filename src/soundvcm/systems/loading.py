@@ -16,6 +16,7 @@ from soundvcm.errors import OptionError, WeightsError
 from soundvcm.systems.catalog import (
     PRESETS,
     TINY,
+    TINY_SECONDS,
     Preset,
     config_values,
     is_path,
@@ -48,7 +49,6 @@ __all__ = [
     "tiny_network",
 ]
 
-LONGEST_SECONDS = 8
 CODEC_DTYPES = ("float32", "bfloat16")
 
 
@@ -191,7 +191,7 @@ def _embedded(
         sampling=sampling,
         device=device,
         dtype=dtype,
-        longest=LONGEST_SECONDS,
+        longest=TINY_SECONDS,
         cache=FeatureCache(),
         reference=ReferenceSounds(text.encode),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from soundvcm.cli.loading import load_options, load_pipeline
+from soundvcm.cli.loading import load_options, load_pipeline, read_ahead, settling
 from soundvcm.cli.options import flags_of_options
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say, summary
 from soundvcm.cli.words import inputs
@@ -197,12 +197,20 @@ def _one_clip(
     began = time.perf_counter()
     phases = Phases(False if as_json else None)
     phases("load", 0.0)
-    from soundvcm.generate import render
+    ahead = read_ahead(system["name"], options)
+    with settling():
+        from soundvcm.generate import render
 
-    pipeline = load_pipeline(system)
+        pipeline = load_pipeline(system)
     loaded = time.perf_counter() - began
     try:
-        outcome = render.render(pipeline, options, phases, overwrite=overwrite)
+        render.check_options(pipeline, options)
+        features = None
+        if ahead is not None:
+            features = pipeline.encode_clip(
+                ahead, start=options.start, duration=options.duration, progress=phases
+            )
+        outcome = render.render(pipeline, options, phases, features, overwrite=overwrite)
     finally:
         phases.clear()
     outcome.timings = {"load": loaded, **outcome.timings}

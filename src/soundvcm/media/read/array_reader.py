@@ -5,13 +5,13 @@ Knows nothing of files and decoders.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from soundvcm.errors import OptionError, ShapeError
 from soundvcm.media.read.frame_reader import DecodedFrame
@@ -22,8 +22,19 @@ from soundvcm.timeline import Seconds, exact_seconds
 def is_array(source: object) -> bool:
     """True for frames in memory: an array, a tensor, or a list or tuple of them."""
     if isinstance(source, (list, tuple)):
-        return bool(source) and isinstance(source[0], (np.ndarray, torch.Tensor))
-    return isinstance(source, (np.ndarray, torch.Tensor))
+        return bool(source) and _is_tensor(source[0])
+    return _is_tensor(source)
+
+
+def _is_tensor(source: object) -> bool:
+    """An array of NumPy or a tensor of torch, which need not be loaded for the answer."""
+    torch = sys.modules.get("torch")
+    return isinstance(source, np.ndarray) or isinstance(source, getattr(torch, "Tensor", ()))
+
+
+def _array(source: Any) -> np.ndarray[Any, Any]:
+    tensor = not isinstance(source, np.ndarray) and _is_tensor(source)
+    return source.detach().cpu().numpy() if tensor else np.asarray(source)
 
 
 def as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -38,9 +49,8 @@ def as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
         sizes = {tuple(part.shape) for part in source}
         if len(sizes) != 1:
             raise ShapeError(f"the frames have different shapes: {sorted(sizes)[:3]}")
-        source = [part.cpu().numpy() if isinstance(part, torch.Tensor) else part for part in source]
-        source = np.stack(source)
-    array = source.detach().cpu().numpy() if isinstance(source, torch.Tensor) else np.asarray(source)
+        source = np.stack([_array(part) for part in source])
+    array = _array(source)
     if array.dtype != np.uint8:
         raise OptionError(f"frames are uint8 from 0 to 255, not {array.dtype}: convert them first")
     if array.ndim == 3:

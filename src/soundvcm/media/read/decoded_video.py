@@ -11,19 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
+import numpy as np
 
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.array_reader import ArrayReader
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.frame_reader import DecodedFrame, FrameReader
-from soundvcm.media.read.resize import FrameResizer
+from soundvcm.media.read.resize import FrameResizer, Picture
 from soundvcm.media.read.source import is_rereadable
 from soundvcm.media.read.video_info import VideoInfo
-from soundvcm.records import FrameSpec
-from soundvcm.timeline import Seconds
+from soundvcm.timeline import FrameSpec, Seconds
+
+if TYPE_CHECKING:
+    import torch
 
 Beyond = Literal["auto", "shorten", "refuse", "loop"]
 MAX_BYTES = 8 << 30
@@ -89,7 +91,7 @@ class FrameCollector:
         self.limit = {
             role: None if seconds is None else count_at(spec.rate, seconds) for role, spec in specs.items()
         }
-        self.pictures: dict[str, list[torch.Tensor]] = {role: [] for role in specs}
+        self.pictures: dict[str, list[Picture]] = {role: [] for role in specs}
         self.indices: dict[str, list[int | None]] = {role: [] for role in specs}
         self.times: dict[str, list[Fraction]] = {role: [] for role in specs}
         self.bytes = 0
@@ -110,7 +112,7 @@ class FrameCollector:
                 small = self.resizers[role](frame.picture, self.aspect)
             else:  # none of these will be looked at
                 small = self.pictures[role][-1]
-            self.bytes += small.numel()
+            self.bytes += small.size
             if self.bytes > MAX_BYTES:
                 raise MediaError(f"more than {MAX_BYTES >> 30} GiB of pictures: read the file in windows")
             more = due - have
@@ -120,12 +122,14 @@ class FrameCollector:
 
     def finish(self, seconds: Fraction) -> dict[str, torch.Tensor]:
         """The pictures of a range of that length, per role [f, h, w, 3]; at least one each."""
+        import torch  # only here: pictures are read while it is being loaded
+
         frames = {}
         for role, spec in self.specs.items():
             count = count_at(spec.rate, seconds)
             for kept in (self.pictures[role], self.indices[role], self.times[role]):
                 del kept[count:]
-            frames[role] = torch.stack(self.pictures[role])
+            frames[role] = torch.from_numpy(np.stack(self.pictures[role]))
             self.pictures[role] = []
         return frames
 

@@ -11,11 +11,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from soundvcm.errors import MediaError
-from soundvcm.records import FrameSpec
+from soundvcm.timeline import FrameSpec
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -138,9 +137,9 @@ class FrameResizer:
         self._scalers: dict[str, Any] = {}
         self._turns: dict[int, Orientation] = {}
         self._cropper: tuple[Any, ...] | None = None
-        self._last: tuple[Any, torch.Tensor] | None = None
+        self._last: tuple[Any, Picture] | None = None
 
-    def __call__(self, picture: Any, aspect: Fraction = Fraction(1)) -> torch.Tensor:
+    def __call__(self, picture: Any, aspect: Fraction = Fraction(1)) -> Picture:
         """uint8 [height, width, 3] from an av.VideoFrame or a uint8 array [h, w, 3].
 
         Raises:
@@ -152,7 +151,7 @@ class FrameResizer:
         self._last = picture, small
         return small
 
-    def _of_frame(self, picture: VideoFrame, aspect: Fraction) -> torch.Tensor:
+    def _of_frame(self, picture: VideoFrame, aspect: Fraction) -> Picture:
         turn = Orientation.seen(picture, self._turns)
         try:
             if self.spec.exact:
@@ -167,14 +166,14 @@ class FrameResizer:
         wanted = self.spec.height or shown_height, self.spec.width or shown_width
         return (wanted[1], wanted[0]) if turn.transpose else wanted
 
-    def _scaled(self, frame: VideoFrame, turn: Orientation, aspect: Fraction) -> torch.Tensor:
+    def _scaled(self, frame: VideoFrame, turn: Orientation, aspect: Fraction) -> Picture:
         height, width = self._size(turn, frame.height, frame.width)
         if self.spec.fit == "cover":
             frame = self._crop(frame, cover_box(frame.width, frame.height, width, height, aspect))
         array = self._rgb(frame, width, height)
-        return torch.from_numpy(np.ascontiguousarray(turn.apply(array)))
+        return np.ascontiguousarray(turn.apply(array))
 
-    def _exact_frame(self, frame: VideoFrame, turn: Orientation) -> torch.Tensor:
+    def _exact_frame(self, frame: VideoFrame, turn: Orientation) -> Picture:
         if self.spec.fit == "cover" and max(frame.width, frame.height) > _EXTREME * min(
             frame.width, frame.height
         ):
@@ -183,8 +182,10 @@ class FrameResizer:
             frame = self._crop(frame, ((frame.width - w) // 2, (frame.height - h) // 2, w, h))
         return self._exact(turn.apply(self._rgb(frame, frame.width, frame.height)))
 
-    def _exact(self, array: Picture) -> torch.Tensor:
+    def _exact(self, array: Picture) -> Picture:
         """As torchvision's Resize (bicubic, antialias, uint8) and CenterCrop, in their order and rounding."""
+        import torch  # only here: pictures are read while it is being loaded
+
         height, width = array.shape[:2]
         out_height, out_width = self.spec.height or height, self.spec.width or width
         to_height, to_width = out_height, out_width
@@ -199,7 +200,7 @@ class FrameResizer:
             )
             image = planes[0].permute(1, 2, 0)
         top, left = round((to_height - out_height) / 2), round((to_width - out_width) / 2)
-        return image[top : top + out_height, left : left + out_width].contiguous()
+        return image[top : top + out_height, left : left + out_width].contiguous().numpy()
 
     def _rgb(self, frame: VideoFrame, width: int, height: int) -> Picture:
         from av.video.reformatter import VideoReformatter

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
-
-import torch
-from torch import Tensor
+from queue import Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from soundvcm.errors import OptionError
 from soundvcm.media.read.decoded_video import (
@@ -25,8 +24,10 @@ from soundvcm.media.read.decoded_video import (
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.frame_reader import DecodedFrame
 from soundvcm.media.read.resize import FrameResizer
-from soundvcm.records import FrameSpec, check_shape
-from soundvcm.timeline import Seconds, exact_seconds
+from soundvcm.timeline import FrameSpec, Seconds, exact_seconds
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _GRID = 12
 _FLOOR = 0.06
@@ -41,6 +42,10 @@ def shot_cuts(frames: Tensor, rate: Fraction) -> list[Fraction]:
         frames: uint8 [f, h, w, 3].
         rate: pictures a second.
     """
+    import torch  # only here: pictures are read while it is being loaded
+
+    from soundvcm.records import check_shape
+
     check_shape("frames", frames, "f h w 3")
     count = frames.shape[0]
     if count < 3:
@@ -62,8 +67,10 @@ def shot_cuts(frames: Tensor, rate: Fraction) -> list[Fraction]:
 
 
 def _coarse(frames: Tensor) -> Tensor:
+    import torch.nn.functional as F
+
     planes = frames.permute(0, 3, 1, 2).float() / 255
-    return torch.nn.functional.adaptive_avg_pool2d(planes, _GRID)
+    return F.adaptive_avg_pool2d(planes, _GRID)
 
 
 def window_plan(total: Seconds, window: Seconds, hop: Seconds) -> list[tuple[Fraction, Fraction]]:
@@ -106,7 +113,8 @@ def windows(
     only at the end (a damaged tail, a file shorter than asked) stands in the warnings of the last window.
 
     Args:
-        source: file, or frames in memory with `fps`.
+        source: file, or frames in memory with `fps`; or a `ReadAhead`, which is used if it was asked for the
+            same windows.
         specs: role -> pictures wanted.
         window_seconds: length of a window.
         hop_seconds: from the start of one to that of the next.
@@ -114,6 +122,11 @@ def windows(
         seconds: its length.
         fps: of frames in memory.
     """
+    if isinstance(source, ReadAhead):
+        if source.asked == _asked(specs, window_seconds, hop_seconds, start, seconds) and fps is None:
+            yield from source
+            return
+        source = source.source
     size, step = _checked(window_seconds, hop_seconds)
     with FrameRange(source, start, seconds, fps) as pictures:
         if not pictures.is_still:
@@ -125,6 +138,59 @@ def windows(
             decoded = read_frames(source, specs, seconds=span)
             decoded.start = at
             yield decoded
+
+
+class ReadAhead:
+    """The windows of a file as a thread reads them from now on, one ahead of whoever uses them.
+
+    Files are read by FFmpeg and need no torch: a cold start has the clip read while torch is loaded. What
+    `windows` raises is raised where a window is asked for.
+
+    Args:
+        source: file.
+        specs: role -> pictures wanted.
+        window_seconds: length of a window.
+        hop_seconds: from the start of one to that of the next.
+        start: beginning of the range of the source, s.
+        seconds: its length.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        specs: dict[str, FrameSpec],
+        window_seconds: Seconds,
+        hop_seconds: Seconds,
+        start: Seconds = 0,
+        seconds: Seconds | None = None,
+    ) -> None:
+        self.source, self.asked = source, _asked(specs, window_seconds, hop_seconds, start, seconds)
+        self._read: Queue[DecodedVideo | BaseException | None] = Queue(1)
+        found = windows(source, specs, window_seconds, hop_seconds, start=start, seconds=seconds)
+        # A daemon: whoever leaves early does not wait for it.
+        Thread(target=self._run, args=(found,), name="soundvcm-ahead", daemon=True).start()
+
+    def _run(self, found: Iterator[DecodedVideo]) -> None:
+        try:
+            for window in found:
+                self._read.put(window)
+            self._read.put(None)
+        except BaseException as error:  # whatever it is, it belongs to who asks for the window
+            self._read.put(error)
+
+    def __iter__(self) -> Iterator[DecodedVideo]:
+        """The windows in order, once."""
+        while (window := self._read.get()) is not None:
+            if isinstance(window, BaseException):
+                raise window
+            yield window
+
+
+def _asked(
+    specs: dict[str, FrameSpec], window: Seconds, hop: Seconds, start: Seconds, seconds: Seconds | None
+) -> tuple[Any, ...]:
+    length = None if seconds is None else exact_seconds(seconds)
+    return specs, exact_seconds(window), exact_seconds(hop), exact_seconds(start), length
 
 
 class _Windows:
