@@ -71,6 +71,8 @@ MAIN = (
         {
             "objective.kind": "own_flow",
             "objective.guidance": GUIDANCE,
+            "objective.ratio": 0.05,
+            "objective.time_mean": 0.0,
             "objective.warm_start": OWN_FLOW_FROM,
             "loop.schedule.restart": OWN_FLOW_FROM,
         },
