@@ -7,6 +7,9 @@ Exact where only NumPy draws; within rounding of other processors where torch ad
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from soundvcm import training
 from soundvcm.data.store import FeatureStore
 from soundvcm.training import recipes
+from tiny import quality
 from tiny.codec.training import CodecRun, CodecTrainingConfig
 from tiny.drawing import parts_of
 from tiny.sounds.bank import load_bank
@@ -47,7 +51,9 @@ def test_the_codec_begins_as_it_did() -> None:
     assert found.startswith("be0d971b25938f06")
 
 
-def test_scenes_and_the_network_begin_as_they_did(tmp_path: Path) -> None:
+def test_scenes_and_the_network_begin_as_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     parts = parts_of(None)
     write_shards(tmp_path / "s", load_bank(), parts, FoleyPlan({"train": 4, "val": 2}), codec_name="c")
     scene_writer(tmp_path / "s", parts, "c").finish(parts.text.encode)
@@ -60,3 +66,12 @@ def test_scenes_and_the_network_begin_as_they_did(tmp_path: Path) -> None:
     training.train(recipes.recipe("tiny").change(words), [store], tmp_path / "r", device="cpu")
     losses = [row["loss"] for row in training.read_log(tmp_path / "r", "train")]
     assert losses == pytest.approx(LOSSES, rel=2e-3)
+    monkeypatch.setattr(sys, "argv", ["quality", "--run", str(tmp_path / "r"), "--scenes", "3"])
+    monkeypatch.setattr(quality, "CURVE", (("contrary", 1),))
+    monkeypatch.setattr(quality, "KindClassifier", partial(quality.KindClassifier, per_kind=1))
+    quality.main()
+    [row] = json.loads((tmp_path / "r" / "scores.json").read_text(encoding="utf-8"))
+    assert row["step"] == 3 and row["told"] == "contrary" and 0 <= row["kind_top3"] <= 1 and row["fd"] > 0
+    monkeypatch.setattr(quality, "make", None)
+    quality.main()
+    assert capsys.readouterr().out.count("contrary") == 2, "what is known is printed, not made again"

@@ -18,7 +18,7 @@ from soundvcm.records import Conditions
 from tiny.scoring.scores import SceneSet
 from tiny.store import imagined_features, tells
 
-Told = Literal["text", "label", "drawing", "all", "motion"]
+Told = Literal["text", "label", "drawing", "all", "contrary", "motion"]
 
 
 class SceneEncoders(Protocol):
@@ -58,7 +58,7 @@ class SceneFeatures:
 
     def conditions(self, told: Told) -> Conditions:
         """Motion and, by `told`: "text", "label" (a photograph of it), "drawing", "all" (photograph and
-        text), or "motion" alone.
+        text), "contrary" (text, and a photograph of another scene's thing), or "motion" alone.
 
         Raises:
             OptionError: for another word, or "drawing" where the drawings were left out.
@@ -68,8 +68,10 @@ class SceneFeatures:
         if told == "drawing" and self.drawn is None:
             raise OptionError("the drawings were not encoded: ask scene_features for drawings=True")
         yes = torch.ones(len(self.motion), dtype=torch.bool)
-        pictured, written = told in ("label", "drawing", "all"), told in ("text", "all")
+        pictured, written = told not in ("text", "motion"), told in ("text", "all", "contrary")
         semantic = self.drawn if told == "drawing" and self.drawn is not None else self.named
+        if told == "contrary":
+            semantic = semantic.roll(len(semantic) // 2, dims=0)
         return Conditions(semantic, self.motion, self.text, yes & pictured, yes, yes & written)
 
 

@@ -57,11 +57,13 @@ class SceneSet:
         return [k for k, scene in enumerate(self.scenes) if len(scene.kinds) == 1]
 
 
-def scene_set(bank: Bank, count: int, *, seconds: float = 8.0, first: int = TEST_SEEDS) -> SceneSet:
-    """`count` scenes of the test split, the same ones every time."""
+def scene_set(
+    bank: Bank, count: int, *, seconds: float = 8.0, first: int = TEST_SEEDS, tone: bool = False
+) -> SceneSet:
+    """`count` scenes of the test split, the same ones every time; `tone` adds the noise of rooms."""
     scenes = tuple(make_scene(first + k, bank, "test", seconds=seconds) for k in range(count))
-    waves = torch.stack([torch.from_numpy(np.asarray(scene.sound(bank))) for scene in scenes])
-    return SceneSet(scenes, waves)
+    sounds = [scene.sound(bank, sample_rate=SAMPLE_RATE, tone=tone) for scene in scenes]
+    return SceneSet(scenes, torch.stack([torch.from_numpy(np.asarray(sound)) for sound in sounds]))
 
 
 def event_times(scene: Scene) -> NDArray[np.float64]:
