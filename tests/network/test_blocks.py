@@ -6,9 +6,8 @@ import torch
 from small_networks import loud, small_conditions, small_config
 from torch.nn import functional as F
 
-from soundvcm.network.blocks import HEAD_NORM_EPS, attend
-from soundvcm.network.layers import modulated
-from soundvcm.network.rotary import rotate, rotation
+from soundvcm.network.blocks import HEAD_NORM_EPS, attend, modulated
+from soundvcm.network.embeddings import rotate, rotation
 from soundvcm.runtime import PLAIN_TOKENS
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from soundvcm.network.layers import ConvMLP, GatedMLP, InputProjection, TimeConv, modulated, windows
+from soundvcm.network.blocks import ConvMLP, GatedMLP, InputProjection, TimeConv, modulated, windows
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 7])

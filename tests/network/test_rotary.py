@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from soundvcm.network.rotary import Rotation, rotate, rotation
+from soundvcm.network.embeddings import Rotation, rotate, rotation
 
 
 def test_scores_depend_on_the_distance_only() -> None:

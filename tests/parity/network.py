@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from parity.case import Case, Check, Floats
 from soundvcm.network import NetworkConfig, VelocityNetwork
-from soundvcm.network.embeddings import nearest_index, time_features
-from soundvcm.network.rotary import rotate, rotation
+from soundvcm.network.embeddings import nearest_index, rotate, rotation, time_features
 from soundvcm.records import Conditions
 from soundvcm.sampler import guided
 

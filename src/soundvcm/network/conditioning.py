@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.errors import InputError, ShapeError
+from soundvcm.network.blocks import GatedMLP, InputProjection, TimeConv
 from soundvcm.network.config import NetworkConfig
-from soundvcm.network.embeddings import nearest_index, resample_linear
-from soundvcm.network.layers import GatedMLP, InputProjection, TimeConv
-from soundvcm.network.rotary import Rotation, rotation
+from soundvcm.network.embeddings import Rotation, nearest_index, resample_linear, rotation
 from soundvcm.records import Conditions, check_shape
 from soundvcm.runtime import sent
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from soundvcm.errors import OptionError, WeightsError
-from soundvcm.network.layers import TimeConv
+from soundvcm.network.blocks import TimeConv
 from soundvcm.network.model import VelocityNetwork
 
 _ORIGINAL, _DOWN, _UP = (f".parametrizations.weight.{name}" for name in ("original", "0.down", "0.up"))

@@ -13,11 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.errors import OptionError
-from soundvcm.network.blocks import FinalLayer, FusedBlock, JointBlock, Stream, run_again, run_once
+from soundvcm.network.blocks import (
+    FinalLayer,
+    FusedBlock,
+    InputProjection,
+    JointBlock,
+    Stream,
+    run_again,
+    run_once,
+)
 from soundvcm.network.conditioning import ConditionEncoder, Encoded, patched
 from soundvcm.network.config import NetworkConfig
 from soundvcm.network.embeddings import ScalarEmbedder, TimeEmbedding
-from soundvcm.network.layers import InputProjection
 from soundvcm.network.names import from_reference, to_reference
 from soundvcm.network.precondition import arrive, bands, follow, scales, spectrum
 from soundvcm.records import Conditions, check_shape

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.evaluation.networks.classify import class_scores as class_scores
-    from soundvcm.evaluation.networks.classify import classify as classify
     from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
     from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
+    from soundvcm.evaluation.networks.yamnet import class_scores as class_scores
+    from soundvcm.evaluation.networks.yamnet import classify as classify
 
 __getattr__, __dir__ = front_door(__name__, __file__)

@@ -1,7 +1,8 @@
 """YAMNet: wave at 16 kHz => scores of 521 AudioSet classes and 1024-wide embeddings, a row every 0.48 s.
 
 MobileNet-v1 on log-mel patches of 0.96 s (Google, tensorflow/models research/audioset/yamnet, Apache-2.0). It
-serves our scores and reports; nothing we make is trained on it. Knows one bundled weights file.
+serves our scores, reports and the summary line of a command (`classify`); nothing we make is trained on it.
+Knows one bundled weights file and resampling.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from soundvcm import media
 from soundvcm.errors import InputError, WeightsError
 from soundvcm.weights import load
 
@@ -128,3 +132,33 @@ def _network(tensors: dict[str, Tensor]) -> nn.Sequential:
         weight = tensors[name + "c.weight"].float() * gain[:, None, None, None]
         layers.append(_Same(weight, bias - mean * gain, stride, groups))
     return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+def classify(wave: NDArray[np.float32], sample_rate: int, count: int = 3) -> list[str]:
+    """Names of YAMNet's `count` highest classes, highest first; "Silence" where nothing sounds."""
+    return [name for name, _ in class_scores(wave, sample_rate, count)]
+
+
+def class_scores(wave: NDArray[np.float32], sample_rate: int, count: int = 3) -> list[tuple[str, float]]:
+    """YAMNet's `count` highest classes with their scores (0 .. 1), highest first.
+
+    Args:
+        wave: [channels, samples]; channels are averaged.
+        sample_rate: of the wave.
+        count: how many names.
+    """
+    mono = np.asarray(wave, dtype=np.float32).mean(axis=0, keepdims=True)
+    if not np.abs(mono).max(initial=0.0) > 1e-4:
+        return [("Silence", 1.0)]
+    if sample_rate != SAMPLE_RATE:
+        mono = media.resample(mono, sample_rate, SAMPLE_RATE)
+    network = bundled_yamnet()
+    sound = torch.from_numpy(np.ascontiguousarray(mono[0]))
+    # Patches count by their energy: a few short sounds in a long pause still decide the class.
+    energy = network.patches(sound).exp().mean(dim=(1, 2))
+    scores = (network.scores(sound) * (energy / energy.sum())[:, None]).sum(dim=0)
+    scores[network.classes.index("Silence")] = 0.0
+    best = scores.topk(count)
+    return [
+        (network.classes[int(k)], float(score)) for k, score in zip(best.indices, best.values, strict=True)
+    ]
