@@ -2,8 +2,9 @@
 
 Mixtures of Gaussians (`gaussian_classes.py`), guided. A small MLP is trained with each objective for the same
 rows and steps, for the same CPU time (teacher and pairs counted), or both; its end points at 1, 2, 4 and 25
-steps are compared with the numerically integrated guided flow. With --json a second run goes on where one
-stopped.
+steps are compared with the numerically integrated guided flow. Equal time is made by steps: what one costs is
+the least of several short trainings, so that a busy machine takes nothing from anybody. With --json a second
+run goes on where one stopped.
 
     python benchmarks/known_flow.py --world modes --guidance 1 2 4 --until 1 --seconds 5.5 --plot out.png
 """
@@ -31,6 +32,7 @@ from soundvcm.training.ema import EmaProfiles
 from soundvcm.training.schedule import rate_factor
 from soundvcm.training.settings import ScheduleConfig
 
+PROBE = 60  # steps of a short training that tells what a step costs
 AVERAGE = 0.05  # relative width of the average that "targets": "average" takes targets from
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
@@ -162,6 +164,31 @@ class Budget:
     until: float = UNTIL
     rate: float = 1e-3
 
+    def part(self, share: float) -> Budget:
+        """That share of it."""
+        seconds = self.seconds and self.seconds * share
+        return replace(self, steps=int(self.steps * share), seconds=seconds)
+
+
+class Costs:
+    """CPU seconds of a training step, by objective and budget: the least of three short trainings."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, float] = {}
+
+    def steps(self, settings: dict[str, Any], budget: Budget, short: Callable[[Budget], float]) -> int:
+        """How many steps the budget has; `short` trains for a budget of steps and tells its seconds."""
+        if budget.seconds is None:
+            return budget.steps
+        probe = replace(budget, steps=PROBE, seconds=None)
+        name = repr((sorted(settings.items()), probe))
+        if name not in self.known:
+            self.known[name] = min(short(probe) for _ in range(3)) / PROBE
+        return max(1, round(budget.seconds / self.known[name]))
+
+
+COSTS = Costs()
+
 
 def settings_of(name: str, guidance: float = SCALE, until: float = UNTIL) -> dict[str, Any]:
     """The full settings of a named method: the bench's guidance where the objective trains it in."""
@@ -179,7 +206,12 @@ def train(
     generator: torch.Generator,
 ) -> tuple[float, float, int]:
     """Adam, cosine to zero, with "restart" twice; CPU seconds, passes per row (backward: 2), steps."""
-    settings = dict(settings)
+
+    def short(probe: Budget) -> float:
+        draws = torch.Generator().manual_seed(0)
+        return train(copy.deepcopy(network), settings, probe, batch_of, draws)[0]
+
+    steps, settings = COSTS.steps(settings, budget, short), dict(settings)
     averaged, restart = settings.pop("targets", "live") == "average", settings.pop("restart", False)
     objective = build(config_of(settings))
     optimizer = torch.optim.Adam(network.parameters(), lr=budget.rate)
@@ -188,11 +220,9 @@ def train(
     learner = objective if isinstance(objective, LearnsFromSnapshot) else None
     turn, taken = (learner.snapshot_from if learner and restart else 0.0), False
     schedule = ScheduleConfig(kind="cosine", warmup_steps=0, restart=turn)
-    began, step, spent = time.process_time(), 0, 0.0
-    while True:
-        progress = spent / budget.seconds if budget.seconds else step / budget.steps
-        if progress >= 1:
-            break
+    began = time.process_time()
+    for step in range(steps):
+        progress = step / steps
         optimizer.param_groups[0]["lr"] = budget.rate * rate_factor(schedule, step, progress)
         if learner and not taken and progress >= learner.snapshot_from:
             frozen.network, taken = average.taken(network), True
@@ -205,8 +235,8 @@ def train(
         optimizer.step()
         if averaged or learner:
             average.update()
-        step, spent = step + 1, time.process_time() - began
-    return spent, (3 * u.rows + frozen.rows) / u.rows, step
+    spent = time.process_time() - began
+    return budget.seconds or spent, (3 * u.rows + frozen.rows) / u.rows, steps
 
 
 def run(name: str, seed: int, budget: Budget, world: World, truth: tuple[Tensor, Tensor, Tensor]) -> Result:
@@ -237,33 +267,32 @@ def _reflow_chain(
     world: World,
 ) -> tuple[float, float, int]:
     """Teacher (half of the budget), 25 guided Euler steps record pairs, reflow, distillation (alike)."""
-
-    def part(share: float) -> Budget:
-        return replace(
-            budget, steps=int(budget.steps * share), seconds=budget.seconds and budget.seconds * share
-        )
-
     law = {name: value for name, value in settings.items() if name.startswith("time_")}
-    shares = [train(network, {"kind": "flow_matching", **law}, part(0.5), fresh, generator)]
+    shares = [train(network, {"kind": "flow_matching", **law}, budget.part(0.5), fresh, generator)]
     teacher = copy.deepcopy(network)
-    began, pairs = time.process_time(), 16384
+    pairs, parts = 16384, 8
     noise = torch.randn(pairs, 1, world.dimensions, generator=generator)
     _, label = world.sample(pairs, 1, generator)
-    samples = follow(teacher, {"kind": "flow_matching"}, budget, noise, label, 25)
-    recording = time.process_time() - began
+    recorded_parts, spent = [], []
+    for part in range(parts):
+        began, rows = time.process_time(), slice(part * pairs // parts, (part + 1) * pairs // parts)
+        asked = {"kind": "flow_matching"}
+        recorded_parts.append(follow(teacher, asked, budget, noise[rows], label[rows], 25))
+        spent.append(time.process_time() - began)
+    samples, recording = torch.cat(recorded_parts), parts * min(spent)
 
     def recorded(draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
         index = torch.randint(pairs, (budget.batch // budget.latents, budget.latents), generator=draws)
         return samples[index][:, :, 0], label[index][:, :, 0], noise[index][:, :, 0]
 
-    later = part(0.25)
+    later = budget.part(0.25)
     if budget.seconds:  # what recording took is taken from what follows, so that the whole has its time
         later = replace(later, seconds=max(0.1, budget.seconds - shares[0][0] - recording) / 2)
     shares.append(train(network, {"kind": "reflow"}, later, recorded, generator))
     shares.append(train(network, {"kind": "distill"}, later, recorded, generator))
     steps = sum(share[2] for share in shares)
     recorded_passes = pairs * 50 / (steps * budget.batch)
-    return sum(share[0] for share in shares) + recording, 3 + recorded_passes, steps
+    return budget.seconds or sum(share[0] for share in shares) + recording, 3 + recorded_passes, steps
 
 
 @torch.no_grad()
