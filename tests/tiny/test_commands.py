@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from safetensors.torch import load_file
 
 from soundvcm.cli import main as cli
 from soundvcm.data.store import FeatureStore
-from soundvcm.systems.loading import saved_codec, saved_network
+from soundvcm.errors import WeightsError
+from soundvcm.systems.loading import load, saved_codec, saved_network
 from tiny import __main__ as door
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +97,14 @@ def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, *words, "--device", "cpu", "--export", full)[0] == 0
     assert saved_network(full)[1].temperature == 0.7 and sampling.temperature == 1.0
     assert load_file(full)["final.conv.weight"].dtype == torch.float32
+    own = load(str(full), device="cpu")  # its codec lies beside it
+    assert own.codec.dim == 8 and own.semantic.name == "pictures-2"
+    assert own.generate(prompt="rain", duration=1, seed=1, renderer="network").wave.shape == (1, 16_000)
+    alone = shutil.copy(full, runs / "tiny-codec" / "alone.safetensors")
+    (runs / "tiny-codec" / "codec.safetensors").rename(runs / "tiny-codec" / "other.safetensors")
+    with pytest.raises(WeightsError, match="8 wide"):
+        load(str(alone), device="cpu")
+    (runs / "tiny-codec" / "other.safetensors").rename(runs / "tiny-codec" / "codec.safetensors")
 
 
 @pytest.mark.slow

@@ -30,7 +30,6 @@ PAPER_WIDTHS = {
     "text_tokens": 77,
     "segment_tokens": 8,
 }
-TINY_WIDTHS = ("latent_dim", *PAPER_WIDTHS)
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ def trained_file(name: str) -> Path:
 def stack_of(config: NetworkConfig) -> str | None:
     """Which codec and encoders belong to a network: "embedded", "16k", "44k", or None for none of ours."""
     tiny = tiny_network()
-    if all(getattr(config, width) == getattr(tiny, width) for width in TINY_WIDTHS):
+    if all(getattr(config, width) == getattr(tiny, width) for width in PAPER_WIDTHS):
         return "embedded"
     if all(getattr(config, name) == value for name, value in PAPER_WIDTHS.items()):
         return MODES.get(config.latent_dim)

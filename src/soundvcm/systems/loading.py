@@ -49,6 +49,8 @@ __all__ = [
     "tiny_network",
 ]
 
+#: beside a network that was trained on the latents of another codec than the shipped one
+CODEC_BESIDE = "codec.safetensors"
 CODEC_DTYPES = ("float32", "bfloat16")
 
 
@@ -179,15 +181,25 @@ def _embedded(
     from soundvcm.encoders import FeatureCache, ImageEncoder, MotionEncoder, TextEmbedder
     from soundvcm.generate.pipeline import Pipeline
     from soundvcm.generate.reference_sounds import ReferenceSounds
+    from soundvcm.timeline import Timeline, exact_seconds
 
-    text = TextEmbedder()
+    text, own = TextEmbedder(), path.with_name(CODEC_BESIDE)
+    sound = saved_codec(own if own.is_file() else "tiny_codec").to(device)
+    if sound.dim != network.config.latent_dim:
+        raise WeightsError(
+            f"{name} makes latents {network.config.latent_dim} wide, its codec takes {sound.dim}: put the"
+            f" codec it was trained with beside it, as {CODEC_BESIDE}"
+        )
     return Pipeline(
         name,
         network,
-        saved_codec("tiny_codec").to(device),
+        sound,
         ImageEncoder(version=3 if "pictures-3" in weights.header(path).get("data", "") else 2),
         MotionEncoder(),
         text,
+        timeline=Timeline(
+            exact_seconds(TINY_SECONDS), sample_rate=sound.sample_rate, latent_hop=sound.latent_hop
+        ),
         sampling=sampling,
         device=device,
         dtype=dtype,
