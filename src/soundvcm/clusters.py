@@ -3,7 +3,7 @@
     start() => work, in each process;  work(task) => answer, in the order in which they end
 
 A process that dies takes its task with it; the task goes to a new process, a few times. Only this file knows
-Ray (extra [ray]), which is imported when it is used. Knows nothing of clips, networks or commands.
+Ray (extra [ray]), imported when it is used; torch is not. Knows nothing of clips, networks or commands.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ Result = TypeVar("Result")
 #: address of a cluster that lives as long as the run, on this machine
 LOCAL = "local"
 TRIES = 3
+
+
+def core_count() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ def _connect(address: str, workers: int) -> Any:
     more: dict[str, Any] = {}
     if address == LOCAL:
         # Asked for two processes, a machine of one core lets them take turns.
-        more = {"include_dashboard": False, "num_cpus": max(workers, os.cpu_count() or 1)}
+        more = {"include_dashboard": False, "num_cpus": max(workers, core_count())}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:

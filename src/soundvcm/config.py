@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pydantic
-import yaml
 
 from soundvcm.errors import ConfigError
 
@@ -64,6 +63,8 @@ class Config(pydantic.BaseModel):
 
     def to_yaml(self) -> str:
         """The whole configuration as YAML text."""
+        import yaml
+
         return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
     @classmethod
@@ -73,6 +74,8 @@ class Config(pydantic.BaseModel):
         Raises:
             ConfigError: if the file cannot be read or a field is wrong.
         """
+        import yaml
+
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -88,6 +91,8 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
     Raises:
         ConfigError: if a word has no "=".
     """
+    import yaml
+
     found: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")

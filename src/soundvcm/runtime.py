@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from soundvcm.clusters import core_count as core_count
 from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import DeviceError, OptionError
 
@@ -280,13 +281,6 @@ def refuse_after_fork(loaded_in: int) -> None:
             "this process was forked after the system was loaded, where torch hangs: load it in each process,"
             ' or start them with multiprocessing.get_context("spawn")'
         )
-
-
-def core_count() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, str]:

@@ -74,6 +74,7 @@ print("LOADED", [name for name in ("torch._dynamo", "sympy", "scipy") if name in
 def test_pictures_are_read_without_torch(clips: Clips) -> None:
     """A cold start reads the clip while torch is being loaded: no module on the way may wait for it."""
     code = """
+sys.modules["torch"] = None
 from fractions import Fraction
 from soundvcm.cli.loading import read_ahead
 from soundvcm.generate.options import GenerateOptions
@@ -81,7 +82,6 @@ from pathlib import Path
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.resize import FrameResizer
 from soundvcm.timeline import FrameSpec
-sys.modules["torch"] = None
 with FrameRange(Path(sys.argv[2])) as pictures:
     small = FrameResizer(FrameSpec(Fraction(25), 64, 64))(pictures.first.picture)
 assert read_ahead("tiny", GenerateOptions(video=Path(sys.argv[2]))) is not None

@@ -96,8 +96,8 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.out = nn.Linear(width, 2 * config.dim)
         nn.init.zeros_(self.out.weight)
-        with torch.no_grad():
-            self.out.bias.copy_(torch.cat([torch.zeros(config.dim), torch.full((config.dim,), -4.6)]))
+        nn.init.zeros_(self.out.bias)
+        nn.init.constant_(self.out.bias[config.dim :], -4.6)
 
     def forward(self, mel: Tensor) -> Tensor:
         """[b, m, 2n] -> [b, n, 2c]."""
@@ -130,7 +130,9 @@ class Decoder(nn.Module):
         for layer in (self.head, self.doubt):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self.register_buffer("spread", bins_from_mel(config.mels, bins, config.sample_rate), persistent=False)
+        with torch.device("cpu"):  # has numbers also where the weights are made without memory of their own
+            spread = bins_from_mel(config.mels, bins, config.sample_rate)
+        self.register_buffer("spread", spread, persistent=False)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[b, n, c] -> log(magnitude + FLOOR) and its standard deviation, both float32 [b, bins, 4n]."""

@@ -84,9 +84,10 @@ class LogMel(nn.Module):
     def __init__(self, mels: int, hop: int, sample_rate: int) -> None:
         super().__init__()
         self.hop, self.fft = hop, 4 * hop
-        filters = mel_triangles(mels, self.fft // 2 + 1, sample_rate)
+        with torch.device("cpu"):  # have numbers also where the weights are made without memory of their own
+            filters, window = mel_triangles(mels, self.fft // 2 + 1, sample_rate), torch.hann_window(self.fft)
         self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("window", torch.hann_window(self.fft), persistent=False)
+        self.register_buffer("window", window, persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
         """[b, s] -> [b, m, s // hop]; log floor 1e-4, then (x + 4) / 3 to be of order one."""

@@ -133,7 +133,7 @@ class TextEmbedder:
         """
         tensors, _ = load(weights)
         try:
-            self.table = tensors["table"].float() * tensors["scale"].float()[:, None]
+            self.table, self.scale = tensors["table"], tensors["scale"].float()[:, None]
             self.english = tensors["english"].bool()
             self.pieces = WordPiece(bytes(tensors["vocabulary"].numpy()).decode("utf-8").split("\n"))
         except (KeyError, ValueError) as error:
@@ -152,7 +152,11 @@ class TextEmbedder:
         """
         if not texts or not all(isinstance(text, str) for text in texts):
             raise InputError("texts are a list of at least one string")
-        return torch.stack([self._vector(text) for text in texts])[:, None]
+        pieces = [self._pieces(text) for text in texts]
+        # Rows become numbers when they are asked for: all of them take longer than a clip's network.
+        ids = torch.tensor([piece for found in pieces for piece in found], dtype=torch.long)
+        rows = (self.table[ids].float() * self.scale[ids]).split([len(found) for found in pieces])
+        return F.normalize(torch.stack([part.sum(0) for part in rows]), dim=1)[:, None]
 
     def warnings(self, text: str) -> list[str]:
         """What was lost or not understood in a text (case 26)."""
@@ -168,12 +172,10 @@ class TextEmbedder:
             found.append(ENGLISH_ONLY)
         return found
 
-    def _vector(self, text: str) -> Tensor:
+    def _pieces(self, text: str) -> list[int]:
+        """Ids of the pieces that count; none of a blank text."""
         words = self.pieces.words(text)
-        ids = [piece for word in words[: _cut_at(words, LIMIT)] for piece in word.pieces]
-        if not ids:
-            return torch.zeros(self.dim)
-        return F.normalize(self.table[ids].sum(0), dim=0)
+        return [piece for word in words[: _cut_at(words, LIMIT)] for piece in word.pieces]
 
     def _is_english(self, words: list[Word]) -> bool:
         """False if letters beyond a-z prevail, or if at most a third of several words are English ones.

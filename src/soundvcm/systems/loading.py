@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,8 +184,12 @@ def _embedded(
     from soundvcm.generate.reference_sounds import ReferenceSounds
     from soundvcm.timeline import Timeline, exact_seconds
 
-    text, own = TextEmbedder(), path.with_name(CODEC_BESIDE)
-    sound = saved_codec(own if own.is_file() else "tiny_codec").to(device)
+    own = path.with_name(CODEC_BESIDE)
+    with ThreadPoolExecutor(1, thread_name_prefix="soundvcm-load") as aside:
+        found = aside.submit(saved_codec, own if own.is_file() else "tiny_codec")
+        text = TextEmbedder()
+        pictures = ImageEncoder(version=3 if "pictures-3" in weights.header(path).get("data", "") else 2)
+    sound = found.result().to(device)
     if sound.dim != network.config.latent_dim:
         raise WeightsError(
             f"{name} makes latents {network.config.latent_dim} wide, its codec takes {sound.dim}: put the"
@@ -194,7 +199,7 @@ def _embedded(
         name,
         network,
         sound,
-        ImageEncoder(version=3 if "pictures-3" in weights.header(path).get("data", "") else 2),
+        pictures,
         MotionEncoder(),
         text,
         timeline=Timeline(
@@ -270,6 +275,6 @@ def saved_codec(name_or_path: str | Path) -> NeuralCodec:
     from soundvcm.codec import NeuralCodec, NeuralCodecConfig
 
     tensors, facts = weights.load(name_or_path)
-    codec = NeuralCodec(NeuralCodecConfig.build(config_values(name_or_path, facts)))
-    weights.fit(codec, tensors, str(name_or_path))
-    return codec.eval().requires_grad_(False)
+    config = NeuralCodecConfig.build(config_values(name_or_path, facts))
+    full = {key: value.float() for key, value in tensors.items()}
+    return weights.built(lambda: NeuralCodec(config), full, str(name_or_path))

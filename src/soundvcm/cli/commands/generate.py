@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from soundvcm.generate.options import GenerateOptions, plan_outputs
 from soundvcm.systems.catalog import TINY, require
 
 if TYPE_CHECKING:
+    from soundvcm.generate.audio import Audio
     from soundvcm.generate.render import GenerateResult
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -210,13 +212,23 @@ def _one_clip(
             features = pipeline.encode_clip(
                 ahead, start=options.start, duration=options.duration, progress=phases
             )
-        outcome = render.render(pipeline, options, phases, features, overwrite=overwrite)
+        with ThreadPoolExecutor(1, thread_name_prefix="soundvcm-classify") as aside:
+            listened: list[Future[list[str]]] = []
+
+            def take(*given: Any, **more: Any) -> Audio:
+                """A take; the first one is classified while it is written."""
+                sound = pipeline.take(*given, **more)
+                if not listened:
+                    listened.append(aside.submit(classified_as, sound))
+                return sound
+
+            outcome = render.render(pipeline, options, phases, features, take=take, overwrite=overwrite)
+            outcome.timings = {"load": loaded, **outcome.timings}
+            written = time.perf_counter()
+            labels = listened[0].result() if listened else classified_as(outcome.sounds[0])
+            outcome.timings["classify"] = time.perf_counter() - written
     finally:
         phases.clear()
-    outcome.timings = {"load": loaded, **outcome.timings}
-    began_classifying = time.perf_counter()
-    labels = classified_as(outcome)
-    outcome.timings["classify"] = time.perf_counter() - began_classifying
     if system["device"] == "auto" and pipeline.device.type == "cpu":
         note("no GPU that PyTorch can use: made on the CPU")
     for line in outcome.warnings:
@@ -231,11 +243,10 @@ def _one_clip(
     return 0
 
 
-def classified_as(outcome: GenerateResult) -> list[str]:
-    """The three highest classes that YAMNet, which took no part in making it, gives the first take."""
+def classified_as(sound: Audio) -> list[str]:
+    """The three highest classes that YAMNet, which took no part in making it, gives a take."""
     from soundvcm.evaluation import classify
 
-    sound = outcome.sounds[0]
     return classify(sound.wave, sound.sample_rate)
 
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from soundvcm.clusters import core_count
 from soundvcm.errors import MediaError
 from soundvcm.media.read.frame_clock import FrameClock, tidy_rate
 from soundvcm.media.read.resize import Orientation
@@ -30,7 +31,6 @@ from soundvcm.media.read.source import (
     why_no_pictures,
 )
 from soundvcm.media.read.video_info import VideoInfo
-from soundvcm.runtime import core_count
 
 if TYPE_CHECKING:
     from av import VideoFrame
