@@ -15,6 +15,7 @@ import inspect
 import json
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 from types import FrameType
@@ -82,6 +83,7 @@ def passed(clip: Path) -> dict[str, int]:
             seen[name, frame.f_code.co_qualname] += 1
 
     with tempfile.TemporaryDirectory() as folder:
+        threading.setprofile(note)
         sys.setprofile(note)
         try:
             command(["generate", str(clip), "--output", str(Path(folder) / "out.mp4"), "--seed", "7"])
@@ -90,6 +92,7 @@ def passed(clip: Path) -> dict[str, int]:
                 raise
         finally:
             sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]
     classes = {(file, name.split(".")[0]) for file, name in seen if "." in name and "<locals>" not in name}
     return {"files": len({file for file, _ in seen}), "functions": len(seen), "classes": len(classes)}
 
