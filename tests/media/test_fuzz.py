@@ -11,8 +11,8 @@ from PIL import Image
 from pillow_heif import from_pillow
 from scripts_by_path import load_script
 
+from soundvcm.web.clip import RefusedError, preview_clip
 from soundvcm.web.limits import Limits
-from soundvcm.web.preview import RefusedError, preview_clip
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from standins import random_pipeline
 
-from soundvcm.web import MIB, Studio, create_app, listening
+from soundvcm.web import MIB, Studio, create_app, server
 
 
 def stored(served: Any) -> list[str]:
@@ -124,11 +124,11 @@ def test_all_jobs_newest_first_and_head(serve: Any) -> None:
 
 
 def test_who_connects_and_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.5)
     studio = Studio(random_pipeline(), tmp_path / "files")
     places: list[str] = []
     thread = threading.Thread(
-        target=listening.listen, args=(create_app(studio), "127.0.0.1", 0, places.append), daemon=True
+        target=server.listen, args=(create_app(studio), "127.0.0.1", 0, places.append), daemon=True
     )
     thread.start()
     end = time.monotonic() + 60

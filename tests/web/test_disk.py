@@ -148,7 +148,7 @@ def test_a_disk_that_fills_during_a_request_is_a_sentence(
     served.client.put(take, data={"kept": "true", "gain": "-3"})
     for place, address in (
         ("soundvcm.web.projects.zipfile.ZipFile.writestr", f"/api/projects/{project}/export"),
-        ("soundvcm.web.gains.media.save_sound", f"{take}/sound"),
+        ("soundvcm.web.keeping.media.save_sound", f"{take}/sound"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)

@@ -17,8 +17,8 @@ import torch
 from soundvcm import __version__
 from soundvcm.cli.commands.generate import generate
 from soundvcm.generate.options import DEFAULTS
+from soundvcm.web.clip import movement, png
 from soundvcm.web.metrics import COUNTERS, GAUGES, Metrics
-from soundvcm.web.preview import movement, png
 
 STATIC = Path(inspect.getfile(Metrics)).parent / "static"
 

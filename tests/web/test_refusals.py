@@ -14,10 +14,9 @@ from standins import write_clip
 
 from soundvcm.errors import OptionError
 from soundvcm.web import Limits, check_address
-from soundvcm.web.clip import safe_stem
+from soundvcm.web.clip import png, safe_stem
 from soundvcm.web.forms import field_of
 from soundvcm.web.limits import is_loopback, name_of_host
-from soundvcm.web.preview import png
 
 
 def refusal(answer: Any, status: int, field: str | None = None) -> str:

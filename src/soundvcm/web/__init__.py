@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from soundvcm.web.limits import MIB as MIB
     from soundvcm.web.limits import Limits as Limits
     from soundvcm.web.limits import check_address as check_address
-    from soundvcm.web.listening import listen as listen
     from soundvcm.web.server import create_app as create_app
+    from soundvcm.web.server import listen as listen
     from soundvcm.web.studio import Studio as Studio
     from soundvcm.web.temporary import temporary_folder as temporary_folder
 

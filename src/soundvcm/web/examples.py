@@ -12,8 +12,8 @@ from typing import Any
 
 from soundvcm import media
 from soundvcm.records import FrameSpec
+from soundvcm.web.clip import png
 from soundvcm.web.limits import RefusedError
-from soundvcm.web.preview import png
 
 #: in the wheel, and in a checkout
 FOLDERS = (Path(__file__).parent / "static" / "clips", Path(__file__).parents[3] / "examples" / "clips")

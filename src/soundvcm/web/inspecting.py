@@ -21,14 +21,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from soundvcm.web.limits import Limits, RefusedError
-from soundvcm.web.preview import (
+from soundvcm.web.clip import (
     ClipPreview,
     preview_as_json,
     preview_clip,
     preview_from,
     preview_sound,
 )
+from soundvcm.web.limits import Limits, RefusedError
 
 CHILD_DATA_BYTES = 1 << 30  # memory a look may take beyond what the child needs to run
 LEFT = "the client left before its file was looked at"

@@ -1,6 +1,8 @@
 """One job of the studio: what was asked, what became of it, the events its watchers are sent.
 
-Knows requests and takes; who runs it is the studio's business.
+    WAV of a take => Impression: LUFS (BS.1770), the strongest classes (YAMNet) and whether it is sure
+
+Knows requests, takes and evaluation's classifier; who runs it is the studio's business.
 """
 
 from __future__ import annotations
@@ -8,21 +10,51 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import asdict, dataclass, field
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
+from soundvcm import media
 from soundvcm.errors import SoundVCMError
+from soundvcm.evaluation import class_scores
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.generate.progress import TimeLeft
 from soundvcm.web.clip import StoredClip
-from soundvcm.web.impression import Impression
 from soundvcm.web.limits import RefusedError
 
 #: options that are the server's business: clients name clips and sounds by id
 SERVERS_OWN = ("video", "output", "audio_only", "like")
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+SURE = 0.2  # score of the best class, of 1
+
+
+@dataclass(frozen=True)
+class Impression:
+    """What was heard.
+
+    Attributes:
+        loudness: LUFS; None of silence.
+        classes: (name, score 0 .. 1), the strongest first.
+        unsure: whether even the strongest is weak.
+    """
+
+    loudness: float | None = None
+    classes: list[tuple[str, float]] = field(default_factory=list)
+    unsure: bool = False
+
+
+def listen_to(path: Path, count: int = 3) -> Impression:
+    """Listen to a sound file.
+
+    Raises:
+        MediaError: if it cannot be read.
+    """
+    wave, rate = media.read_sound(path)
+    loudness = media.integrated_loudness(wave, rate)
+    told = round(float(loudness), 1) if isfinite(loudness) else None
+    classes = [(name, round(score, 3)) for name, score in class_scores(wave, rate, count)]
+    return Impression(told, classes, classes[0][1] < SURE or told is None)
 
 
 class CancelledError(SoundVCMError):

@@ -1,31 +1,79 @@
-"""Addresses of jobs: submit, list, state, events, cancel, forget.
+"""Addresses of jobs and their takes: submit, list, state, events, cancel, forget; files, gain, keep, delete.
 
-Knows FastAPI and the studio; takes have addresses of their own.
+    @form_of_options
+    async def submit(request, fields, ...)
+
+FastAPI then sees a form field for each option in place of `fields`: names, types, defaults and words come
+from `GenerateOptions`. Knows FastAPI and the studio.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_type_hints
 
 from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
-from soundvcm.generate.options import DEFAULTS
+from soundvcm.generate.options import DEFAULTS, GenerateOptions, explained
 from soundvcm.web import forms, schema
 from soundvcm.web.about import studio_of
 from soundvcm.web.clips_api import POLL_SECONDS, take_in, take_in_sound
-from soundvcm.web.form_fields import form_of_options
-from soundvcm.web.jobs import ENDED, Job
+from soundvcm.web.forms import defaults
+from soundvcm.web.jobs import ENDED, Job, media_type
+from soundvcm.web.limits import RefusedError
 from soundvcm.web.problems import REFUSALS
 from soundvcm.web.studio import Studio
 
 HEARTBEAT_SECONDS = 15.0
 router = APIRouter(responses=REFUSALS)
+#: what a form can hold of an option, where it is not the option's own type
+AS_TEXT = {"segments": str | None}
+WORDS = {
+    "segments": "JSON list of {start, end, prompt, gain, mute, seed}: parts of the clip made apart, joined to"
+    " one track"
+}
+BOUNDS: dict[str, dict[str, Any]] = {"sample_rate": {"ge": 8000, "le": 192_000}}
+
+
+def form_of_options(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The endpoint with one form field for each option; it is called with `fields`, a table of them.
+
+    Args:
+        endpoint: takes keywords only.
+    """
+    hints, types = get_type_hints(endpoint, include_extras=True), get_type_hints(GenerateOptions)
+    told = explained()
+    fields = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(DEFAULTS, name),
+            annotation=Annotated[
+                AS_TEXT.get(name, types[name]),
+                Form(description=WORDS.get(name, told.get(name, "")), **BOUNDS.get(name, {})),
+            ],
+        )
+        for name in defaults()
+    ]
+    others = [
+        one.replace(annotation=hints[name])
+        for name, one in inspect.signature(endpoint).parameters.items()
+        if name != "fields"
+    ]
+
+    async def called(**given: Any) -> Any:
+        taken = {one.name: given.pop(one.name) for one in fields}
+        return await endpoint(fields=taken, **given)
+
+    called.__signature__ = inspect.Signature([*others, *fields])  # type: ignore[attr-defined]
+    called.__name__, called.__doc__ = endpoint.__name__, endpoint.__doc__
+    return called
 
 
 @router.post("/api/jobs", status_code=202, response_model=schema.JobFacts, tags=["jobs"])
@@ -154,3 +202,61 @@ def remove_job(request: Request, job: str) -> None:
     """Cancel a job and remove its files."""
     studio = studio_of(request)
     studio.remove(studio.job(job))
+
+
+@router.get("/api/jobs/{job}/takes/{take}/{kind}", response_class=FileResponse, tags=["jobs"])
+def result(
+    request: Request,
+    job: str,
+    take: int,
+    kind: Literal["sound", "video"],
+    download: Annotated[bool, Query(description="as a file to save")] = False,
+    plain: Annotated[bool, Query(description="as it was made, without the gain set since")] = False,
+) -> FileResponse:
+    """A take as WAV ("sound") or as the clip with its new sound ("video"); byte ranges are served."""
+    studio = studio_of(request)
+    found = studio.job(job)
+    one = found.take(take)
+    path = one.file(kind) if plain else studio.gains.file(found, one, kind)
+    return FileResponse(
+        path,
+        media_type=media_type(path),
+        filename=found.name_of(one, kind),
+        content_disposition_type="attachment" if download else "inline",
+    )
+
+
+@router.put("/api/jobs/{job}/takes/{take}", response_model=schema.TakeFacts, tags=["jobs"])
+def change_take(
+    request: Request,
+    job: str,
+    take: int,
+    gain: Annotated[float | None, Form(description="dB")] = None,
+    kept: Annotated[bool | None, Form(description="whether age removes it")] = None,
+) -> dict[str, Any]:
+    """Set the gain a take is served with, as `gain` of a job would do it, and whether it is kept."""
+    if gain is None and kept is None:
+        raise RefusedError(422, "say what to change: gain in dB, or kept", "gain")
+    studio = studio_of(request)
+    found = studio.job(job)
+    return found.take_dict(studio.takes.change(found, take, gain, kept))
+
+
+@router.delete("/api/jobs/{job}/takes/{take}", status_code=204, tags=["jobs"])
+def remove_take(
+    request: Request,
+    job: str,
+    take: int,
+    undo: Annotated[bool, Query(description="it can be brought back for some minutes")] = False,
+) -> None:
+    """Remove one take."""
+    studio = studio_of(request)
+    studio.takes.remove(studio.job(job), take, undo)
+
+
+@router.post("/api/jobs/{job}/takes/{take}/restore", response_model=schema.TakeFacts, tags=["jobs"])
+def restore_take(request: Request, job: str, take: int) -> dict[str, Any]:
+    """Bring a take back that was deleted with `undo`."""
+    studio = studio_of(request)
+    found = studio.job(job)
+    return found.take_dict(studio.takes.restore(found, take))

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from soundvcm import media
-from soundvcm.web.gains import Gains
 from soundvcm.web.jobs import Job, Take
+from soundvcm.web.keeping import Gains
 from soundvcm.web.limits import RefusedError
 from soundvcm.web.record import read_record, write_record
 from soundvcm.web.store import JobStore, is_id

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from soundvcm.generate.options import GenerateOptions
-from soundvcm.web.clip import StoredClip
-from soundvcm.web.impression import Impression
-from soundvcm.web.jobs import ENDED, Job, Take
-from soundvcm.web.preview import preview_as_json, preview_from
+from soundvcm.web.clip import StoredClip, preview_as_json, preview_from
+from soundvcm.web.jobs import ENDED, Impression, Job, Take
 
 Found = TypeVar("Found")
 RECORD = "record.json"

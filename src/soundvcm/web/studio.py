@@ -28,10 +28,9 @@ from soundvcm.web.admission import Admission, Place, Repeats
 from soundvcm.web.clip import StoredClip
 from soundvcm.web.clips import Clips
 from soundvcm.web.forms import in_page_words
-from soundvcm.web.gains import Gains
 from soundvcm.web.inspecting import Inspector
 from soundvcm.web.jobs import ENDED, CancelledError, Job
-from soundvcm.web.keeping import TakeKeeper
+from soundvcm.web.keeping import Gains, TakeKeeper
 from soundvcm.web.limits import DISK_FULL, Limits, RefusedError
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.problems import FAULT

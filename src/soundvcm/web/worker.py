@@ -27,9 +27,8 @@ from soundvcm.generate.pipeline import Pipeline
 from soundvcm.timeline import exact_seconds
 from soundvcm.web.clips import Clips
 from soundvcm.web.forms import in_page_words
-from soundvcm.web.gains import join
-from soundvcm.web.impression import listen_to
-from soundvcm.web.jobs import Job, Take
+from soundvcm.web.jobs import Job, Take, listen_to
+from soundvcm.web.keeping import join
 from soundvcm.web.metrics import Metrics
 from soundvcm.web.store import JobStore
 
