@@ -28,7 +28,7 @@ from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
 from soundvcm.systems.loading import load, saved_codec
 from soundvcm.training import TrainingConfig, latest_checkpoint, read_log, synthesise
-from soundvcm.training.continuity import read_facts
+from soundvcm.training.checkpoint import read_facts
 from soundvcm.training.ema import list_snapshots
 from tiny.scoring.features import Told, scene_features
 from tiny.scoring.scores import (

@@ -13,7 +13,7 @@ from standins import random_pipeline, write_clip
 
 from soundvcm import clusters
 from soundvcm.cli import main as cli
-from soundvcm.cli.batch import cluster
+from soundvcm.cli.batch import run as batch
 from soundvcm.cli.batch.work import BatchSettings
 from soundvcm.clusters import Answer
 from soundvcm.errors import ClusterError
@@ -59,7 +59,7 @@ def standing_in(marks: Path) -> Callable[[BatchSettings], Any]:
         sys.path.insert(0, tests)
         from standins import random_pipeline
 
-        from soundvcm.cli.batch.cluster import begin as real
+        from soundvcm.cli.batch.run import begin as real
         from soundvcm.media.write import target as files
         from soundvcm.systems import loading
 
@@ -92,7 +92,7 @@ def test_two_workers_and_a_killed_one(
     pytest.importorskip("ray", reason="needs the extra [ray]")
     marks, out = tmp_path / "marks", tmp_path / "out"
     marks.mkdir()
-    monkeypatch.setattr(cluster, "begin", standing_in(marks))
+    monkeypatch.setattr(batch, "begin", standing_in(marks))
     words = (folder, "-o", out, "--seed", 7, "--ray", "local", "--ray_workers", 2)
     assert run(*words) == 3
     assert (marks / "killed").exists(), "nobody was killed"
@@ -149,7 +149,7 @@ def test_a_clip_whose_processes_die_is_a_failure(
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder: Path, tmp_path: Path) -> None:
     options = {"name": "large_44k", "device": "cpu", "dtype": "float32"}
     orders = BatchSettings(GenerateOptions(output=tmp_path), options, tmp_path)
-    work = cluster.begin(orders)
-    item = cluster.Item(folder / "a.mp4", output=tmp_path / "a.mp4")
+    work = batch.begin(orders)
+    item = batch.Item(folder / "a.mp4", output=tmp_path / "a.mp4")
     with pytest.raises(ClusterError, match="large_44k"):
         work((item, None))

@@ -13,9 +13,9 @@ from sound_folders import bursts, chirp, folders, save
 from soundvcm.errors import InputError, MediaError, OptionError, WeightsError
 from soundvcm.evaluation import extractors, protocol
 from soundvcm.evaluation.extractors import EXTRACTORS, require
-from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.preparing import Length, is_short, pair, prepare, sounds_in
 from soundvcm.evaluation.protocol import Settings, evaluate
+from soundvcm.evaluation.reading import FeatureCache
 
 SHORT = Settings(Length(2.0), resamples=0)
 RATES = (16_000, 32_000, 44_100, 48_000)

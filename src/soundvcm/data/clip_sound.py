@@ -26,7 +26,7 @@ TRAIN_PEAK = 0.95
 
 
 @dataclass(frozen=True)
-class RawSound:
+class _RawSound:
     """Samples as the file has them.
 
     Attributes:
@@ -40,7 +40,7 @@ class RawSound:
     seconds: Fraction
 
 
-def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction | None = None) -> RawSound:
+def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction | None = None) -> _RawSound:
     """The first sound track of a file from `start` on, read no further than needed.
 
     Args:
@@ -59,7 +59,7 @@ def read_clip(file: Path, start: Fraction, seconds: Fraction, origin: Fraction |
         there = reader.seconds_taken
     if not there:
         raise InputError(f"{file.name}: too short: its sound ends before {float(start):g} s")
-    return RawSound(wave, reader.rate, there)
+    return _RawSound(wave, reader.rate, there)
 
 
 def media_seconds(file: Path) -> Fraction:
@@ -79,7 +79,7 @@ def media_seconds(file: Path) -> Fraction:
         return reader.seconds_taken
 
 
-def prepared(sound: RawSound, rate: int, samples: int, *, peak: float | None) -> Tensor:
+def prepared(sound: _RawSound, rate: int, samples: int, *, peak: float | None) -> Tensor:
     """One channel [samples] at the codec's rate; the mean of the channels, as the reference (A8).
 
     Args:

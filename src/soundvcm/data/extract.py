@@ -165,7 +165,7 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
     writer = parts.writer(folder)
     (folder / "remarks").mkdir(exist_ok=True)
     clips, rejected, remarks = [], [], []
-    read = partial(read_row, extraction=extraction, parts=parts)
+    read = partial(_read_row, extraction=extraction, parts=parts)
     for row, take in read_ahead(dict(extraction.shards())[number], read, parts.readers):
         try:
             clip, lines = encode_clip(take(), parts)
@@ -179,7 +179,7 @@ def write_shard(folder: Path, extraction: Extraction, parts: Parts, number: int)
 
 
 @dataclass(frozen=True)
-class ReadClip:
+class _ReadClip:
     """A clip as its file has it: what needs no encoder is done.
 
     Attributes:
@@ -201,10 +201,10 @@ def extract_clip(row: Row, extraction: Extraction, parts: Parts) -> tuple[Clip, 
     Raises:
         InputError: saying why the clip cannot be used: unreadable, no sound, silent, not finite, too short.
     """
-    return encode_clip(read_row(row, extraction, parts), parts)
+    return encode_clip(_read_row(row, extraction, parts), parts)
 
 
-def read_row(row: Row, extraction: Extraction, parts: Parts) -> ReadClip:
+def _read_row(row: Row, extraction: Extraction, parts: Parts) -> _ReadClip:
     """Read and decode a clip: the part that threads do.
 
     Raises:
@@ -218,11 +218,13 @@ def read_row(row: Row, extraction: Extraction, parts: Parts) -> ReadClip:
     heard = _check_length("sound", sound.seconds, row, extraction)
     peak = TRAIN_PEAK if row.split == "train" and not extraction.keep_levels else None
     samples = parts.timeline.at(row.seconds).samples
-    return ReadClip(row, decoded, prepared(sound, parts.codec.sample_rate, samples, peak=peak), (seen, heard))
+    return _ReadClip(
+        row, decoded, prepared(sound, parts.codec.sample_rate, samples, peak=peak), (seen, heard)
+    )
 
 
 @torch.inference_mode()
-def encode_clip(read: ReadClip, parts: Parts) -> tuple[Clip, list[str]]:
+def encode_clip(read: _ReadClip, parts: Parts) -> tuple[Clip, list[str]]:
     """A clip's features and the remarks on it.
 
     Raises:

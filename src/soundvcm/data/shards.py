@@ -74,7 +74,7 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(beside, path)
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write safetensors beside `path`, then rename: the file is whole or not there."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     save_file({name: value.contiguous() for name, value in tensors.items()}, beside, metadata)
@@ -156,7 +156,7 @@ class StoreWriter:
         items = [_pack(clip, columns) for clip in clips]
         tensors = {name: torch.cat(parts) for name, parts in columns.items()}
         path = self.folder / "shards" / f"{number:05d}.safetensors"
-        write_tensors(path, tensors, {"format": FORMAT})
+        _write_tensors(path, tensors, {"format": FORMAT})
         write_json(path.with_suffix(".json"), {"items": items, "rejected": [dict(row) for row in rejected]})
 
     def finish(self, encode_text: Callable[[list[str]], Tensor], *, batch: int = 64) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class StoreWriter:
             check_shape("text features", table, "b l r", b=len(texts))
             # "No text" of a fresh network is the encoding of the empty string, as in MMAudio.
             empty = encode_text([""])[0].to(torch.float16)
-            write_tensors(
+            _write_tensors(
                 self.folder / "text.safetensors", {"text": table, "empty": empty}, {"format": FORMAT}
             )
             widths |= {"text": int(table.shape[2]), "text_tokens": int(table.shape[1])}
@@ -193,7 +193,7 @@ class StoreWriter:
             "clips": len(clips),
             "splits": {name: sum(item["split"] == name for _, _, item in clips) for name in splits},
             "widths": widths,
-            "latents": measure_latents(
+            "latents": _measure_latents(
                 self.folder, [number for _, number, _ in clips], [c[2] for c in clips]
             ),
             "texts": texts,
@@ -204,7 +204,7 @@ class StoreWriter:
         return manifest
 
 
-def measure_latents(
+def _measure_latents(
     folder: Path, numbers: Sequence[int], items: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Mean and std per channel of posterior draws over the train split only: std^2 = var(mean) + mean(std^2).

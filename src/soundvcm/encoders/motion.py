@@ -79,7 +79,7 @@ def _features(frames: Tensor) -> Tensor:
     cut = _cuts(change)
     moved = _bridge_cuts(change.moved, cut)
     fine = _bridge_cuts(shrink((large[1:] - large[:-1]).abs(), 2), cut)
-    repeats = repeat_spreader(frames, small)
+    repeats = _repeat_spreader(frames, small)
     moved, fine, light, shift = (
         repeats.spread(x) for x in (moved, fine, _bridge_cuts(change.light, cut), change.shift)
     )
@@ -279,7 +279,7 @@ class _RepeatSpreader:
         return differences[self.source] * share
 
 
-def repeat_spreader(frames: Tensor, small: Tensor) -> _RepeatSpreader:
+def _repeat_spreader(frames: Tensor, small: Tensor) -> _RepeatSpreader:
     """How to spread the differences of frames [g, h, w, 3], g >= 2; `small` [g, ...] is their luma, shrunk.
 
     A change seen at picture k after a run of repeats took place during the pictures before, at most as

@@ -6,13 +6,13 @@ from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.definitions import find as find
-    from soundvcm.evaluation.feature_cache import FeatureCache as FeatureCache
     from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
     from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
     from soundvcm.evaluation.networks.yamnet import class_scores as class_scores
     from soundvcm.evaluation.networks.yamnet import classify as classify
     from soundvcm.evaluation.protocol import Evaluation as Evaluation
     from soundvcm.evaluation.protocol import evaluate as evaluate
+    from soundvcm.evaluation.reading import FeatureCache as FeatureCache
     from soundvcm.evaluation.report import write_report as write_report
     from soundvcm.evaluation.scores import Score as Score
     from soundvcm.evaluation.scores import compute as compute

@@ -19,10 +19,9 @@ from torch import Tensor
 from soundvcm import __version__
 from soundvcm.errors import InputError, OptionError
 from soundvcm.evaluation.definitions import Definition, find
-from soundvcm.evaluation.feature_cache import FeatureCache
 from soundvcm.evaluation.metrics import PROTOCOL_SEED, SPLITS
 from soundvcm.evaluation.preparing import Length, Pairing, pair, sounds_in
-from soundvcm.evaluation.reading import FeatureReader, Progress, Work
+from soundvcm.evaluation.reading import FeatureCache, FeatureReader, Progress, Work
 from soundvcm.evaluation.scores import Score, compute
 
 

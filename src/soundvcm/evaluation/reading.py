@@ -1,29 +1,96 @@
 """Features of files by one extractor: from the cache, or prepared by threads and computed in batches.
 
-Knows files and extractors; no scores.
+The cache goes by content of the file and identity of the extractor, and is written whole or not at all: a
+file that moved finds its features again, a changed file or network never meets old ones. Knows files and
+extractors; no scores.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import secrets
 import time
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from soundvcm.errors import OptionError
-from soundvcm.evaluation.feature_cache import FeatureCache
+from soundvcm.errors import MediaError, OptionError
 from soundvcm.evaluation.preparing import Length, Prepared, is_short, prepare
 from soundvcm.runtime import read_ahead
+from soundvcm.weights import digest, home_folder
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.extractors import Extract, Extractor
 
 Progress = Callable[[str, float], None]
 GPU_BATCH, GPU_READERS = 16, 4
+SECONDS = "__seconds__"
+
+
+class FeatureCache:
+    """Features of (file content, extractor identity, length); counts what was found and what was not.
+
+    Args:
+        folder: where they lie; by default $SOUNDVCM_HOME/features or the platform's cache folder. It may be
+            removed at any time.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = home_folder() / "features" if folder is None else folder
+        self.found = self.made = 0
+        self._hashes: dict[Path, str] = {}
+
+    def path(self, source: Path, identity: str, seconds: float) -> Path:
+        """Where the features of a file are (or will be)."""
+        if source not in self._hashes:
+            self._hashes[source] = digest(source)
+        key = hashlib.sha256(f"{self._hashes[source]} {identity} {seconds:.6f}".encode()).hexdigest()
+        return self.folder / key[:2] / f"{key}.npz"
+
+    def get(self, path: Path) -> tuple[dict[str, Tensor], float] | None:
+        """(features, seconds of sound in the file), or None if they are not there or damaged."""
+        try:
+            # Opened here, because numpy leaves a damaged file open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                values = {name: torch.from_numpy(file[name]) for name in file.files}
+            seconds = float(values.pop(SECONDS))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        self.found += 1
+        return values, seconds
+
+    def put(self, path: Path, features: dict[str, Tensor], seconds: float) -> None:
+        """Keep features [..] and the seconds of sound they were made of.
+
+        Raises:
+            MediaError: if the folder cannot be written.
+        """
+        arrays: dict[str, Any] = {name: value.numpy() for name, value in features.items()}
+        arrays[SECONDS] = np.asarray(seconds)
+        part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            # Renamed without waiting for the disk: a file that a power cut damaged is made again.
+            os.replace(part, path)
+        except OSError as error:
+            raise MediaError(
+                f"{path}: features cannot be kept ({error.strerror or error}): give another --cache,"
+                " or --no-cache"
+            ) from None
+        finally:
+            with suppress(OSError):
+                part.unlink()
+        self.made += 1
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ LIKE_TIME = 0.3  # where the sampler starts from placed latents: 0 keeps them, 1
 
 
 @dataclass(frozen=True)
-class Layer:
+class _Layer:
     """Clips of one kind that sound together.
 
     Attributes:
@@ -91,7 +91,7 @@ class ReferenceSounds:
             return [self.index.of_pictures(semantic)]
         return []
 
-    def layers(self, options: GenerateOptions, semantic: Tensor | None) -> list[Layer]:
+    def layers(self, options: GenerateOptions, semantic: Tensor | None) -> list[_Layer]:
         """What to place; none where no kind is meant surely.
 
         Raises:
@@ -100,7 +100,7 @@ class ReferenceSounds:
         if options.like is not None:
             return [_like(Path(options.like))]
         kinds = [match.kind for match in self.matches(options, semantic) if match.sure]
-        return [Layer(kind.title, self.bank().clips(kind.name), kind.lasting) for kind in kinds]
+        return [_Layer(kind.title, self.bank().clips(kind.name), kind.lasting) for kind in kinds]
 
     def course(self, prompt: str, rows: int) -> Tensor | None:
         """[rows, q] motion of a drawn scene of the prompt's kind; None if it names none surely."""
@@ -161,7 +161,7 @@ class ReferenceSounds:
         return (levelled(wave, rate) if alone and options.prompt.strip() else wave), used
 
     def placed(
-        self, guide: Wave, rate: int, layers: list[Layer], seed: int
+        self, guide: Wave, rate: int, layers: list[_Layer], seed: int
     ) -> tuple[Wave, list[ReferenceClip]]:
         """The layers' clips under a guide [1, s] at `rate`: a wave like it, and the clips used."""
         mono = guide.mean(axis=0, keepdims=True)
@@ -179,7 +179,7 @@ class ReferenceSounds:
 
 
 @lru_cache(maxsize=4)
-def _like(path: Path) -> Layer:
+def _like(path: Path) -> _Layer:
     """The user's own file as clips: its hits one by one, or the whole of it where it goes on.
 
     Raises:
@@ -190,7 +190,7 @@ def _like(path: Path) -> Layer:
     if not np.abs(mono).max(initial=0.0) > 1e-4:
         raise InputError(f"--like {path}: holds no sound: give a recording that can be heard")
     lasting = is_lasting(mono)
-    return Layer(path.name, clips_of_wave(mono, path.name, lasting), lasting)
+    return _Layer(path.name, clips_of_wave(mono, path.name, lasting), lasting)
 
 
 def follows(options: GenerateOptions) -> bool:

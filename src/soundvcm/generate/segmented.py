@@ -23,7 +23,7 @@ from soundvcm.generate.segments import Piece, joined_pieces, pieces_of
 from soundvcm.timeline import Seconds
 
 
-class TakeMaker(Protocol):
+class _TakeMaker(Protocol):
     """What is needed of a pipeline."""
 
     @property
@@ -73,7 +73,7 @@ class SegmentNotes:
 
 
 def stream_segments(
-    maker: TakeMaker,
+    maker: _TakeMaker,
     video: Video | None,
     options: GenerateOptions,
     notes: SegmentNotes,
@@ -126,7 +126,7 @@ def stream_segments(
 
 
 def take_segments(
-    maker: TakeMaker,
+    maker: _TakeMaker,
     video: Video | None,
     options: GenerateOptions,
     *,

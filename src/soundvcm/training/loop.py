@@ -28,13 +28,11 @@ from soundvcm.training.checkpoint import latest_checkpoint, random_state, set_ra
 from soundvcm.training.distributed import Team, local
 from soundvcm.training.feed import Feed
 from soundvcm.training.logbook import Logbook, SilentLogbook
-from soundvcm.training.recent import Recent, progress_of
 from soundvcm.training.runaway import MEMORY, without
-from soundvcm.training.schedule import progress_at, rate_factor
+from soundvcm.training.schedule import Recent, progress_at, progress_of, rate_factor
 from soundvcm.training.settings import LoopConfig
 from soundvcm.training.signals import stop_signals
-from soundvcm.training.state import TrainingState
-from soundvcm.training.targets import Targets, compiled
+from soundvcm.training.state import Targets, TrainingState, compiled
 from soundvcm.training.view import Data, Hook, Progress, Result, View
 from soundvcm.training.watch import autocast, half_norms
 

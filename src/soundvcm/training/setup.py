@@ -25,8 +25,7 @@ from soundvcm.errors import OptionError, TrainingError, WeightsError
 from soundvcm.network import NetworkConfig, VelocityNetwork, add_adapters
 from soundvcm.objectives import Objective, ObjectiveConfig, build
 from soundvcm.runtime import keep_freed_memory, resolve_device, tf32
-from soundvcm.training.checkpoint import latest_checkpoint, seed_random_state
-from soundvcm.training.continuity import same_run
+from soundvcm.training.checkpoint import latest_checkpoint, same_run, seed_random_state
 from soundvcm.training.distributed import Team, team
 from soundvcm.training.loop import Loop
 from soundvcm.training.settings import TrainingConfig

@@ -1,7 +1,7 @@
-"""What training changes, in one place: weights, moments, averages and counters; how it is saved and taken up
-again.
+"""What training changes, in one place: weights, moments, averages and counters; how it is saved and read.
 
-Knows tensors and counters; neither data nor objective.
+And which of these weights an objective's targets come from: the live ones, an average, or a snapshot of it.
+Knows tensors, counters and the objective's protocol; no data and no loss.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from soundvcm.errors import WeightsError
 from soundvcm.network import merged
+from soundvcm.objectives import LearnsFromSnapshot, Objective
 from soundvcm.training.checkpoint import (
     Saved,
     load_optimizer,
@@ -203,3 +204,57 @@ class TrainingState:
             write_snapshots(run_dir, self.ema, dtype, buffers, write=write)
             if write:
                 prune_snapshots(run_dir, keep)
+
+
+def compiled(network: nn.Module, config: LoopConfig) -> Any:
+    """The network as `config.compile` has its passes made."""
+    return network if config.compile == "none" else torch.compile(network, backend=config.compile)
+
+
+class Targets:
+    """What the loop gives an objective as `frozen`.
+
+    Args:
+        config: of the loop.
+        state: whose weights, averages and snapshot are meant.
+        objective: of the run; one that learns from a snapshot gets it once its time has come.
+        live: the network as it is trained, compiled where that is asked for.
+        device: of the network.
+
+    Attributes:
+        frozen: what targets come from now.
+    """
+
+    def __init__(
+        self, config: LoopConfig, state: TrainingState, objective: Objective, live: Any, device: torch.device
+    ) -> None:
+        self.config, self.state, self.device = config, state, device
+        self.frozen: Any = live
+        self.learner = objective if isinstance(objective, LearnsFromSnapshot) else None
+        if config.targets == "average":
+            self.frozen = compiled(state.ema.follower(state.network), config)
+        self.take_up()
+
+    @property
+    def need_averages(self) -> bool:
+        """Every process must keep the averages, not only the one that saves them."""
+        return self.config.targets == "average" or self.learner is not None
+
+    def at(self, progress: float) -> Any:
+        """What targets come from at this share of the training; the snapshot is taken when it is due."""
+        due = self.learner is not None and progress >= self.learner.snapshot_from
+        if due and self.state.snapshot is None:
+            self.frozen = compiled(self.state.keep_snapshot(), self.config)
+        return self.frozen
+
+    def keep(self) -> None:
+        """Put what the objective keeps into the state, to be saved."""
+        if self.learner is not None:
+            self.state.kept = self.learner.state()
+
+    def take_up(self) -> None:
+        """Give the objective and its targets what a resumed state holds for them."""
+        if self.learner is not None:
+            self.learner.load(self.state.kept, self.device)
+        if self.state.snapshot is not None:
+            self.frozen = compiled(self.state.snapshot, self.config)

@@ -132,7 +132,7 @@ class Guard:
             body = await _small_body(receive)
             given = parse_qs(body.decode("latin-1")).get("token", [""])[0].strip()
             if not self._fits(given):
-                return HTMLResponse(login_page("This is not the token of this studio."), 401)
+                return HTMLResponse(_login_page("This is not the token of this studio."), 401)
         else:
             return None
         if not self._fits(given):
@@ -166,7 +166,7 @@ class Guard:
     def _unadmitted(self, error: RefusedError, scope: Scope, headers: Headers) -> Response:
         """A person gets a form for the token, everybody else the refusal."""
         if error.status == 401 and "text/html" in headers.get("accept", "") and scope["method"] == "GET":
-            return HTMLResponse(login_page(), 401)
+            return HTMLResponse(_login_page(), 401)
         return answer(error)
 
     def _counted(self, receive: Receive, grown: Callable[[int], None]) -> Receive:
@@ -220,7 +220,7 @@ async def _small_body(receive: Receive) -> bytes:
     return body
 
 
-def login_page(complaint: str = "") -> str:
+def _login_page(complaint: str = "") -> str:
     """The form that asks for the token; nothing of what was sent is in it."""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">

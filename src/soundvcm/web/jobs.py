@@ -61,7 +61,7 @@ class CancelledError(SoundVCMError):
     """The person who asked for the job does not want it any more."""
 
 
-class TimeUpError(SoundVCMError):
+class _TimeUpError(SoundVCMError):
     """The job ran for longer than one job may."""
 
 
@@ -182,12 +182,12 @@ class Job:
 
         Raises:
             CancelledError: if the job is not wanted any more.
-            TimeUpError: if it ran for too long.
+            _TimeUpError: if it ran for too long.
         """
         if self.stop.is_set():
             raise CancelledError("cancelled")
         if time.monotonic() > self.deadline:
-            raise TimeUpError(
+            raise _TimeUpError(
                 f"this job ran for longer than the {self.allowed:g} s this studio gives to one: ask for a"
                 " shorter sound, fewer steps or fewer takes"
             )

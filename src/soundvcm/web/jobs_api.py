@@ -1,6 +1,6 @@
 """Addresses of jobs and their takes: submit, list, state, events, cancel, forget; files, gain, keep, delete.
 
-    @form_of_options
+    @_form_of_options
     async def submit(request, fields, ...)
 
 FastAPI then sees a form field for each option in place of `fields`: names, types, defaults and words come
@@ -41,7 +41,7 @@ WORDS = {
 BOUNDS: dict[str, dict[str, Any]] = {"sample_rate": {"ge": 8000, "le": 192_000}}
 
 
-def form_of_options(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _form_of_options(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """The endpoint with one form field for each option; it is called with `fields`, a table of them.
 
     Args:
@@ -77,7 +77,7 @@ def form_of_options(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
 
 
 @router.post("/api/jobs", status_code=202, response_model=schema.JobFacts, tags=["jobs"])
-@form_of_options
+@_form_of_options
 async def submit(
     *,
     request: Request,

@@ -99,7 +99,7 @@ class Limits:
         """
         if count > self.upload_bytes:
             raise RefusedError(
-                413, f"the upload is larger than the {in_mib(self.upload_bytes)} this studio takes", "video"
+                413, f"the upload is larger than the {_in_mib(self.upload_bytes)} this studio takes", "video"
             )
 
     def check_pixels(self, width: int, height: int, pictures: float) -> None:
@@ -135,12 +135,12 @@ class Limits:
         if count > self.stored_bytes:
             raise RefusedError(
                 429,
-                f"the {in_mib(self.stored_bytes)} for clips and results are full: delete takes or try later",
+                f"the {_in_mib(self.stored_bytes)} for clips and results are full: delete takes or try later",
                 "video",
             )
 
 
-def in_mib(count: int) -> str:
+def _in_mib(count: int) -> str:
     """A size as a person says it."""
     return f"{count / MIB:g} MiB" if count >= MIB else f"{count} bytes"
 

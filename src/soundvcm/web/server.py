@@ -71,7 +71,7 @@ def listen(app: Any, host: str, port: int, ready: Callable[[str], None] = lambda
         app,
         host,
         port,
-        http=Impatient,
+        http=_Impatient,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
@@ -79,7 +79,7 @@ def listen(app: Any, host: str, port: int, ready: Callable[[str], None] = lambda
     _Server(config, ready).run()
 
 
-class Impatient(H11Protocol):
+class _Impatient(H11Protocol):
     """HTTP/1.1 that hangs up on who connects and does not get round to a request."""
 
     def connection_made(self, transport: Any) -> None:

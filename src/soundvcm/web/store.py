@@ -104,7 +104,7 @@ class JobStore:
 
     def stored_bytes(self) -> int:
         """What our clips and results take on the disk."""
-        made = [path for folder in self._folders() for path in job_files(folder)]
+        made = [path for folder in self._folders() for path in _job_files(folder)]
         files = [*self._clip_files(), *self._exports(), *made]
         total = 0
         for path in files:
@@ -189,7 +189,7 @@ class JobStore:
                 remove_job_files(folder)
                 continue
             kept = {RECORD, *(path.name for take in job.takes for path in (take.sound, take.video) if path)}
-            for path in job_files(folder):
+            for path in _job_files(folder):
                 if path.name not in kept:
                     path.unlink(missing_ok=True)
             job.used = job.touched = age(record)
@@ -212,7 +212,7 @@ def is_id(name: str) -> bool:
     return _ID.fullmatch(name) is not None
 
 
-def job_files(folder: Path) -> list[Path]:
+def _job_files(folder: Path) -> list[Path]:
     """The files in a job's folder that are ours."""
     try:
         names = sorted(folder.iterdir())
@@ -223,7 +223,7 @@ def job_files(folder: Path) -> list[Path]:
 
 def remove_job_files(folder: Path) -> None:
     """Remove what we wrote for a job, and its folder unless others put something there."""
-    for path in job_files(folder):
+    for path in _job_files(folder):
         with suppress(OSError):
             path.unlink()
     with suppress(OSError):

@@ -1,6 +1,8 @@
 """A batch: many clips, one load of the model, a report written as it goes, and an exit code that tells.
 
-While the network works on one clip, one thread reads and encodes the next; or a cluster does whole clips.
+While the network works on one clip, one thread reads and encodes the next; or each process of a Ray cluster
+loads the model once and does whole clips, and the report is made here. Results are written beside their
+place and renamed, so that a process that dies leaves nothing half done and its clip begins anew elsewhere.
 Knows the items, the report and the order of the work; what is done with a clip is not its affair.
 """
 
@@ -11,24 +13,71 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundvcm import clusters
 from soundvcm.cli.batch.items import Item, Plan
 from soundvcm.cli.batch.report import Record, Report
 from soundvcm.cli.batch.work import BatchSettings, LoadedItem
 from soundvcm.cli.terminal import Phases, emit_json, in_words, summary
+from soundvcm.errors import ClusterError, SoundVCMError
 from soundvcm.generate.options import GenerateOptions
+from soundvcm.generate.progress import silent_progress
 
 if TYPE_CHECKING:
     from soundvcm.generate.pipeline import Pipeline
 
+Task = tuple[Item, Record | None]
+
+
+def _on_cluster(
+    orders: BatchSettings, items: list[Item], report: Report, address: str, workers: int
+) -> Iterator[tuple[Item, Record]]:
+    """The items with their lines of the report, in the order in which they end; each once.
+
+    Raises:
+        MissingExtraError: without Ray.
+        ClusterError: if the cluster cannot be used, or the model not be loaded there.
+    """
+    tasks = [(item, None if item.fault else report.latest(orders.target(item.output))) for item in items]
+    start = partial(begin, orders)
+    for answer in clusters.spread(
+        start, tasks, address=address, workers=workers, device=orders.options["device"]
+    ):
+        item = items[answer.number]
+        yield item, orders.lost(item, answer.error) if answer.result is None else answer.result
+
+
+def begin(orders: BatchSettings) -> Callable[[Task], Record]:
+    """In a process of the cluster: the work on one clip; the model is loaded when the first clip needs it."""
+    loaded: list[Pipeline] = []
+
+    def work(task: Task) -> Record:
+        item, earlier = task
+        ready = orders.begin(item, earlier)
+        if ready.open:
+            if not loaded:
+                loaded.append(_load(orders, ready.request))
+            ready.look(loaded[0], silent_progress)
+        return orders.make(loaded[0] if loaded else None, ready, silent_progress)
+
+    return work
+
+
+def _load(orders: BatchSettings, request: GenerateOptions) -> Pipeline:
+    try:
+        return orders.load(request)
+    except SoundVCMError as error:
+        raise ClusterError(str(error)) from None
+
 
 @dataclass
-class Tally:
+class _Tally:
     """What became of the clips so far."""
 
     done: int = 0
@@ -88,7 +137,7 @@ def run_batch(
     return tally.exit_code
 
 
-def _in_short(clips: int, tally: Tally) -> str:
+def _in_short(clips: int, tally: _Tally) -> str:
     """One line about a whole run."""
     counts = [f"{getattr(tally, name)} {name}" for name in ("done", "skipped", "failed", "ignored")]
     kept = ", ".join(text for text in counts if not text.startswith("0 ")) or "nothing to do"
@@ -113,12 +162,12 @@ class Batch:
         self, orders: BatchSettings, *, cluster: tuple[str, int] | None = None, show: bool | None = None
     ) -> None:
         self.orders, self.cluster = orders, cluster
-        self.phases, self.tally = Phases(show), Tally()
+        self.phases, self.tally = Phases(show), _Tally()
         self._pipeline: Pipeline | None = None
         self._leaving = threading.Event()
         self._label = ""
 
-    def run(self, work: Plan, report: Report) -> Tally:
+    def run(self, work: Plan, report: Report) -> _Tally:
         """Do all items; a line of the report and, for a failure, one on standard error each."""
         self.tally.ignored, began = work.ignored, time.perf_counter()
         try:
@@ -136,12 +185,12 @@ class Batch:
 
     def _there(self, items: list[Item], report: Report, began: float) -> None:
         """On a cluster, in the order in which they end."""
-        from soundvcm.cli.batch.cluster import records
-
         assert self.cluster is not None
         self.phases("cluster", 0.0)
         with contextlib.redirect_stdout(sys.stderr):  # Ray tells of dead processes on standard output
-            for number, (item, record) in enumerate(records(self.orders, items, report, *self.cluster), 1):
+            for number, (item, record) in enumerate(
+                _on_cluster(self.orders, items, report, *self.cluster), 1
+            ):
                 self._note(record, report)
                 if number < len(items):
                     place = self._place(number, len(items), item, time.perf_counter() - began)

@@ -26,7 +26,7 @@ MAX_CELL = 1 << 20  # characters; Python's csv refuses cells above 128 Ki unless
 
 
 @dataclass(frozen=True)
-class TableRow:
+class _TableRow:
     """One row.
 
     Attributes:
@@ -44,7 +44,7 @@ class TableRow:
     fault: str = ""
 
 
-def read_table(path: Path) -> list[TableRow]:
+def read_table(path: Path) -> list[_TableRow]:
     """All rows of a table; blank lines are left out.
 
     Raises:
@@ -67,22 +67,22 @@ def read_table(path: Path) -> list[TableRow]:
     return rows
 
 
-def _row(path: Path, line: int, values: dict[str, Any] | str) -> TableRow:
+def _row(path: Path, line: int, values: dict[str, Any] | str) -> _TableRow:
     if isinstance(values, str):
-        return TableRow(line, fault=values)
+        return _TableRow(line, fault=values)
     video, prompt, seed = (values.get(name) for name in COLUMNS)
     if not isinstance(video, str) or not video.strip():
-        return TableRow(line, fault="names no video")
+        return _TableRow(line, fault="names no video")
     if "\0" in video:
-        return TableRow(line, fault="the name of the video holds a zero byte")
+        return _TableRow(line, fault="the name of the video holds a zero byte")
     place = path.parent / video.strip()
     if prompt is not None and not isinstance(prompt, str):
-        return TableRow(line, place, fault=f"prompt {json.dumps(prompt)} is not text")
+        return _TableRow(line, place, fault=f"prompt {json.dumps(prompt)} is not text")
     try:
         number = _seed(seed)
     except (ValueError, TypeError):
-        return TableRow(line, place, fault=f"seed {seed!r} is not -1 (random) or a number 0 .. 2**63 - 1")
-    return TableRow(line, place, prompt if prompt and prompt.strip() else None, number)
+        return _TableRow(line, place, fault=f"seed {seed!r} is not -1 (random) or a number 0 .. 2**63 - 1")
+    return _TableRow(line, place, prompt if prompt and prompt.strip() else None, number)
 
 
 def _seed(cell: Any) -> int | None:

@@ -32,7 +32,7 @@ def average(
         licence: of the weights; if left out, the one the run was started with.
     """
     from soundvcm import training
-    from soundvcm.training.continuity import read_facts
+    from soundvcm.training.checkpoint import read_facts
 
     if output.suffix != ".safetensors":
         raise OptionError(f"--output {output}: name it FILE.safetensors")

@@ -65,11 +65,10 @@ def evaluate(
         raise OptionError("--cache and --no-cache exclude each other: give one of them")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"--report {report}: is not named as a page: give a name that ends in .html")
-    from soundvcm.evaluation.feature_cache import FeatureCache
     from soundvcm.evaluation.preparing import Length
     from soundvcm.evaluation.protocol import Settings
     from soundvcm.evaluation.protocol import evaluate as run
-    from soundvcm.evaluation.reading import Work
+    from soundvcm.evaluation.reading import FeatureCache, Work
     from soundvcm.runtime import resolve_device
 
     settings = Settings(Length(seconds, short), resamples, seed, common)
@@ -83,7 +82,7 @@ def evaluate(
             scores,
             settings,
             cache=kept,
-            command=command_of(truth, predicted, settings, scores),
+            command=_command_of(truth, predicted, settings, scores),
             progress=phases,
             work=work,
         )
@@ -104,7 +103,7 @@ def evaluate(
     return 0
 
 
-def command_of(truth: Path, predicted: Path, settings: Settings, scores: tuple[str, ...]) -> str:
+def _command_of(truth: Path, predicted: Path, settings: Settings, scores: tuple[str, ...]) -> str:
     """The command that gives the same numbers."""
     length = settings.length
     words = ["soundvcm", "evaluate", str(truth), str(predicted), "--seconds", f"{length.seconds:g}"]

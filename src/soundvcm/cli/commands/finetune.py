@@ -85,25 +85,25 @@ def finetune(
     from soundvcm.training.finetune import finetune_config, start_from
 
     folder = work or output.with_name(f"{output.stem}.finetune")
-    found = held_out_catalog(clips)
+    found = _held_out_catalog(clips)
     began = start_from(start, None if dry_run else folder)
     changes = parse_overrides(overrides) | ({"adapter_rank": lora} if lora else {})
     if dry_run:
-        return tell_cost(began, found, changes, gpu_tflops)
+        return _tell_cost(began, found, changes, gpu_tflops)
     if not 0 < share < 1:
         raise OptionError(f"--share is a share of the rows between 0 and 1, not {share:g}")
     store = extracted(found, began, folder / "store", workers, device)
     config = finetune_config(began, store.items, changes)
     listener = listening(store, began, runtime.resolve_device(device))
-    before = first_scores(listener, began, folder)
+    before = _first_scores(listener, began, folder)
     say(f"before: {before}; the real sound through the codec: {listener.ceiling()}")
     mixed = [store, *(FeatureStore(path) for path in mix)]
     if not trained(config, mixed, share, folder / "run", began, listener, device):
         return 130
-    return keep_best(config, folder, output, began, listener, before)
+    return _keep_best(config, folder, output, began, listener, before)
 
 
-def held_out_catalog(clips: Path) -> Catalog:
+def _held_out_catalog(clips: Path) -> Catalog:
     """The clips: whole files in windows; at least one file is for validation.
 
     Raises:
@@ -168,7 +168,7 @@ def listening(store: FeatureStore, began: Start, device: torch.device) -> HeldOu
     return HeldOut(store, held_out_clips(store.folder, codec, lines), codec, lines, device)
 
 
-def first_scores(listener: HeldOut, began: Start, folder: Path) -> Scores:
+def _first_scores(listener: HeldOut, began: Start, folder: Path) -> Scores:
     """Scores and samples of the weights as they were; measured once, read again when going on."""
     from soundvcm import weights
     from soundvcm.cli.commands.held_out import Scores
@@ -231,7 +231,7 @@ def trained(
     return result.finished
 
 
-def keep_best(
+def _keep_best(
     config: TrainingConfig, folder: Path, output: Path, began: Start, listener: HeldOut, before: Scores
 ) -> int:
     """Write the average that came nearest to held-out clips, its samples, and one line that says so."""
@@ -255,7 +255,7 @@ def keep_best(
     return 0
 
 
-def tell_cost(began: Start, found: Catalog, changes: dict[str, Any], tflops: float) -> int:
+def _tell_cost(began: Start, found: Catalog, changes: dict[str, Any], tflops: float) -> int:
     """Print the recipe for these clips and what it costs on one GPU."""
     from soundvcm.training.estimate import estimate
     from soundvcm.training.finetune import finetune_config

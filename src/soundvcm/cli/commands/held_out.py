@@ -40,7 +40,7 @@ CLIPS, TAKES = 16, 8
 LISTENING_RATE = 16_000
 
 
-class StoredVideo:
+class _StoredVideo:
     """Stands for a video encoder whose features are in a store already."""
 
     frame_spec = FrameSpec(Fraction(1), None, None)
@@ -53,7 +53,7 @@ class StoredVideo:
         raise NotImplementedError
 
 
-class StoredText:
+class _StoredText:
     """Stands for a text encoder: the captions' vectors are in the store."""
 
     def __init__(self, name: str, dim: int, tokens: int, store: FeatureStore) -> None:
@@ -82,9 +82,9 @@ def on_features(
         "features",
         network,
         codec,
-        StoredVideo(names["semantic"], config.semantic_dim),
-        StoredVideo(names["sync"], config.sync_dim),
-        StoredText(names["text"], config.text_dim, config.text_tokens, store),
+        _StoredVideo(names["semantic"], config.semantic_dim),
+        _StoredVideo(names["sync"], config.sync_dim),
+        _StoredText(names["text"], config.text_dim, config.text_tokens, store),
         timeline=timeline,
         sampling=sampling,
         device=device,

@@ -105,10 +105,10 @@ def train(
         "temperature": temperature,
         "gpus": (gpus, gpu_tflops),
     }
-    return train_network(recipe, folder, store, overrides, given, dry_run)
+    return _train_network(recipe, folder, store, overrides, given, dry_run)
 
 
-def train_network(
+def _train_network(
     recipe: str,
     folder: Path,
     stores: tuple[Path, ...],
@@ -167,7 +167,7 @@ def train_network(
             "licence": licence,
             "guidance": config.objective.model_dump().get("guidance", 1.0),
         }
-        sampling = kept_sampling(origin, config)
+        sampling = _kept_sampling(origin, config)
         if given["temperature"] is not None:
             sampling["temperature"] = given["temperature"]
         if sampling:
@@ -237,7 +237,7 @@ def starting_file(name: str) -> Path:
     return path
 
 
-def kept_sampling(origin: Mapping[str, str], config: TrainingConfig) -> dict[str, Any]:
+def _kept_sampling(origin: Mapping[str, str], config: TrainingConfig) -> dict[str, Any]:
     """How the weights that training began with are sampled, where what it makes is sampled likewise."""
     known: dict[str, Any] = json.loads(origin.get("sampling", "{}"))
     likewise = {"flow": ("flow_matching",), "mean": ("vcm", "meanflow", "alpha_flow", "split_meanflow")}

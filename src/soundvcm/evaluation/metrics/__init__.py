@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
-    from soundvcm.evaluation.metrics.bootstrap import mean_interval as mean_interval
-    from soundvcm.evaluation.metrics.bootstrap import set_interval as set_interval
     from soundvcm.evaluation.metrics.formulas import OFFSETS as OFFSETS
     from soundvcm.evaluation.metrics.formulas import PROTOCOL_SEED as PROTOCOL_SEED
     from soundvcm.evaluation.metrics.formulas import SPLITS as SPLITS
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from soundvcm.evaluation.metrics.formulas import kernel_distance as kernel_distance
     from soundvcm.evaluation.metrics.formulas import kl_divergence as kl_divergence
     from soundvcm.evaluation.metrics.formulas import label_divergence as label_divergence
+    from soundvcm.evaluation.metrics.formulas import mean_interval as mean_interval
+    from soundvcm.evaluation.metrics.formulas import set_interval as set_interval
     from soundvcm.evaluation.metrics.motion import MOVEMENT_RATE as MOVEMENT_RATE
     from soundvcm.evaluation.metrics.motion import has_pictures as has_pictures
     from soundvcm.evaluation.metrics.motion import movement as movement

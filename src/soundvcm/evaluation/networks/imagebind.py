@@ -70,7 +70,7 @@ class Patches(nn.Module):
         return tokens if self.norm_layer is None else self.norm_layer(tokens)
 
 
-class Stem(nn.Module):
+class _Stem(nn.Module):
     """Patches => tokens with a class token in front and learned places, [b, 1 + patches, d]."""
 
     def __init__(self, proj: nn.Module, norm: nn.Module | None, patches: int, width: int) -> None:
@@ -100,10 +100,10 @@ class _Scale(nn.Module):
         return x * self.log_logit_scale.exp().clamp_max(LARGEST_SCALE)
 
 
-class Tower(nn.Module):
+class _Tower(nn.Module):
     """Stem, blocks, the class token projected to length one; for sound times a scale."""
 
-    def __init__(self, stem: Stem, first: nn.Module, width: int, depth: int, heads: int, dim: int) -> None:
+    def __init__(self, stem: _Stem, first: nn.Module, width: int, depth: int, heads: int, dim: int) -> None:
         super().__init__()
         sound = isinstance(first, nn.Identity)
         self.preprocessor = stem
@@ -120,18 +120,18 @@ class Tower(nn.Module):
         return out
 
 
-def sound_tower(width: int = 768, depth: int = 12, heads: int = 12, dim: int = DIM) -> Tower:
+def sound_tower(width: int = 768, depth: int = 12, heads: int = 12, dim: int = DIM) -> _Tower:
     """Log-mel parts [b, 1, 128, 204] => [b, dim]; 12 x 19 patches of 16 x 16, one each 10."""
     proj = nn.Conv2d(1, width, 16, stride=10, bias=False)
-    stem = Stem(proj, nn.LayerNorm(width), 12 * 19, width)
-    return Tower(stem, nn.Identity(), width, depth, heads, dim)
+    stem = _Stem(proj, nn.LayerNorm(width), 12 * 19, width)
+    return _Tower(stem, nn.Identity(), width, depth, heads, dim)
 
 
-def picture_tower(width: int = 1280, depth: int = 32, heads: int = 16, dim: int = DIM) -> Tower:
+def picture_tower(width: int = 1280, depth: int = 32, heads: int = 16, dim: int = DIM) -> _Tower:
     """Pairs of pictures [b, 3, 2, 224, 224] => [b, dim]; 16 x 16 patches of 2 x 14 x 14."""
     proj = nn.Sequential(nn.Identity(), nn.Conv3d(3, width, (2, 14, 14), stride=(2, 14, 14), bias=False))
-    stem = Stem(proj, None, 16 * 16, width)
-    return Tower(stem, nn.LayerNorm(width, eps=EPSILON), width, depth, heads, dim)
+    stem = _Stem(proj, None, 16 * 16, width)
+    return _Tower(stem, nn.LayerNorm(width, eps=EPSILON), width, depth, heads, dim)
 
 
 def starts(seconds: float) -> list[float]:
@@ -192,8 +192,8 @@ def pairs(frames: Tensor) -> Tensor:
 
 
 def load_tower(
-    make: Callable[[], Tower], role: str, source: str | Path | Mapping[str, Tensor] = WEIGHTS
-) -> Tower:
+    make: Callable[[], _Tower], role: str, source: str | Path | Mapping[str, Tensor] = WEIGHTS
+) -> _Tower:
     """One tower from the public file (or a state dict), strictly; the other towers are left where they are.
 
     Args:
@@ -213,7 +213,7 @@ def load_tower(
 
 
 @lru_cache(maxsize=2)
-def tower(role: str) -> Tower:
+def tower(role: str) -> _Tower:
     """The public sound or picture tower, each read once per process and only when asked for.
 
     Raises:

@@ -37,7 +37,7 @@ def _array(source: Any) -> np.ndarray[Any, Any]:
     return source.detach().cpu().numpy() if tensor else np.asarray(source)
 
 
-def as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _as_frames(source: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """[f, h, w, 3] uint8 from an array, tensor or sequence of pictures; grey [f, h, w] is repeated to three
     colours.
 
@@ -71,7 +71,7 @@ class ArrayReader:
     name = "frames"
 
     def __init__(self, source: Any, fps: Seconds | None, seconds: Fraction | None) -> None:
-        self.array = as_frames(source)
+        self.array = _as_frames(source)
         count, height, width = self.array.shape[:3]
         if fps is None and seconds is None:
             raise OptionError(

@@ -35,7 +35,7 @@ _SEEK_BACK = (0, 5)
 _FINE = Fraction(1, 1000)
 
 
-def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
+def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The facts of a file or track that hold for a copy too: title, date, place, artist, language ..."""
     return {name: value for name, value in metadata.items() if name.split("-")[0].lower() not in _OF_THE_FILE}
 
@@ -99,7 +99,7 @@ class Beside:
             copied: whose packets are those of the source.
         """
         told = dict(self._container.metadata)
-        kept = kept_metadata(told)
+        kept = _kept_metadata(told)
         lost = lost_metadata(suffix, kept, options)
         if "comment" in map(str.lower, told) and not tags_in(told):
             lost.append("comment")  # its place is that of our own tags
@@ -170,7 +170,7 @@ class Beside:
             return
         copy = output.add_stream_from_template(stream, opaque=True)
         copy.time_base = stream.time_base or Fraction(1, 1000)
-        copy.metadata.update(kept_metadata(dict(stream.metadata)))
+        copy.metadata.update(_kept_metadata(dict(stream.metadata)))
         copy.disposition = stream.disposition.value
         self._copies[stream.index] = copy
 
@@ -240,7 +240,7 @@ class CopiedTrack:
         base = self._stream.time_base or Fraction(1, 1000)
         self._fine = 1 if base <= _FINE else 1000  # AVI counts whole frames of MP3
         self._copy.time_base = base / self._fine
-        self._copy.metadata.update(kept_metadata(dict(self._stream.metadata)))
+        self._copy.metadata.update(_kept_metadata(dict(self._stream.metadata)))
         self._copy.disposition = self._stream.disposition.value
 
     def grows(self, seconds: Fraction | None) -> bool:
@@ -303,7 +303,7 @@ class EncodedTrack:
         with open_media(source) as container:
             stream: Any = sound_streams(container)[track]
             rate, channels = stream.rate or 48_000, min(2, stream.channels or 2)
-            self._metadata, self._marks = kept_metadata(dict(stream.metadata)), stream.disposition.value
+            self._metadata, self._marks = _kept_metadata(dict(stream.metadata)), stream.disposition.value
         self._encoder_name, self._shift = encoder, shift
         self._rate, self._channels = codec_rate(encoder, rate), channels
         self._sound = SoundReader(source, track, zero=zero, rate=self._rate, channels=channels)

@@ -72,7 +72,7 @@ class MuxSettings:
 
 
 @dataclass
-class MuxPlan:
+class _MuxPlan:
     """The decisions.
 
     Attributes:
@@ -101,7 +101,7 @@ class MuxPlan:
         return self.output.suffix.lower()
 
 
-def choose_output(video: Any, info: VideoInfo, output: Path, settings: MuxSettings) -> tuple[Path, Choice]:
+def _choose_output(video: Any, info: VideoInfo, output: Path, settings: MuxSettings) -> tuple[Path, Choice]:
     """The file that will be written, and whether it gets the pictures as they are.
 
     Another suffix than the asked one is taken only where the pictures do not come back from the asked kind of
@@ -147,7 +147,7 @@ def settle_output(
     """
     check_video_target(output, never=never, overwrite=overwrite)
     info = inspect(video) if is_array(video) else claimed_info(video, decodes=False)
-    path, _ = choose_output(video, info, output, MuxSettings(**settings))
+    path, _ = _choose_output(video, info, output, MuxSettings(**settings))
     check_target(path, never=never, overwrite=overwrite)
     return path
 
@@ -162,14 +162,14 @@ def plan_mux(
     channels: int,
     settings: MuxSettings,
     fps: Seconds | None = None,
-) -> MuxPlan:
-    """Decide everything for one file; see `MuxPlan`.
+) -> _MuxPlan:
+    """Decide everything for one file; see `_MuxPlan`.
 
     Raises:
         OptionError: if the container cannot be written or cannot hold the asked sound codec.
         MediaError: if the video cannot be read.
     """
-    output, choice = choose_output(video, info, output, settings)
+    output, choice = _choose_output(video, info, output, settings)
     messages = [choice.message] if choice.message else []
     codec = sound_encoder(choice.suffix, settings.audio_codec)
     exact = settings.cut == "exact" and (start > 0 or seconds is not None)
@@ -180,7 +180,7 @@ def plan_mux(
             if choice.suffix == ".avi" and (copy.rate is None or copy.lead > 0):
                 raise CannotCopyError("AVI keeps evenly spaced pictures only, from a key picture on")
             lead = Fraction(0) if choice.suffix in MP4_KIN else copy.lead
-            plan = MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
+            plan = _MuxPlan(output, CopiedPictures(video, copy, lead), True, lead)
             messages += copy.messages
             if lead > 0:
                 messages.append(
@@ -193,14 +193,14 @@ def plan_mux(
         messages.append("pictures encoded anew for an exact cut")
     if plan is None:
         pictures = EncodedPictures(video, start, seconds, fps, steady=choice.suffix == ".avi")
-        plan = MuxPlan(output, pictures, False, Fraction(0))
+        plan = _MuxPlan(output, pictures, False, Fraction(0))
     plan.codec, plan.messages = codec, messages
     _plan_sound(plan, video, info, sample_rate, channels, settings)
     return plan
 
 
 def _plan_sound(
-    plan: MuxPlan, video: Any, info: VideoInfo, sample_rate: int, channels: int, settings: MuxSettings
+    plan: _MuxPlan, video: Any, info: VideoInfo, sample_rate: int, channels: int, settings: MuxSettings
 ) -> None:
     rate = settings.to_rate or sample_rate
     plan.mixes = settings.existing == "mix" and info.audio_streams > 0
@@ -226,7 +226,7 @@ def copies_sound(video: Any, number: int, codec: str, suffix: str) -> bool:
     return holds_sound(suffix, codec) and sound_trial(video, number)(suffix)
 
 
-def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: MuxPlan) -> list[KeptTrack]:
+def kept_tracks(video: Any, info: VideoInfo, start: Fraction, plan: _MuxPlan) -> list[KeptTrack]:
     """The old sound tracks, in their order: copied where the file can hold them, else encoded anew."""
     zero, kept = info.start_time + start, list[KeptTrack]()
     with open_media(video) as container:

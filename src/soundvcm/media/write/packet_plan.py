@@ -217,7 +217,7 @@ class _Scan:
                 self.first, self.count, self.points = pts, 0, []
                 self.inside, self.behind, self.last_inside = 0, [], -(1 << 62)
                 self.last_dts = self.top = -(1 << 62)
-                self.whole, self.even = needs_no_other(self.stream, packet), True
+                self.whole, self.even = _needs_no_other(self.stream, packet), True
         elif self.start > 0 and pts < self.first and self.count < LONGEST_REORDER:
             return True  # shown before the first picture, and made from pictures that are not copied
         if dts <= self.last_dts or dts > pts:
@@ -315,7 +315,7 @@ class _Scan:
         return (after[0], Fraction(0)) if after else (whole, Fraction(0))
 
 
-def needs_no_other(stream: Any, packet: Any) -> bool:
+def _needs_no_other(stream: Any, packet: Any) -> bool:
     """True if the key packet is surely a whole picture; False if it must be decoded to be sure."""
     if codec_name(stream) != "h264":
         return True
