@@ -45,7 +45,7 @@ def test_case_09_short_clips(frames: int, samples: int, segments: int) -> None:
 
 def test_44k_lengths_of_the_reference() -> None:
     line = Timeline(8, sample_rate=44_100, latent_hop=1024)
-    assert line.latents == 345 and line.decoded_samples == 353_280 and line.samples == 352_800
+    assert line.latents == 345 and line.samples == 352_800
 
 
 def test_floats_are_read_as_a_person_writes_them() -> None:
@@ -75,16 +75,11 @@ def test_segments_are_positive() -> None:
 @given(st.fractions(min_value=Fraction(1, 1000), max_value=60, max_denominator=90_000))
 def test_latents_cover_samples_and_nothing_is_negative(seconds: Fraction) -> None:
     line = Timeline(seconds)
-    assert line.decoded_samples >= line.samples - 1
+    assert line.latents * line.latent_hop >= line.samples - 1
     assert line.latents * line.latent_hop - line.seconds * line.sample_rate < line.latent_hop
-    assert all(time < seconds or index == 0 for index, time in enumerate(line.sync_times()))
+    assert line.sync_frames == 1 or (line.sync_frames - 1) / line.sync_rate < seconds
     assert line.at(seconds) == line
-    assert 0 <= line.latent_at(seconds) < line.latents
 
 
-def test_times_are_exact() -> None:
-    line = Timeline(8)
-    assert line.sync_times()[199] == Fraction(199, 25)
-    assert line.semantic_times()[1] == Fraction(1, 8)
-    assert line.latent_rate == Fraction(125, 4)
-    assert line.latent_at(1) == 31
+def test_rates_are_exact() -> None:
+    assert Timeline(8).latent_rate == Fraction(125, 4)

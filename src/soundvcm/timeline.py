@@ -122,11 +122,6 @@ class Timeline:
         return max(1, ceil(self.seconds * self.sample_rate / self.latent_hop))
 
     @property
-    def decoded_samples(self) -> int:
-        """Samples the codec returns before the cut to `samples`."""
-        return self.latents * self.latent_hop
-
-    @property
     def semantic_frames(self) -> int:
         """Pictures for the semantic encoder: floor(rate x seconds), at least one (case 09)."""
         return max(1, floor(self.seconds * self.semantic_rate))
@@ -152,15 +147,3 @@ class Timeline:
     def sync_tokens(self) -> int:
         """Tokens of the sync stream."""
         return self.sync_segments * self.segment_tokens
-
-    def semantic_times(self) -> list[Fraction]:
-        """Times (s) at which the semantic pictures are shown: k / semantic_rate."""
-        return [k / self.semantic_rate for k in range(self.semantic_frames)]
-
-    def sync_times(self) -> list[Fraction]:
-        """Times (s) at which the sync pictures are shown: k / sync_rate."""
-        return [k / self.sync_rate for k in range(self.sync_frames)]
-
-    def latent_at(self, seconds: Seconds) -> int:
-        """Index of the latent that holds the given time."""
-        return min(self.latents - 1, max(0, floor(exact_seconds(seconds) * self.latent_rate)))

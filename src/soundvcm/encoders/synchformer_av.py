@@ -23,7 +23,6 @@ MEL_PLACES = (MEL_BINS - PATCH) // STRIDE + 1
 AUDIO_TOKENS = (SPECTRUM_FRAMES - PATCH) // STRIDE + 1
 SEGMENTS, VISUAL_TOKENS = 14, 8
 CLASSES = 21
-LARGEST_OFFSET = 2.0
 AUDIO_LAYERS, AUDIO_HEADS, AUDIO_EPSILON = 12, 12, 1e-12
 HEAD_LAYERS, HEAD_HEADS = 3, 8
 
@@ -154,11 +153,6 @@ class Synchformer(nn.Module):
     def offset_logits(self, visual: Tensor, audio: Tensor) -> Tensor:
         """Tokens of 14 segments, visual [b, 14, 8, 768] and audio [b, 14, 6, 768] => logits [b, 21]."""
         return self.transformer(self.vproj(visual).flatten(1, 2), self.aproj(audio).flatten(1, 2))  # type: ignore[no-any-return]
-
-
-def offset_grid() -> Tensor:
-    """Offsets in seconds that the 21 classes stand for, -2 to 2, [21]."""
-    return torch.linspace(-LARGEST_OFFSET, LARGEST_OFFSET, CLASSES)
 
 
 def load_synchformer(tensors: Mapping[str, Tensor], what: str) -> Synchformer:
