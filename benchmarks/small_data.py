@@ -50,6 +50,7 @@ class OtherSounds:
 
     def __init__(self, bank: Bank) -> None:
         self.bank, self.kinds = bank, {name: bank.kinds[name] for name in SOUNDS}
+        self.sample_rate = bank.sample_rate
 
     def clips(self, kind: str, split: str, mode: str | None = None) -> list[Clip]:
         """Sounds of the other kind."""

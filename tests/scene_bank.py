@@ -35,6 +35,7 @@ class FakeBank:
             )
             for name in (*EVENTS, *LASTING)
         }
+        self.sample_rate = BANK_RATE
         self.asked: list[tuple[str, str, str | None]] = []
 
     def clips(self, kind: str, split: str, mode: str | None = None) -> list[FakeClip]:

@@ -48,7 +48,7 @@ def codec(
     from tiny.sounds.snippets import Snippets
 
     config = CodecTrainingConfig().change(parse_overrides(overrides))
-    snippets = Snippets(load_bank(bank), "train", config.seed)
+    snippets = Snippets(load_bank(bank, config.codec.sample_rate), "train", config.seed)
 
     def report(step: int, terms: dict[str, float]) -> None:
         values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")

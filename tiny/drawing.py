@@ -61,10 +61,11 @@ def work(words: list[str]) -> None:
     bank, folder, codec, pictures, counts, part, of = words
     plan = FoleyPlan({k: int(v) for k, v in (pair.split("=") for pair in counts.split(","))})
     with runtime.threads(1):
+        parts = parts_of(codec or None, int(pictures))
         write_shards(
             Path(folder),
-            load_bank(Path(bank)),
-            parts_of(codec or None, int(pictures)),
+            load_bank(Path(bank), parts.codec.sample_rate),
+            parts,
             plan,
             codec_name=codec_name(Path(codec) if codec else None),
             part=int(part),

@@ -31,16 +31,21 @@ from synth_impacts import IMPACTS
 from synth_nature import NATURE
 
 HERE = Path(__file__).resolve().parent
-RENDER_RATE = 32000
+RENDER_RATE = 48000
 ALLOWED = ("CC0", "CC-BY-3.0", "CC-BY-4.0")
 
 
-def pieces(wave: np.ndarray, cut: str) -> list[tuple[str, np.ndarray]]:
-    """One raw wave => (mode, finished wave) of each clip in it; `cut` is hit, hits or lasting."""
+def pieces(wave: np.ndarray, cut: str, shortest: float = 0.03) -> list[tuple[str, np.ndarray]]:
+    """One raw wave => (mode, finished wave) of each clip in it; `cut` is hit, hits or lasting.
+
+    Hits of less than `shortest` seconds are left out.
+    """
     if cut == "lasting":
         return [("ambience", piece) for piece in cutting.lasting(wave)]
     raw = cutting.hits(wave) if cut == "hits" else [wave]
-    return [("event", done) for done in (cutting.event(part) for part in raw[:12]) if done is not None]
+    return [
+        ("event", done) for done in (cutting.event(part, shortest) for part in raw[:12]) if done is not None
+    ]
 
 
 def recordings(work: Path) -> Iterator[Packed]:
@@ -57,7 +62,7 @@ def recordings(work: Path) -> Iterator[Packed]:
             wave, rate = soundfile.read(work / row["package"] / row["path"], dtype="float64")
             for mode, done in pieces(cutting.to_bank_rate(wave, rate), row["cut"]):
                 names = ("package", "source", "licence", "author", "link")
-                fields = {k: row[k] for k in names}
+                fields = {k: row[k] for k in names} | {"edition": int(row["edition"])}
                 yield Packed(row["kind"], mode, done, "recording", original=row["path"], **fields)
 
 
@@ -102,7 +107,7 @@ def synthesised() -> Iterator[Packed]:
             name, draws = row["generator"], row["draws"]
             for draw in range(draws) if isinstance(draws, int) else draws:
                 wave = functions[name](np.random.default_rng([zlib.crc32(name.encode()), draw]))
-                for _, done in pieces(np.asarray(wave, dtype=np.float64), cut)[:1]:
+                for _, done in pieces(np.asarray(wave, dtype=np.float64), cut, shortest=0.01)[:1]:
                     yield Packed(
                         kind,
                         mode,
@@ -122,7 +127,7 @@ def without_repeats(clips: list[Packed]) -> list[Packed]:
     seen: set[bytes] = set()
     kept = []
     for clip in clips:
-        key = np.round(clip.wave[:4000] * 200).astype(np.int16).tobytes()
+        key = np.round(clip.wave[:12000] * 200).astype(np.int16).tobytes()
         if key not in seen:
             seen.add(key)
             kept.append(clip)
@@ -140,7 +145,9 @@ def main() -> None:
     fetch(options.work)
     kinds = tomllib.loads((HERE / "kinds.toml").read_text(encoding="utf-8"))
     clips = without_repeats([*recordings(options.work), *rendered(options.work), *synthesised()])
-    splits = assign((c.kind, c.origin, c.source) for c in clips)
+    splits: dict[str, str] = {}
+    for edition in sorted({c.edition for c in clips}):
+        assign(((c.kind, c.origin, c.source) for c in clips if c.edition == edition), splits)
     for clip in clips:
         clip.split = splits[clip.source]
     write_bank(options.out, clips, kinds)

@@ -1,6 +1,6 @@
 """From a raw wave to bank clips: trimming to the onset, cutting repeated hits apart, lengthening, levels.
 
-All at 16 kHz. Events begin 3 ms before their onset and peak at 0.7; ambiences have an RMS of 0.1 with peaks
+All at 48 kHz. Events begin 3 ms before their onset and peak at 0.7; ambiences have an RMS of 0.1 with peaks
 held below 0.95. Knows nothing of files.
 """
 
@@ -10,8 +10,8 @@ import numpy as np
 import soxr
 from scipy import ndimage
 
-RATE = 16000
-LEAD = 48  # samples kept before the onset: 3 ms
+RATE = 48000
+LEAD = 144  # samples kept before the onset: 3 ms
 EVENT_SECONDS = 2.0
 EVENT_PEAK = 0.7
 LASTING_RMS = 0.1
@@ -20,7 +20,7 @@ LASTING_SECONDS = (4.5, 6.0)
 
 
 def to_bank_rate(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Any wave [samples] or [samples, channels] => mono float64 at 16 kHz without direct current."""
+    """Any wave [samples] or [samples, channels] => mono float64 at 48 kHz without direct current."""
     mono = wave.mean(axis=1) if wave.ndim == 2 else wave
     mono = np.asarray(mono, dtype=np.float64)
     if rate != RATE:
@@ -38,9 +38,9 @@ def onset(wave: np.ndarray, part: float = 0.1) -> int:
     return int(np.argmax(np.abs(wave) >= part * np.abs(wave).max()))
 
 
-def event(wave: np.ndarray) -> np.ndarray | None:
+def event(wave: np.ndarray, shortest: float = 0.03) -> np.ndarray | None:
     """One hit from its onset to where it has faded by 46 dB (2 s at most), peak 0.7; None when it is silent
-    or too short.
+    or shorter than `shortest` seconds.
     """
     if len(wave) == 0 or np.abs(wave).max() < 1e-4:
         return None
@@ -52,7 +52,7 @@ def event(wave: np.ndarray) -> np.ndarray | None:
     clip[:LEAD] *= np.linspace(0, 1, LEAD)
     loud = np.flatnonzero(envelope(clip, 0.01) > 0.005 * np.abs(clip).max())
     clip = clip[: loud[-1] + 1]
-    if len(clip) < 0.03 * RATE:
+    if len(clip) < shortest * RATE:
         return None
     tail = min(len(clip) // 3, round(0.12 * RATE))
     clip[len(clip) - tail :] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(tail) / tail)
@@ -70,8 +70,8 @@ def hits(wave: np.ndarray, gap_seconds: float = 0.14) -> list[np.ndarray]:
     for at in np.flatnonzero(jumps):
         if not starts or at - starts[-1] > gap_seconds * RATE:
             starts.append(int(at))
-    ends = [*starts[1:], len(wave)]
-    return [wave[max(0, a - 100) : b - 100] for a, b in zip(starts, ends, strict=True)]
+    ends, lead = [*starts[1:], len(wave)], round(0.00625 * RATE)
+    return [wave[max(0, a - lead) : b - lead] for a, b in zip(starts, ends, strict=True)]
 
 
 def lengthened(wave: np.ndarray, samples: int, overlap_seconds: float = 0.25) -> np.ndarray:

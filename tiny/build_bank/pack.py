@@ -13,10 +13,12 @@ from pathlib import Path
 import cutting
 import numpy as np
 import soundfile
+from split import SPLITS
 
-RATE = 16000
-GAP_SAMPLES = 1600  # silence between clips, so that the codec's ringing stays out of the next one
-_BITRATE = 48000
+RATE = cutting.RATE
+GAP_SAMPLES = 4800  # silence between clips, so that the codec's ringing stays out of the next one
+GRID = 480  # offsets are multiples of this, so that they are whole samples at 16, 32 and 44.1 kHz too
+_BITRATE = 64000
 COLUMNS = tuple(
     "id kind split mode file offset samples seconds origin package source licence author link "
     "original".split()
@@ -25,7 +27,7 @@ COLUMNS = tuple(
 
 @dataclass
 class Packed:
-    """A finished clip with all that clips.csv says of it."""
+    """A finished clip with all that clips.csv says of it; `edition` is that of the bank it came with."""
 
     kind: str
     mode: str
@@ -38,6 +40,7 @@ class Packed:
     link: str
     original: str
     split: str = ""
+    edition: int = 1
 
 
 def write_bank(root: Path, clips: list[Packed], kinds: dict[str, dict[str, object]]) -> None:
@@ -58,12 +61,12 @@ def write_bank(root: Path, clips: list[Packed], kinds: dict[str, dict[str, objec
 
 
 def _write_kind(root: Path, kind: str, clips: list[Packed]) -> list[dict[str, object]]:
-    order = sorted(
-        clips, key=lambda c: (("train", "valid", "test").index(c.split), c.mode, c.source, c.original)
-    )
+    # Clips of a later edition come last, so that earlier ones keep their ids.
+    order = sorted(clips, key=lambda c: (c.edition, SPLITS.index(c.split), c.mode, c.source, c.original))
     pieces, rows, at = [np.zeros(GAP_SAMPLES)], [], GAP_SAMPLES
     for i, clip in enumerate(order):
-        pieces += [clip.wave, np.zeros(GAP_SAMPLES)]
+        gap = GAP_SAMPLES + -len(clip.wave) % GRID
+        pieces += [clip.wave, np.zeros(gap)]
         rows.append(
             {
                 "id": f"{kind}_{i:03d}",
@@ -80,7 +83,7 @@ def _write_kind(root: Path, kind: str, clips: list[Packed]) -> list[dict[str, ob
                 },
             }
         )
-        at += len(clip.wave) + GAP_SAMPLES
+        at += len(clip.wave) + gap
     level = 1 - (_BITRATE - 6000) / 250000  # libsndfile maps 0..1 to 256..6 kbit/s for one channel
     path = root / f"{kind}.opus"
     wave = np.concatenate(pieces).astype(np.float32)
@@ -98,14 +101,19 @@ def _keep_onset(row: dict[str, object], decoded: np.ndarray) -> None:
     """Moves the start of an event whose first tenth of the peak the codec has pushed back by over 5 ms."""
     offset, samples = int(str(row["offset"])), int(str(row["samples"]))
     late = cutting.onset(decoded[offset : offset + samples]) - cutting.LEAD
-    if late > 80:
+    late -= late % 3  # a whole sample at 16 and 32 kHz
+    if late > 0.005 * RATE:
         row.update(offset=offset + late, samples=samples - late, seconds=f"{(samples - late) / RATE:.3f}")
 
 
 _SECTIONS = {
     "openclonk-data": """
 Sound effects of OpenClonk (Debian `openclonk-data`). Its `Sound.ocg/authors.txt` says: CC Attribution 3.0
-if not stated otherwise, some CC0. Changed: cut, resampled to 16 kHz mono, levelled.
+if not stated otherwise, some CC0. Changed: cut, resampled to 48 kHz mono, levelled.
+""",
+    "minetest-data": """
+Sounds of doors and explosions of Minetest Game (Debian `minetest-data`): its copyright file gives CC-BY-3.0 for
+`doors/sounds` and CC0 for the glass door and `tnt/sounds`. Changed likewise.
 """,
     "sonic-pi-samples": """
 Samples of Sonic Pi (Debian `sonic-pi-samples`), CC0 each, as its copyright file lists. Changed likewise.

@@ -1,7 +1,7 @@
 """Building blocks of the bank's physical synthesis: struck modes, air bubbles, shaped noise, grains, pulse
 trains through formants.
 
-All at 16 kHz, mono, float64, from a numpy Generator only. Knows nothing of kinds or files.
+All at 48 kHz, mono, float64, from a numpy Generator only. Knows nothing of kinds or files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal
 
-RATE = 16000
+RATE = 48000
+TOP = 19000.0  # Hz; no partial lies above it: Opus keeps nothing beyond 20 kHz
+AIR = 9000.0  # Hz; above it noise falls by 12 dB an octave, as small bodies and the air let it
 
 Wave = np.ndarray
 Range = tuple[float, float]
@@ -39,14 +41,14 @@ def time_axis(n: int) -> Wave:
 @lru_cache(maxsize=512)
 def _butterworth(low: float, high: float, order: int) -> Wave:
     if low <= 0:
-        return signal.butter(order, min(high, 7900), "low", fs=RATE, output="sos")
+        return signal.butter(order, min(high, 0.49 * RATE), "low", fs=RATE, output="sos")
     if high >= RATE / 2:
         return signal.butter(order, low, "high", fs=RATE, output="sos")
     return signal.butter(order, (low, high), "band", fs=RATE, output="sos")
 
 
 def band(wave: Wave, low: float, high: float, order: int = 2) -> Wave:
-    """Butterworth band-pass; a low of 0 makes it a low-pass, a high of 8000 and more a high-pass."""
+    """Butterworth band-pass; a low of 0 makes it a low-pass, a high of RATE / 2 and more a high-pass."""
     return signal.sosfilt(_butterworth(float(low), float(high), order), wave)
 
 
@@ -54,6 +56,13 @@ def fade(n: int, t60: float, attack: float = 0.0005) -> Wave:
     """Envelope that rises linearly in `attack` seconds and falls by 60 dB in `t60` seconds."""
     t = time_axis(n)
     return np.minimum(1.0, t / attack) * np.exp(-6.91 * t / t60)
+
+
+def white(rng: np.random.Generator, n: int) -> Wave:
+    """Gaussian noise [n], flat up to `AIR` at the density that noise of unit variance has at 16 kHz, so that
+    its balance with tones does not depend on the rate.
+    """
+    return np.sqrt(RATE / 16000) * signal.sosfilt(_butterworth(0.0, AIR, 2), rng.normal(size=n))
 
 
 def wander(rng: np.random.Generator, n: int, rate_hz: float) -> Wave:
@@ -93,7 +102,7 @@ def echoing(rng: np.random.Generator, wave: Wave, t60: float, wet: float) -> Wav
     longer.
     """
     n = count(t60)
-    response = rng.normal(size=n) * fade(n, t60, 0.004)
+    response = white(rng, n) * fade(n, t60, 0.004)
     response = band(response, 100, 5000, 1)
     response *= wet / np.sqrt(np.sum(response**2))
     response[0] += 1
@@ -130,7 +139,7 @@ def struck(
     freqs = f0 * (1 + spread * np.cumsum(rng.uniform(0.3, 1.7, size=modes - 1))) if modes > 1 else np.zeros(0)
     out = np.zeros(n)
     for k, f in enumerate(np.concatenate([[f0], freqs])):
-        if f > 7500:
+        if f > TOP:
             break
         decay = ring * (f0 / f) ** damping
         gain = rng.uniform(0.2, 1.0) * (f0 / f) ** rng.uniform(0.0, 0.8)
@@ -139,9 +148,9 @@ def struck(
             * np.sin(2 * np.pi * f * t + (0 if k == 0 else rng.uniform(0, 6.28)))
             * np.exp(-6.91 * t / decay)
         )
-    out = signal.fftconvolve(out, contact(rng, min(n, 400), between(rng, contact_ms)))[:n]
+    out = signal.fftconvolve(out, contact(rng, min(n, count(0.025)), between(rng, contact_ms)))[:n]
     if noise > 0:
-        burst = band(rng.normal(size=n), f0 * 0.7, min(7800, f0 * 12)) * fade(n, rng.uniform(0.01, 0.05))
+        burst = band(white(rng, n), f0 * 0.7, min(TOP, f0 * 12)) * fade(n, rng.uniform(0.01, 0.05))
         out = out / (np.abs(out).max() + 1e-9) + noise * burst / (np.abs(burst).max() + 1e-9)
     return out / (np.abs(out).max() + 1e-9)
 
@@ -160,11 +169,12 @@ def bubble(rng: np.random.Generator, frequency: float, rise: float = 0.1) -> Wav
 def shaped_noise(
     rng: np.random.Generator, seconds: float, gain: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> Wave:
-    """White noise times gain(frequencies [f, 1], seconds [1, t]) in the short-time spectrum (512 points)."""
-    n = count(seconds)
-    freqs, at, spectrum = signal.stft(rng.normal(size=n + 1024), fs=RATE, nperseg=512, noverlap=384)
-    _, wave = signal.istft(spectrum * gain(freqs[:, None], at[None, :]), fs=RATE, nperseg=512, noverlap=384)
-    return wave[512 : 512 + n]
+    """White noise times gain(frequencies [f, 1], seconds [1, t]) in the short-time spectrum (32 ms)."""
+    n, window = count(seconds), count(0.032)
+    settings = {"fs": RATE, "nperseg": window, "noverlap": window * 3 // 4}
+    freqs, at, spectrum = signal.stft(white(rng, n + 2 * window), **settings)
+    _, wave = signal.istft(spectrum * gain(freqs[:, None], at[None, :]), **settings)
+    return wave[window : window + n]
 
 
 def curve(rng: np.random.Generator, at: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -189,17 +199,17 @@ def formants(wave: Wave, peaks: list[tuple[float, float, float]]) -> Wave:
     """Sum of resonators (frequency Hz, width Hz, gain) over `wave`."""
     out = np.zeros_like(wave)
     for f, width, gain in peaks:
-        b, a = signal.iirpeak(min(f, 7500), max(0.3, f / width), fs=RATE)
+        b, a = signal.iirpeak(min(f, TOP), max(0.3, f / width), fs=RATE)
         out += gain * signal.lfilter(b, a, wave)
     return out
 
 
 def tone(pitch: Wave, harmonics: np.ndarray) -> Wave:
-    """Sum of harmonics (amplitudes of 1, 2, ...) over the pitch curve [n] in Hz; those above 7.5 kHz are
-    left out.
+    """Sum of harmonics (amplitudes of 1, 2, ...) over the pitch curve [n] in Hz; those above `TOP`
+    are left out.
     """
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     top = float(pitch.max())
     return sum(
-        (a * np.sin(k * phase) for k, a in enumerate(harmonics, 1) if k * top < 7500), np.zeros(len(pitch))
+        (a * np.sin(k * phase) for k, a in enumerate(harmonics, 1) if k * top < TOP), np.zeros(len(pitch))
     )

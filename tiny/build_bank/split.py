@@ -16,8 +16,10 @@ def _rank(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def assign(clips: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """(kind, origin, source) of every clip => split of every source.
+def assign(clips: Iterable[tuple[str, str, str]], chosen: dict[str, str]) -> None:
+    """(kind, origin, source) of every clip => split of every source, added to `chosen`.
+
+    Call it once an edition: what an earlier one has chosen stays, and only the first promises clips of each split.
 
     Within each kind and origin (recording, soundfont, synthesis) sources are taken in the order of their
     hash: about 12 % to test and 8 % to valid, and none that overshoots that by more than one clip. Each
@@ -27,7 +29,7 @@ def assign(clips: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     kinds: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for kind, origin, source in clips:
         kinds[kind][origin][source] += 1
-    chosen: dict[str, str] = {}
+    later = bool(chosen)
     for kind in sorted(kinds):
         sizes = {s: n for origin in kinds[kind].values() for s, n in origin.items()}
         total = sum(sizes.values())
@@ -38,10 +40,10 @@ def assign(clips: Iterable[tuple[str, str, str]]) -> dict[str, str]:
                 room = round(part * sum(sizes[s] for s in names)) or (1 if len(names) >= 5 else 0)
                 have += _take(names, sizes, total, room, split, chosen)
             order = sorted(sizes, key=lambda s: (sizes[s], _rank(s)))
-            have += _take(order, sizes, total, least - have, split, chosen)
+            if not later:
+                have += _take(order, sizes, total, least - have, split, chosen)
         for source in sizes:
             chosen.setdefault(source, "train")
-    return chosen
 
 
 def _take(

@@ -1,7 +1,7 @@
 """Single short sounds that are no plain hits, by simple physics: blasts, liquids, air, voices of animals,
 signals.
 
-Each function takes a numpy Generator and returns a mono wave at 16 kHz that begins with its onset. Knows
+Each function takes a numpy Generator and returns a mono wave at 48 kHz that begins with its onset. Knows
 nothing of files or splits. `CALLS` names them: generator name -> function.
 """
 
@@ -27,6 +27,7 @@ from primitives import (
     time_axis,
     tone,
     wander,
+    white,
 )
 
 Rng = np.random.Generator
@@ -46,16 +47,19 @@ def door_creak(rng: Rng) -> Wave:
         1, (n - np.arange(n)) / (0.1 * RATE)
     )
     return echoing(
-        rng, formants(slip, peaks) * swell * np.minimum(1, np.arange(n) / 100), 0.5, rng.uniform(0, 0.4)
+        rng,
+        formants(slip, peaks) * swell * np.minimum(1, np.arange(n) / count(0.006)),
+        0.5,
+        rng.uniform(0, 0.4),
     )
 
 
 def gunshot(rng: Rng) -> Wave:
     """The shock front, the muzzle blast, an echo or two and the tail of the landscape."""
     n = count(1.3)
-    blast = rng.normal(size=n) * fade(n, rng.uniform(0.05, 0.15), 0.0002)
-    low = band(rng.normal(size=n), 40, rng.uniform(200, 500)) * fade(n, rng.uniform(0.15, 0.35), 0.002)
-    tail = band(rng.normal(size=n), 80, rng.uniform(900, 2500)) * fade(n, rng.uniform(0.6, 1.3), 0.01)
+    blast = white(rng, n) * fade(n, rng.uniform(0.05, 0.15), 0.0002)
+    low = band(white(rng, n), 40, rng.uniform(200, 500)) * fade(n, rng.uniform(0.15, 0.35), 0.002)
+    tail = band(white(rng, n), 80, rng.uniform(900, 2500)) * fade(n, rng.uniform(0.6, 1.3), 0.01)
     out = blast + rng.uniform(1, 3) * low + rng.uniform(0.05, 0.25) * tail
     for _ in range(rng.integers(0, 4)):
         add(out, band(blast[: count(0.2)], 100, 2000), count(rng.uniform(0.08, 0.5)), rng.uniform(0.05, 0.3))
@@ -73,12 +77,12 @@ def explosion(rng: Rng) -> Wave:
 
     body = shaped_noise(rng, seconds, gain)
     n = len(body)
-    crack = band(rng.normal(size=n), 50, rng.uniform(1500, 6000)) * fade(n, rng.uniform(0.1, 0.4), 0.001)
-    low = band(rng.normal(size=n), 30, 150) * fade(n, rng.uniform(0.6, 1.5), 0.004)
+    crack = band(white(rng, n), 50, rng.uniform(1500, 6000)) * fade(n, rng.uniform(0.1, 0.4), 0.001)
+    low = band(white(rng, n), 30, 150) * fade(n, rng.uniform(0.6, 1.5), 0.004)
     out = body / np.abs(body).max() + rng.uniform(0.2, 0.8) * crack / np.abs(crack).max()
     out += rng.uniform(0.2, 0.8) * low / np.abs(low).max()
     for _ in range(rng.integers(0, 30)):
-        bit = band(rng.normal(size=count(0.05)), 300, 5000) * fade(count(0.05), 0.03)
+        bit = band(white(rng, count(0.05)), 300, 5000) * fade(count(0.05), 0.03)
         add(out, bit, count(rng.uniform(0.2, 1.5)), rng.uniform(0.01, 0.08))
     return np.tanh(1.3 * out) * np.minimum(1, (n - np.arange(n)) / (0.2 * RATE))
 
@@ -95,7 +99,7 @@ def splash(rng: Rng) -> Wave:
 
     spray = shaped_noise(rng, seconds, gain)
     out = spray / np.abs(spray).max()
-    slap = band(rng.normal(size=count(0.2)), 150, 1500) * fade(count(0.2), 0.08, 0.001)
+    slap = band(white(rng, count(0.2)), 150, 1500) * fade(count(0.2), 0.08, 0.001)
     add(out, slap / np.abs(slap).max(), 0, 0.4 + 0.5 * size)
     for _ in range(int(rng.integers(60, 250) * (0.5 + size))):
         at = min(seconds - 0.1, 0.04 + rng.exponential(0.25 + 0.15 * size))
@@ -111,7 +115,12 @@ def splash(rng: Rng) -> Wave:
 def water_drop(rng: Rng) -> Wave:
     """One drop into a full or hollow vessel."""
     out = np.zeros(count(0.45))
-    add(out, band(rng.normal(size=80), 1500, 8000) * fade(80, 0.004, 0.0002), 0, rng.uniform(0.05, 0.3))
+    add(
+        out,
+        band(white(rng, count(0.005)), 1500, RATE / 2) * fade(count(0.005), 0.004, 0.0002),
+        0,
+        rng.uniform(0.05, 0.3),
+    )
     f = between(rng, (450, 2600))
     add(out, bubble(rng, f, rng.uniform(0.1, 0.5)), count(rng.uniform(0.002, 0.008)), 1.0)
     for _ in range(rng.integers(0, 3)):
@@ -147,14 +156,16 @@ def dog_bark(rng: Rng) -> Wave:
     pitch = between(rng, (300, 600)) / size * (0.55 + 0.8 * np.sin(np.pi * np.clip(x * 1.1 + 0.12, 0, 1)))
     pitch = pitch * (1 + rng.uniform(0.02, 0.12) * wander(rng, n, 90))
     source = pulses(rng, pitch, rng.uniform(5, 14), 0.5) + 0.5 * pulses(rng, pitch / 2, 10, 0.3)
-    source = source + rng.uniform(0.3, 1.0) * rng.normal(size=n) * np.std(source)
+    source = source + rng.uniform(0.3, 1.0) * white(rng, n) * np.std(source)
     peaks = [
         (700 / size, 350, 1.0),
         (1500 / size, 500, 0.9),
         (2700 / size, 700, 0.45),
         (4000 / size, 900, 0.2),
     ]
-    bark = formants(source, peaks) * np.sin(np.pi * x**0.55) ** 0.7 * np.minimum(1, np.arange(n) / 60)
+    bark = (
+        formants(source, peaks) * np.sin(np.pi * x**0.55) ** 0.7 * np.minimum(1, np.arange(n) / count(0.004))
+    )
     return echoing(rng, bark, 0.4, rng.uniform(0, 0.3))
 
 
@@ -166,13 +177,13 @@ def cat_meow(rng: Rng) -> Wave:
         between(rng, (420, 750)) * (0.85 + 0.45 * np.sin(np.pi * x**0.7)) * (1 + 0.012 * wander(rng, n, 12))
     )
     harmonics = 1.0 / np.arange(1, 14) ** rng.uniform(0.6, 1.1)
-    source = tone(pitch, harmonics) + 0.03 * rng.normal(size=n)
+    source = tone(pitch, harmonics) + 0.03 * white(rng, n)
     opening = np.sin(np.pi * x) ** 0.7
     narrow = formants(source, [(500, 150, 0.8), (2400, 300, 0.5)])
     wide = formants(source, [(1100, 250, 1.0), (1800, 300, 0.8), (3300, 500, 0.3)])
     return (
         (narrow * (1 - opening) + wide * opening)
-        * np.minimum(1, np.arange(n) / 500)
+        * np.minimum(1, np.arange(n) / count(0.03))
         * np.minimum(1, (1 - x) / 0.25)
     )
 
@@ -237,8 +248,8 @@ def telephone_ring(rng: Rng) -> Wave:
     pitch = np.where(np.sin(2 * np.pi * rng.uniform(8, 22) * t) > 0, low, low * high)
     return (
         tone(pitch, np.array([1, 0.2, 0.35, 0.1, 0.15]))
-        * np.minimum(1, (n - np.arange(n)) / 400)
-        * np.minimum(1, np.arange(n) / 60)
+        * np.minimum(1, (n - np.arange(n)) / count(0.025))
+        * np.minimum(1, np.arange(n) / count(0.004))
     )
 
 
@@ -255,8 +266,12 @@ def whistle(rng: Rng) -> Wave:
             rng.uniform(-0.7, 0.7) * t / t[-1] + 0.1 * wander(rng, n, 4)
         )
         wave = tone(pitch, np.array([1, 0.04]))
-    breath = band(rng.normal(size=n), 1500, 6000) * rng.uniform(0.02, 0.1)
-    return (wave + breath) * np.minimum(1, np.arange(n) / 200) * np.minimum(1, (n - np.arange(n)) / 800)
+    breath = band(white(rng, n), 1500, 6000) * rng.uniform(0.02, 0.1)
+    return (
+        (wave + breath)
+        * np.minimum(1, np.arange(n) / count(0.012))
+        * np.minimum(1, (n - np.arange(n)) / count(0.05))
+    )
 
 
 CALLS: dict[str, Callable[[Rng], Wave]] = {

@@ -1,6 +1,6 @@
 """Single hits of solid bodies by simple physics: decaying modes, contact noise, a room.
 
-Each function takes a numpy Generator and returns a mono wave at 16 kHz that begins with its onset; every
+Each function takes a numpy Generator and returns a mono wave at 48 kHz that begins with its onset; every
 draw is another body. Knows nothing of files or splits. `IMPACTS` names them: generator name -> function.
 """
 
@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from primitives import Wave, add, band, between, count, echoing, fade, formants, struck, time_axis
+from primitives import (
+    RATE,
+    TOP,
+    Wave,
+    add,
+    band,
+    between,
+    count,
+    echoing,
+    fade,
+    formants,
+    struck,
+    time_axis,
+    white,
+)
 
 Rng = np.random.Generator
 
@@ -54,7 +68,7 @@ def glass_break(rng: Rng) -> Wave:
     out = np.zeros(count(1.5))
     add(
         out,
-        band(rng.normal(size=count(0.25)), 1500, 8000) * fade(count(0.25), rng.uniform(0.06, 0.2)),
+        band(white(rng, count(0.25)), 1500, RATE / 2) * fade(count(0.25), rng.uniform(0.06, 0.2)),
         0,
         1.2,
     )
@@ -99,7 +113,7 @@ def ball_bounce(rng: Rng) -> Wave:
         n, rng.uniform(0.05, 0.12), 0.002
     )
     air = struck(rng, 0.5, (f * 2.5, f * 7), 8, 0.4, (0.05, 0.16), 0.4, (0.8, 2.5), 0.3)
-    slap = band(rng.normal(size=n), 200, rng.uniform(1500, 5000)) * fade(n, rng.uniform(0.02, 0.06), 0.0008)
+    slap = band(white(rng, n), 200, rng.uniform(1500, 5000)) * fade(n, rng.uniform(0.02, 0.06), 0.0008)
     dry = (
         rng.uniform(0.4, 1) * thump
         + rng.uniform(0.3, 0.9) * air
@@ -113,7 +127,7 @@ def door_slam(rng: Rng) -> Wave:
     slam = struck(
         rng, 0.9, (50, 140), rng.integers(14, 28), 0.6, (0.08, 0.3), 0.5, (1, 4), rng.uniform(0.8, 1.6)
     )
-    thud = band(rng.normal(size=len(slam)), 50, rng.uniform(250, 700)) * fade(
+    thud = band(white(rng, len(slam)), 50, rng.uniform(250, 700)) * fade(
         len(slam), rng.uniform(0.1, 0.3), 0.002
     )
     slam = slam + rng.uniform(0.3, 1.0) * thud / np.abs(thud).max()
@@ -135,9 +149,9 @@ def footstep(rng: Rng) -> Wave:
             grain = struck(rng, 0.25, (80, 240), 8, 0.8, (0.05, 0.15), 0.8, (1, 4), 0.5)
         else:
             grain = np.zeros(count(0.25))
-            low, high = (700, 6000) if ground == 2 else (1800, 7800)
+            low, high = (700, 6000) if ground == 2 else (1800, TOP)
             for _ in range(rng.integers(15, 60)):
-                bit = band(rng.normal(size=count(0.012)), low, high) * fade(
+                bit = band(white(rng, count(0.012)), low, high) * fade(
                     count(0.012), rng.uniform(0.002, 0.012)
                 )
                 add(grain, bit, count(abs(rng.normal(0, 0.035))), rng.exponential(1.0))
@@ -150,7 +164,7 @@ def footstep(rng: Rng) -> Wave:
 def hand_clap(rng: Rng) -> Wave:
     """One pair of hands: a noise burst with the resonance of the hollow between the palms, in a room."""
     n = count(0.3)
-    burst = rng.normal(size=n) * fade(n, rng.uniform(0.015, 0.05), 0.0004)
+    burst = white(rng, n) * fade(n, rng.uniform(0.015, 0.05), 0.0004)
     palm = between(rng, (600, 2200))
     peaks = [(palm, palm / rng.uniform(1.0, 3), 1.0), (palm * rng.uniform(1.8, 2.6), palm, 0.5)]
     dry = formants(burst, peaks) + 0.15 * burst
@@ -195,11 +209,11 @@ def punch(rng: Rng) -> Wave:
     thump = np.sin(2 * np.pi * (f * t + 0.5 * (1 - np.exp(-t / 0.012)))) * fade(
         n, rng.uniform(0.05, 0.1), 0.001
     )
-    slap = band(rng.normal(size=n), rng.uniform(100, 400), rng.uniform(900, 3500)) * fade(
+    slap = band(white(rng, n), rng.uniform(100, 400), rng.uniform(900, 3500)) * fade(
         n, rng.uniform(0.05, 0.14), 0.001
     )
-    body = band(rng.normal(size=n), 60, 350) * fade(n, rng.uniform(0.06, 0.14), 0.001)
-    cloth = band(rng.normal(size=n), 800, 6000) * fade(n, rng.uniform(0.06, 0.2), 0.01)
+    body = band(white(rng, n), 60, 350) * fade(n, rng.uniform(0.06, 0.14), 0.001)
+    cloth = band(white(rng, n), 800, 6000) * fade(n, rng.uniform(0.06, 0.2), 0.01)
     out = (
         rng.uniform(0.2, 0.7) * thump
         + rng.uniform(0.5, 1) * slap / np.abs(slap).max()
@@ -247,7 +261,7 @@ def bell(rng: Rng) -> Wave:
         (4.16, 0.3),
         (5.4, 0.2),
     ):
-        if f * ratio < 7500:
+        if f * ratio < TOP:
             for beat in (0.0, rng.uniform(0.3, 2.5)):
                 out += (
                     gain
@@ -258,7 +272,7 @@ def bell(rng: Rng) -> Wave:
     out /= np.abs(out).max()
     return (
         out + 0.2 * struck(rng, 2.0, (f * 3, f * 4), 6, 0.4, (0.02, 0.06), 0.2, (0.1, 0.3), 0.5)
-    ) * np.minimum(1, (n - np.arange(n)) / 3200)
+    ) * np.minimum(1, (n - np.arange(n)) / count(0.2))
 
 
 IMPACTS: dict[str, Callable[[Rng], Wave]] = {

@@ -1,6 +1,6 @@
 """Lasting sounds of weather, water, fire and birds by simple physics, 4.5 to 6 s each.
 
-Each function takes a numpy Generator and returns a mono wave at 16 kHz. Knows nothing of files or splits.
+Each function takes a numpy Generator and returns a mono wave at 48 kHz. Knows nothing of files or splits.
 `NATURE` names them: generator name -> function.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from primitives import (
     RATE,
+    TOP,
     Wave,
     add,
     band,
@@ -24,6 +25,7 @@ from primitives import (
     times,
     unit,
     wander,
+    white,
 )
 from synth_calls import bird_chirp
 
@@ -36,11 +38,11 @@ def rain(rng: Rng) -> Wave:
     tilt = rng.uniform(0.1, 0.7)
     hiss = shaped_noise(rng, seconds, lambda f, t: (f > 400) / (1 + f / 3000) ** tilt + 0 * t)
     out = unit(hiss) * (0.2 + 0.6 * heavy)
-    low, high = rng.uniform(800, 2500), rng.uniform(5000, 7800)
+    low, high = rng.uniform(800, 2500), rng.uniform(5000, 14000)
     drops = []
     for _ in range(24):
         n = count(rng.uniform(0.002, 0.008))
-        drops.append(band(rng.normal(size=n), low, high) * fade(n, n / RATE))
+        drops.append(band(white(rng, n), low, high) * fade(n, n / RATE))
     for at in times(rng, seconds, between(rng, (100, 900))):
         add(out, drops[rng.integers(24)], at, rng.exponential(1.0))
     for at in times(rng, seconds, rng.uniform(10, 120)):
@@ -99,14 +101,14 @@ def fire(rng: Rng) -> Wave:
     n = count(seconds)
     breath = shaped_noise(rng, seconds, lambda f, t: np.exp(0.4 * curve(rng, t, 4)) / (1 + (f / 150) ** 1.8))
     out = rng.uniform(0.02, 0.12) * unit(breath) + rng.uniform(0.005, 0.03) * unit(
-        band(rng.normal(size=n), 2000, 7500)
+        band(white(rng, n), 2000, 14000)
     )
     busy = np.exp(0.7 * wander(rng, n, 2))
     snaps = []
     for _ in range(40):
         m = count(between(rng, (0.001, 0.012)))
         f = between(rng, (800, 4000))
-        snaps.append(band(rng.normal(size=m), f, min(7800, f * 3)) * fade(m, m / RATE, 0.0001))
+        snaps.append(band(white(rng, m), f, min(TOP, f * 3)) * fade(m, m / RATE, 0.0001))
     for at in times(rng, seconds, between(rng, (12, 50))):
         add(out, snaps[rng.integers(40)], at, 0.5 * busy[at] * min(8.0, rng.pareto(1.5)))
     return np.clip(out, -6, 6)
@@ -123,7 +125,7 @@ def bubbles(rng: Rng) -> Wave:
     wash = np.zeros(count(seconds))
     for at in times(rng, seconds, between(rng, (50, 250))):
         add(wash, bubble(rng, between(rng, (800, 3500)), 0.1), at, busy[at] * rng.exponential(1.0))
-    return unit(out) + rng.uniform(0.1, 0.6) * unit(wash) + 0.03 * rng.normal(size=count(seconds))
+    return unit(out) + rng.uniform(0.1, 0.6) * unit(wash) + 0.03 * white(rng, count(seconds))
 
 
 def thunder(rng: Rng) -> Wave:
@@ -141,16 +143,14 @@ def thunder(rng: Rng) -> Wave:
     out = shaped_noise(rng, seconds, gain)
     out /= np.abs(out).max()
     n = len(out)
-    crack = (
-        band(rng.normal(size=n), 200, 7000) * fade(n, rng.uniform(0.1, 0.5), 0.001) * (rng.random(n) < 0.3)
-    )
+    crack = band(white(rng, n), 200, 7000) * fade(n, rng.uniform(0.1, 0.5), 0.001) * (rng.random(n) < 0.3)
     return np.tanh(1.5 * (out + near * 0.25 * crack)) * np.minimum(1, (n - np.arange(n)) / RATE)
 
 
 def birds(rng: Rng) -> Wave:
     """A garden with one to four birds."""
     seconds = length(rng)
-    out = 0.004 * band(rng.normal(size=count(seconds)), 200, 4000)
+    out = 0.004 * band(white(rng, count(seconds)), 200, 4000)
     for _ in range(rng.integers(1, 5)):
         calls = [bird_chirp(rng) for _ in range(3)]
         gain, pause, at = between(rng, (0.15, 1)), rng.uniform(0.5, 1.3), rng.uniform(0, 0.6)

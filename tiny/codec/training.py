@@ -30,6 +30,8 @@ class CodecTrainingConfig(Config):
         batch: rows of `seconds` a step.
         rate: AdamW learning rate, falling to a fiftieth on a cosine.
         kl_weight: weight of the divergence of the posterior from N(0, I), per latent value.
+        power_weight: weight of the powers of bands after drawing (levels), see `MagnitudeLoss`.
+        flux_weight: weight of how fast these bands change.
         average: decay of the moving average of the weights, which is what is exported.
         bf16: bfloat16 autocast in the networks; spectra and losses stay float32.
     """
@@ -41,6 +43,8 @@ class CodecTrainingConfig(Config):
     seconds: float = 1.536
     rate: float = 1e-3
     kl_weight: float = 3e-4
+    power_weight: float = 0.0
+    flux_weight: float = 0.0
     average: float = 0.998
     seed: int = 1
     bf16: bool = True
@@ -94,9 +98,15 @@ class CodecRun(Run):
             moments = self.codec.encode(wave)
             mean, std = moments.mean.float(), moments.std.float()
             made = self.codec.magnitudes(mean + std * torch.randn(mean.shape, generator=generator))
-        terms = self.loss(*made, wave)
+        noise = None
+        if config.power_weight or config.flux_weight:
+            noise = torch.randn(wave.shape, generator=generator)
+        terms = self.loss(*made, wave, noise)
         terms["kl"] = 0.5 * (mean.square() + std.square() - 1 - 2 * torch.log(std)).mean()
-        norm = self.learn(self.loss.of(terms) + config.kl_weight * terms["kl"], self._rate())
+        loss = self.loss.of(terms) + config.kl_weight * terms["kl"]
+        for name, weight in (("power", config.power_weight), ("flux", config.flux_weight)):
+            loss = loss + weight * terms.get(name, 0.0)
+        norm = self.learn(loss, self._rate())
         return {name: float(value.detach()) for name, value in terms.items()} | {"norm": norm}
 
     def restore(self, flat: dict[str, Tensor], step: int) -> None:

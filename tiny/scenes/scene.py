@@ -23,7 +23,7 @@ from tiny.scenes.kinds import actors_for
 from tiny.scenes.motion import Beats, Level, beats, level
 from tiny.scenes.sound import Track, render, room_tone
 from tiny.scenes.stage import Actor, Stage
-from tiny.sounds.bank import BANK_RATE, SPLITS, Bank
+from tiny.sounds.bank import SPLITS, Bank
 
 Generator = np.random.Generator
 Pictures = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ class Scene:
         self,
         bank: Bank,
         rng: Generator | None = None,
-        sample_rate: int = BANK_RATE,
+        sample_rate: int | None = None,
         dry: bool = False,
         tone: bool = False,
     ) -> npt.NDArray[np.float32]:
@@ -122,7 +122,7 @@ class Scene:
         Args:
             bank: the sounds.
             rng: source of chance; by default one made of the seed.
-            sample_rate: of the result.
+            sample_rate: of the result; by default that of the bank.
             dry: without room and lasting sounds.
             tone: with the noise of a room where nothing sounds, as recordings have it, instead of zeros.
 
@@ -131,12 +131,12 @@ class Scene:
         """
         rng = rng or np.random.default_rng((self.seed, SPLITS.index(self.split), 1))
         wave = render(self.tracks, bank, self.split, self.seconds, rng, dry)
-        if sample_rate != BANK_RATE:
+        if sample_rate not in (None, bank.sample_rate):
             import soxr
 
-            wave = np.asarray(soxr.resample(wave, BANK_RATE, sample_rate), np.float32)
+            wave = np.asarray(soxr.resample(wave, bank.sample_rate, sample_rate), np.float32)
         if tone:
-            wave = wave + room_tone(np.random.default_rng((self.seed, 2)), len(wave), sample_rate)
+            wave = wave + room_tone(np.random.default_rng((self.seed, 2)), len(wave), sample_rate or bank.sample_rate)
         return wave
 
     def _renderer(self, height: int, width: int) -> Renderer:

@@ -1,7 +1,7 @@
 """The Foley bank on disk => labelled clips of sound, and the variations that make many out of few.
 
 A bank is a folder with `kinds.json`, `clips.csv` and one Ogg Opus file per kind (its README says how it is
-built). Waves are decoded when first asked for. Knows nothing of scenes, videos or training; randomness
+built). Waves are decoded when first asked for, at the rate that is asked for. Knows nothing of scenes, videos or training; randomness
 comes from the Generator that is given.
 """
 
@@ -17,11 +17,13 @@ import soundfile
 from numpy.typing import NDArray
 
 from soundvcm.errors import OptionError, StoreError
+from soundvcm.media.audio.wave import resample
 from tiny.sounds.variation import onset_seconds, vary
 
 __all__ = [
     "BANK",
     "BANK_RATE",
+    "FILE_RATE",
     "MODES",
     "SPLITS",
     "Bank",
@@ -33,7 +35,8 @@ __all__ = [
 ]
 
 BANK = Path(__file__).resolve().parent.parent / "bank"
-BANK_RATE = 16000
+FILE_RATE = 48_000  # of the files, and of the offsets in clips.csv
+BANK_RATE = 16_000  # at which the bank is read where no other rate is asked for
 SPLITS = ("train", "valid", "test")
 MODES = ("event", "ambience")
 
@@ -62,9 +65,10 @@ class Kind:
 
 @dataclass
 class _SoundFile:
-    """One packed file, decoded when first needed."""
+    """One packed file, decoded when first needed, at `sample_rate`."""
 
     path: Path
+    sample_rate: int
     _wave: NDArray[np.float32] | None = None
 
     def wave(self) -> NDArray[np.float32]:
@@ -73,8 +77,9 @@ class _SoundFile:
                 wave, rate = soundfile.read(self.path, dtype="float32")
             except (soundfile.LibsndfileError, OSError) as error:
                 raise StoreError(f"{self.path}: cannot be decoded ({error}); {_FETCH}") from error
-            if rate != BANK_RATE or wave.ndim != 1 or not np.isfinite(wave).all():
-                raise StoreError(f"{self.path}: not a finite mono wave at {BANK_RATE} Hz; {_FETCH}")
+            if rate != FILE_RATE or wave.ndim != 1 or not np.isfinite(wave).all():
+                raise StoreError(f"{self.path}: not a finite mono wave at {FILE_RATE} Hz; {_FETCH}")
+            wave = resample(wave[None], FILE_RATE, self.sample_rate)[0]
             wave.setflags(write=False)
             self._wave = wave
         return self._wave
@@ -85,7 +90,8 @@ class Clip:
     """One clip: an event (one hit, peak about 0.7, onset within 15 ms) or an ambience (4.5 to 6 s, RMS
     about 0.1).
 
-    `source` is the recording, sample or synthetic body it comes from: no source is in two splits.
+    `source` is the recording, sample or synthetic body it comes from: no source is in two splits. `samples`
+    are those of `wave`, at `sample_rate`.
     """
 
     id: str
@@ -98,19 +104,18 @@ class Clip:
     author: str
     link: str
     samples: int
+    sample_rate: int
     _offset: int = field(repr=False)
     _file: _SoundFile = field(repr=False, compare=False)
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return self.samples / BANK_RATE
+        return self.samples / self.sample_rate
 
     @property
     def wave(self) -> NDArray[np.float32]:
-        """Read-only float32 [samples] at 16 kHz. Raises StoreError when the file is missing, broken or too
-        short.
-        """
+        """Read-only float32 [samples]. Raises StoreError when the file is missing, broken or too short."""
         whole = self._file.wave()
         if self._offset + self.samples > len(whole):
             raise StoreError(f"{self._file.path}: ends before clip {self.id}; {_FETCH}")
@@ -118,10 +123,13 @@ class Clip:
 
 
 class Bank:
-    """Kinds and clips of one folder; get it from `load_bank`."""
+    """Kinds and clips of one folder, at `sample_rate`; get it from `load_bank`."""
 
-    def __init__(self, root: Path, kinds: dict[str, Kind], clips: tuple[Clip, ...]) -> None:
+    def __init__(
+        self, root: Path, kinds: dict[str, Kind], clips: tuple[Clip, ...], sample_rate: int = BANK_RATE
+    ) -> None:
         self.root = root
+        self.sample_rate = sample_rate
         self.kinds = kinds
         self.all_clips = clips
         self._groups: dict[tuple[str, str], list[Clip]] = {}
@@ -161,7 +169,7 @@ def _kinds(path: Path) -> dict[str, Kind]:
     return kinds
 
 
-def _clips(root: Path, kinds: dict[str, Kind]) -> tuple[Clip, ...]:
+def _clips(root: Path, kinds: dict[str, Kind], sample_rate: int) -> tuple[Clip, ...]:
     path = root / "clips.csv"
     files: dict[str, _SoundFile] = {}
     clips = []
@@ -179,7 +187,7 @@ def _clips(root: Path, kinds: dict[str, Kind]) -> tuple[Clip, ...]:
         if name not in files:
             if Path(name).name != name or not (root / name).is_file():
                 raise StoreError(f"{root / name}: this file of the bank is missing; {_FETCH}")
-            files[name] = _SoundFile(root / name)
+            files[name] = _SoundFile(root / name, sample_rate)
         try:
             offset, samples = int(row["offset"]), int(row["samples"])
         except (TypeError, ValueError) as error:
@@ -189,14 +197,15 @@ def _clips(root: Path, kinds: dict[str, Kind]) -> tuple[Clip, ...]:
         if offset < 0 or samples <= 0:
             raise StoreError(f"{path}, line {number}: offset and samples must be positive; {_FETCH}")
         text = {key: row[key] for key in _TEXT_COLUMNS}
-        clips.append(Clip(**text, samples=samples, _offset=offset, _file=files[name]))
+        at, length = round(offset * sample_rate / FILE_RATE), samples * sample_rate // FILE_RATE
+        clips.append(Clip(**text, samples=length, sample_rate=sample_rate, _offset=at, _file=files[name]))
     return tuple(clips)
 
 
-def load_bank(root: Path = BANK) -> Bank:
-    """The bank in folder `root`, by default the one of this checkout.
+def load_bank(root: Path = BANK, sample_rate: int = BANK_RATE) -> Bank:
+    """The bank in folder `root`, by default the one of this checkout, with waves at `sample_rate`.
 
-    Reads two small tables; sounds are decoded when asked for.
+    Reads two small tables; sounds are decoded and resampled when asked for.
 
     Raises StoreError when the folder or one of its files is missing or broken, saying how to get it.
     """
@@ -204,4 +213,4 @@ def load_bank(root: Path = BANK) -> Bank:
     if not root.is_dir():
         raise StoreError(f"{root}: no such folder; {_FETCH}")
     kinds = _kinds(root / "kinds.json")
-    return Bank(root, kinds, _clips(root, kinds))
+    return Bank(root, kinds, _clips(root, kinds, sample_rate), sample_rate)

@@ -30,12 +30,14 @@ class Snippets:
 
     def __init__(self, bank: Bank, split: str, seed: int, variants: int = 2) -> None:
         rng = np.random.default_rng((seed, 1))
-        self.seed = seed
+        self.seed, self.sample_rate = seed, bank.sample_rate
         self.kinds: list[list[Wave]] = []
         for name in sorted(bank.kinds):
             clips: list[Any] = bank.clips(name, split)
             waves = [clip.wave for clip in clips]
-            waves += [vary(clip.wave, rng) for clip in clips for _ in range(variants)]
+            waves += [
+                vary(clip.wave, rng, sample_rate=bank.sample_rate) for clip in clips for _ in range(variants)
+            ]
             if waves:
                 self.kinds.append([np.asarray(wave, dtype=np.float32) for wave in waves])
 
@@ -46,7 +48,7 @@ class Snippets:
         for row in out:
             for _ in range(rng.choice((1, 1, 2, 3))):
                 kind = self.kinds[rng.integers(len(self.kinds))]
-                _place(row, kind[rng.integers(len(kind))], rng)
+                _place(row, kind[rng.integers(len(kind))], rng, self.sample_rate // 40)
             row *= 10.0 ** (-1.5 * rng.random() ** 2)
             peak = float(np.abs(row).max())
             if peak > 1.0:
@@ -54,12 +56,13 @@ class Snippets:
         return torch.from_numpy(out)
 
 
-def _place(row: Wave, wave: Wave, rng: np.random.Generator) -> None:
+def _place(row: Wave, wave: Wave, rng: np.random.Generator, least: int) -> None:
+    """Add `wave` at random places, at least `least` samples before the end."""
     samples = len(row)
     gain = np.float32(rng.uniform(0.3, 1.0))
     # Short sounds strike one to three times so that most rows hold something from start to end.
     for _ in range(1 if len(wave) >= samples else rng.integers(1, 4)):
-        start = int(rng.integers(-min(len(wave) // 2, samples), samples - 400))
+        start = int(rng.integers(-min(len(wave) // 2, samples), samples - least))
         left, right = max(0, start), min(samples, start + len(wave))
         if right > left:
             row[left:right] += gain * wave[left - start : right - start]

@@ -1,4 +1,4 @@
-"""The embedded codec: 16 kHz sound <-> 31.25 latents a second, in about six million parameters.
+"""The embedded codec: sound <-> 31.25 latents a second, in about six million parameters.
 
 wave => log-mel => principal components + ConvNeXt correction => moments
 latents => mel + ConvNeXt correction => magnitudes and their spread => phases by fast Griffin-Lim => wave
@@ -48,6 +48,7 @@ class NeuralCodecConfig(Config):
         decoder_blocks: ConvNeXt blocks of the decoder at latent rate, mel rate and twice the mel rate.
         head_fft: window of the magnitudes (samples).
         iterations: rounds of fast Griffin-Lim.
+        floor: added to the mel magnitudes that are encoded; what lies far below it is not.
     """
 
     kind: Literal["neural"] = "neural"
@@ -61,6 +62,7 @@ class NeuralCodecConfig(Config):
     decoder_blocks: tuple[int, int, int] = (2, 3, 4)
     head_fft: int = 512
     iterations: int = 8
+    floor: float = 0.0
 
 
 class ConvNeXt(nn.Module):
@@ -167,7 +169,7 @@ class NeuralCodec(nn.Module):
         self.config = config or NeuralCodecConfig()
         self.encoder = Encoder(self.config)
         self.decoder = Decoder(self.config)
-        self.mel = LogMel(self.config.mels, self.config.hop, self.config.sample_rate)
+        self.mel = LogMel(self.config.mels, self.config.hop, self.config.sample_rate, self.config.floor)
 
     @property
     def sample_rate(self) -> int:

@@ -76,23 +76,27 @@ def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
 
 
 class LogMel(nn.Module):
-    """Wave [b, s] -> standardised natural-log mel [b, m, s / hop], windows of four hops."""
+    """Wave [b, s] -> standardised natural-log mel [b, m, s / hop], windows of four hops.
+
+    A `floor` above 0 is added to the mel magnitudes, so that what nobody hears takes no part; without one they
+    are cut at 1e-4.
+    """
 
     filters: Tensor
     window: Tensor
 
-    def __init__(self, mels: int, hop: int, sample_rate: int) -> None:
+    def __init__(self, mels: int, hop: int, sample_rate: int, floor: float = 0.0) -> None:
         super().__init__()
-        self.hop, self.fft = hop, 4 * hop
+        self.hop, self.fft, self.floor = hop, 4 * hop, floor
         with torch.device("cpu"):  # have numbers also where the weights are made without memory of their own
             filters, window = mel_triangles(mels, self.fft // 2 + 1, sample_rate), torch.hann_window(self.fft)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """[b, s] -> [b, m, s // hop]; log floor 1e-4, then (x + 4) / 3 to be of order one."""
+        """[b, s] -> [b, m, s // hop]; the logarithm, then (x + 4) / 3 to be of order one."""
         mel = torch.matmul(self.filters, frames_of(wave, self.fft, self.hop, self.window).abs())
-        return (torch.log(mel.clamp_min(1e-4)) + 4.0) / 3.0
+        return (torch.log((mel + self.floor).clamp_min(1e-4)) + 4.0) / 3.0
 
     @staticmethod
     def undo(mel: Tensor) -> Tensor:
