@@ -1,11 +1,12 @@
-"""How good the embedded model is: moments, kinds and manner of its sounds on drawn scenes; the codec alone.
+"""How good the embedded model is: moments, kinds and manner of its sounds on drawn scenes.
 
     python -m tiny.quality [--scenes 200] [--offset 0] [--told text label] [--json FILE]
     python -m tiny.quality --run RUN [--codec FILE]: how a training comes on, from its snapshots
 
 Test scenes use sounds, seeds and backgrounds that training never saw. Ceiling: the scenes' own sound, also
-through the codec. Floor: made sounds paired with other scenes. Settings are chosen on other scenes than those
-that are reported (--offset 10000), or the report would carry the choice.
+through the codec (for the codec alone: python -m tiny.codec.quality). Floor: made sounds paired with other
+scenes. Settings are chosen on other scenes than those that are reported (--offset 10000), or the report would
+carry the choice.
 """
 
 from __future__ import annotations
@@ -19,10 +20,8 @@ import torch
 from torch import Tensor
 
 from soundvcm import runtime, sampler
-from soundvcm.codec import AudioCodec, NeuralCodec, latent_hop
-from soundvcm.codec.spectra import find_phases, frames_of, mel_triangles
+from soundvcm.codec import AudioCodec, latent_hop
 from soundvcm.encoders import ImageEncoder, MotionEncoder, TextEmbedder
-from soundvcm.evaluation.networks import bundled_yamnet
 from soundvcm.media import resample
 from soundvcm.network import VelocityNetwork
 from soundvcm.records import Conditions
@@ -41,7 +40,7 @@ from tiny.scoring.scores import (
     scene_set,
     yamnet_features,
 )
-from tiny.sounds.bank import BANK, Bank, load_bank
+from tiny.sounds.bank import BANK, load_bank
 from tiny.store import FoleyParts
 
 BATCH = 10
@@ -78,56 +77,6 @@ def make(
 def heard(waves: Tensor, rate: int) -> Tensor:
     """Waves [k, s] as the scores take them, at `SAMPLE_RATE`."""
     return torch.from_numpy(resample(waves.numpy(), rate, SAMPLE_RATE)) if rate != SAMPLE_RATE else waves
-
-
-@torch.inference_mode()
-def codec_scores(codec: NeuralCodec, bank: Bank) -> dict[str, float]:
-    """Mean YAMNet cosine between test sounds and their copies: the codec, and Griffin-Lim from mel bands.
-
-    With half as many bands as a latent has numbers both hold as many (48); 80 and 128 bands hold more.
-    Patches weighted by their energy (as in `yamnet_features`), and the plain mean over patches.
-    """
-    truths: list[Tensor] = []
-    bands = (codec.dim // 2, 80, 128)
-    names = ("codec", "codec as for made latents", *(f"griffin_lim_{mels}" for mels in bands))
-    copies: dict[str, list[Tensor]] = {name: [] for name in names}
-    for kind in sorted(bank.kinds):
-        for clip in bank.clips(kind, "test")[:2]:
-            wave = torch.zeros(1, 32_768)
-            sound = torch.from_numpy(clip.wave.copy())[: 32_768 - 1600]
-            wave[0, 1600 : 1600 + len(sound)] = sound
-            truths.append(wave[0])
-            given = torch.from_numpy(resample(wave.numpy(), SAMPLE_RATE, codec.sample_rate))
-            for name, copy in (
-                ("codec", codec.copy(given)),
-                (names[1], codec.decode(codec.encode(given).mean)),
-            ):
-                copies[name].append(heard(copy, codec.sample_rate)[0, : wave.shape[1]])
-            for mels in bands:
-                copies[f"griffin_lim_{mels}"].append(griffin_lim(wave, mels)[0])
-    truth, plain = yamnet_features(truths).whole, plain_means(truths)
-    scores = {}
-    for name, waves in copies.items():
-        scores[name] = float(torch.cosine_similarity(truth, yamnet_features(waves).whole).mean())
-        scores[f"{name}, plain"] = float(torch.cosine_similarity(plain, plain_means(waves)).mean())
-    return scores
-
-
-def plain_means(waves: list[Tensor]) -> Tensor:
-    """[k, 1024] YAMNet embeddings averaged over all patches, the silent ones too."""
-    classifier = bundled_yamnet()
-    return torch.stack([classifier.embeddings(wave).mean(dim=0) for wave in waves])
-
-
-def griffin_lim(wave: Tensor, mels: int, iterations: int = 32) -> Tensor:
-    """The usual way back from a mel spectrum: non-negative bins by multiplicative updates, then phases."""
-    fft, hop = 1024, 256
-    filters = mel_triangles(mels, fft // 2 + 1, 16_000)
-    mel = filters @ frames_of(wave, fft, hop, torch.hann_window(fft)).abs()
-    bins = (torch.linalg.pinv(filters) @ mel).clamp_min(1e-6)
-    for _ in range(30):
-        bins = bins * ((filters.T @ mel) / (filters.T @ (filters @ bins) + 1e-9))
-    return find_phases(bins, fft, hop, iterations)
 
 
 def progress(
@@ -212,14 +161,13 @@ def main() -> None:
             temperature = pipeline.sampling.temperature
             waves, cost = make(pipeline.network, codec, asked, scenes.scenes[0].seconds, steps, temperature)
             table[f"{told}, {steps} step"] = {**scene_scores(scenes, waves, classifier, real), "ms": cost}
-    cosines = codec_scores(codec, bank)
     report = {
         "scenes": options.scenes,
         "offset": options.offset,
         "events": len(scenes.with_events),
         "kinds": len(scenes.of_one_kind),
     }
-    report |= {"table": table, "codec_cosine": cosines, "machine": runtime.describe_machine()}
+    report |= {"table": table, "machine": runtime.describe_machine()}
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
     print(
@@ -228,8 +176,6 @@ def main() -> None:
     print(f"{'':<20}" + "".join(f"{name:>12}" for name in NAMES))
     for label, row in table.items():
         print(f"{label:<20}" + "".join(f"{row.get(name, float('nan')):>12.3f}" for name in NAMES))
-    told = ", ".join(f"{name} {value:.3f}" for name, value in cosines.items())
-    print(f"YAMNet cosine to the original: {told}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from soundvcm.errors import OptionError, StoreError
-from tiny.sounds.bank import BANK_RATE, Bank, load_bank, onset_seconds, vary
+from tiny.sounds.bank import BANK_RATE, FILE_RATE, Bank, load_bank, onset_seconds, vary
 
 ROOT = Path(__file__).resolve().parents[2] / "tiny" / "bank"
 LICENCES = {"CC0", "CC-BY-3.0", "CC-BY-4.0", "MIT", "own"}
@@ -69,32 +69,36 @@ def test_no_soundfont_sample_is_on_two_sides(bank: Bank) -> None:
     assert sides and all(len(splits) == 1 for splits in sides.values())
 
 
-def test_every_clip_sounds_as_promised(bank: Bank) -> None:
-    for clip in bank.all_clips:
+@pytest.mark.parametrize(("rate", "least", "most"), [(BANK_RATE, 0.05, 1.25), (FILE_RATE, 0.55, 1.1)])
+def test_every_clip_sounds_as_promised(bank: Bank, rate: int, least: float, most: float) -> None:
+    """Levels are as promised at the rate of the files; at 16 kHz what lies above 8 kHz is missing."""
+    clips = bank.all_clips if rate == BANK_RATE else load_bank(ROOT, rate).all_clips
+    for clip in clips:
         wave = clip.wave
         assert wave.dtype == np.float32 and wave.shape == (clip.samples,), clip.id
         assert np.isfinite(wave).all(), clip.id
         loudest, power = np.abs(wave).max(), np.sqrt(np.mean(wave**2))
         if clip.mode == "event":
-            assert 0.03 <= clip.seconds <= 2.01, clip.id
-            assert 0.55 <= loudest <= 0.95, clip.id
-            assert onset_seconds(wave) <= 0.015, clip.id
+            assert 0.02 <= clip.seconds <= 2.01, clip.id
+            assert least <= loudest <= most, clip.id
+            assert onset_seconds(wave, sample_rate=rate) <= 0.015, clip.id
         else:
             assert 4.4 <= clip.seconds <= 6.1, clip.id
-            assert 0.08 <= power <= 0.12 and loudest <= 1.1, clip.id
+            assert 0.07 <= power <= 0.12 and loudest <= 1.5, clip.id
 
 
-def test_clips_do_not_leak_into_each_other(bank: Bank) -> None:
+def test_clips_do_not_leak_into_each_other() -> None:
     """The silence that is packed between two clips is still silent after Opus."""
     path = ROOT / "drum_hit.opus"
     wave, rate = soundfile.read(path, dtype="float32")
-    assert rate == BANK_RATE
+    assert rate == FILE_RATE
+    bank = load_bank(ROOT, FILE_RATE)
     clips = [clip for kind in ("train", "valid", "test") for clip in bank.clips("drum_hit", kind)]
     inside = np.zeros(len(wave), dtype=bool)
     for clip in clips:
         begin = clip._offset
         assert not inside[begin : begin + clip.samples].any()
-        inside[max(0, begin - 400) : begin + clip.samples + 800] = True
+        inside[max(0, begin - 1200) : begin + clip.samples + 2400] = True
     assert np.abs(wave[~inside]).max() < 0.02
 
 
@@ -112,7 +116,7 @@ def test_licences_and_credits(rows: list[dict[str, str]]) -> None:
 
 
 def test_size() -> None:
-    assert sum(path.stat().st_size for path in ROOT.iterdir()) <= 22_000_000
+    assert sum(path.stat().st_size for path in ROOT.iterdir()) <= 25_000_000
 
 
 def test_waves_are_cached_and_read_only(bank: Bank) -> None:
@@ -142,10 +146,10 @@ def small_bank(folder: Path) -> Path:
     (folder / "kinds.json").write_text(json.dumps(kinds))
     header = "id,kind,split,mode,file,offset,samples,origin,source,licence,author,link\n"
     (folder / "clips.csv").write_text(
-        header + "beep_0,beep,train,event,beep.opus,100,800,synthesis,s,own,us,\n"
+        header + "beep_0,beep,train,event,beep.opus,300,2400,synthesis,s,own,us,\n"
     )
-    wave = 0.5 * np.sin(np.arange(2000) * 0.3)
-    soundfile.write(folder / "beep.opus", wave, BANK_RATE, format="OGG", subtype="OPUS")
+    wave = 0.5 * np.sin(np.arange(6000) * 0.1)
+    soundfile.write(folder / "beep.opus", wave, FILE_RATE, format="OGG", subtype="OPUS")
     return folder
 
 
@@ -153,6 +157,19 @@ def test_reads_a_small_bank(tmp_path: Path) -> None:
     (clip,) = load_bank(small_bank(tmp_path / "bank")).clips("beep", "train")
     assert clip.seconds == 0.05 and len(clip.wave) == 800
     assert clip.wave.std() == pytest.approx(0.5 / np.sqrt(2), rel=0.2)
+
+
+@pytest.mark.parametrize("rate", [16_000, 32_000, 44_100, 48_000])
+def test_any_rate_gives_the_same_sound(tmp_path: Path, rate: int) -> None:
+    """A tone keeps its pitch, level and length at every rate, and reads the same at 16 kHz as without one."""
+    root = small_bank(tmp_path / "bank")
+    (clip,) = load_bank(root, rate).clips("beep", "train")
+    assert clip.sample_rate == rate and len(clip.wave) == clip.samples == rate // 20
+    assert clip.wave.std() == pytest.approx(0.5 / np.sqrt(2), rel=0.2)
+    spectrum = np.abs(np.fft.rfft(clip.wave * np.hanning(len(clip.wave)), 1 << 16))
+    assert np.argmax(spectrum) * rate / (1 << 16) == pytest.approx(0.1 * FILE_RATE / (2 * np.pi), rel=0.02)
+    if rate == BANK_RATE:
+        assert np.array_equal(clip.wave, load_bank(root).clips("beep", "train")[0].wave)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +198,8 @@ def test_a_broken_bank_is_named_at_once(tmp_path: Path, file: str, content: str 
     [
         ("beep,train", "boop,train", "line 2: unknown kind"),
         ("train", "training", "line 2: unknown kind, split or mode"),
-        (",100,", ",ten,", "whole number"),
-        (",800,", ",0,", "positive"),
+        (",300,", ",ten,", "whole number"),
+        (",2400,", ",0,", "positive"),
         ("beep.opus", "../beep.opus", "missing"),
     ],
 )
@@ -206,11 +223,11 @@ def test_broken_sounds_are_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be decoded"):
         _ = load_bank(root).all_clips[0].wave
     (root / "beep.opus").write_bytes(whole)
-    soundfile.write(root / "beep.opus", np.zeros(500), BANK_RATE, format="OGG", subtype="OPUS")
+    soundfile.write(root / "beep.opus", np.zeros(500), FILE_RATE, format="OGG", subtype="OPUS")
     with pytest.raises(StoreError, match="beep_0"):
         _ = load_bank(root).all_clips[0].wave
     soundfile.write(root / "beep.opus", np.zeros(5000), 24000, format="OGG", subtype="OPUS")
-    with pytest.raises(StoreError, match="16000 Hz"):
+    with pytest.raises(StoreError, match="48000 Hz"):
         load_bank(root).preload()
 
 
@@ -229,4 +246,4 @@ def test_variations_of_real_clips(bank: Bank) -> None:
             clip.id
         )
         if not lasting:
-            assert onset_seconds(one) <= 0.02, clip.id
+            assert onset_seconds(one) <= 0.03, clip.id  # a tree of bells swells

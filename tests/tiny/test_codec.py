@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from soundvcm.codec import NeuralCodecConfig
+from soundvcm.codec.neural import DRAWN
+from soundvcm.evaluation.networks import bundled_yamnet
+from tests.scene_bank import FakeBank
+from tiny.codec import quality
 from tiny.codec.losses import MagnitudeLoss
 from tiny.codec.training import CodecRun, CodecTrainingConfig, train_codec
 
@@ -107,6 +112,21 @@ def test_loss_is_zero_for_the_truth_only() -> None:
     assert loss(1.5 * size, sure, wave)["doubt"] > wrong["doubt"]
 
 
+def test_powers_and_their_changes_are_compared_after_drawing() -> None:
+    """Magnitudes that leave noise to be drawn are right; the same held level, or half as loud, is wrong."""
+    loss = MagnitudeLoss(1024, 256, 32_000)
+    generator = torch.Generator().manual_seed(0)
+    wave, noise = (0.1 * torch.randn(2, 32_768, generator=generator) for _ in range(2))
+    # White noise of this energy: its log magnitude has mean log(root energy) - 0.2886 and deviation 0.6413.
+    middle = 0.1 * float(loss.window.square().sum().sqrt()) * math.exp(-0.2886)
+    made = torch.full((2, 513, 128), middle)
+    drawn, held = torch.full_like(made, 0.6413 / DRAWN), torch.full_like(made, 1e-3)
+    right = loss(made, drawn, wave, 10 * noise)
+    for made_, spread, name in ((made, held, "flux"), (0.5 * made, drawn, "power")):
+        assert loss(made_, spread, wave, 10 * noise)[name] > 3 * right[name], name
+    assert "flux" not in loss(made, drawn, wave)
+
+
 def test_a_bad_step_changes_nothing() -> None:
     class Broken(Tones):
         def batch(self, step: int, rows: int, samples: int) -> torch.Tensor:
@@ -125,3 +145,38 @@ def test_a_bad_step_changes_nothing() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="'steps'"):
         SMALL.change({"step": 3})
+
+
+def test_a_judge_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies that are the sounds have it all; half as loud is -6 dB; a wrong sound has another embedding."""
+    sounds = [item for item in quality.items(FakeBank(), "test", 1) if item.kind in ("rain", "hammer")]
+    assert [item.kind for item in sounds] == ["hammer", "rain"]
+    assert all(len(item.wave) == 48_000 for item in sounds)
+    hits = sounds[0].wave.abs() > 0.6
+    assert [int(hits[at : at + 1600].any()) for at in range(1600, 48_000, 12_000)] == [1, 1, 1, 1]
+
+    class Names:
+        def names(self, whole: torch.Tensor, best: int) -> list[list[str]]:
+            return [["hammer", "bell", "rain"]] * len(whole)
+
+    judge = quality.Judge(sounds, 16_000, Names())  # type: ignore[arg-type]
+    same = judge.scores([item.wave for item in sounds])
+    assert (same["kind"], same["kind_top3"], same["level_miss_db"]) == (0.5, 1.0, 0.0)
+    assert same["weighted"] == pytest.approx(1) == same["plain"]
+    other = judge.scores([0.5 * item.wave.flip(0) for item in sounds[::-1]])
+    assert other["weighted"] < 0.9 and other["level_miss_db"] > 1
+    soft = judge.by_kind([0.5 * item.wave for item in sounds])
+    assert soft["rain"]["level_db"] == pytest.approx(-6.02, abs=0.01)
+    assert bundled_yamnet().classes
+
+
+def test_griffin_lim_from_more_bands_is_nearer() -> None:
+    wave = Tones().batch(0, 2, 32_000)
+    miss = []
+    for mels in (12, 128):
+        made = quality.griffin_lim(wave, mels, 32_000)
+        assert made.shape == wave.shape
+        window = torch.hann_window(1024)
+        size = [torch.stft(x, 1024, window=window, return_complex=True).abs() for x in (made, wave)]
+        miss.append(float((size[0] - size[1]).abs().mean()))
+    assert miss[1] < 0.7 * miss[0]

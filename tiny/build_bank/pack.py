@@ -112,7 +112,7 @@ Sound effects of OpenClonk (Debian `openclonk-data`). Its `Sound.ocg/authors.txt
 if not stated otherwise, some CC0. Changed: cut, resampled to 48 kHz mono, levelled.
 """,
     "minetest-data": """
-Sounds of doors and explosions of Minetest Game (Debian `minetest-data`): its copyright file gives CC-BY-3.0 for
+Doors and an explosion of Minetest Game (Debian `minetest-data`): its copyright file gives CC-BY-3.0 for
 `doors/sounds` and CC0 for the glass door and `tnt/sounds`. Changed likewise.
 """,
     "sonic-pi-samples": """

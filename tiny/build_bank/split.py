@@ -19,7 +19,8 @@ def _rank(source: str) -> str:
 def assign(clips: Iterable[tuple[str, str, str]], chosen: dict[str, str]) -> None:
     """(kind, origin, source) of every clip => split of every source, added to `chosen`.
 
-    Call it once an edition: what an earlier one has chosen stays, and only the first promises clips of each split.
+    Call it once an edition: what an earlier one has chosen stays, and only the first promises clips of each
+    split.
 
     Within each kind and origin (recording, soundfont, synthesis) sources are taken in the order of their
     hash: about 12 % to test and 8 % to valid, and none that overshoots that by more than one clip. Each

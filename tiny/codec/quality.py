@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,12 @@ def griffin_lim(wave: Tensor, mels: int, sample_rate: int = JUDGE_RATE, iteratio
     """
     fft, hop = round(0.064 * sample_rate), round(0.016 * sample_rate)
     filters = mel_triangles(mels, fft // 2 + 1, sample_rate)
-    mel = filters @ frames_of(wave, fft, hop, torch.hann_window(fft)).abs()
+    whole = F.pad(wave, (0, -wave.shape[1] % hop))
+    mel = filters @ frames_of(whole, fft, hop, torch.hann_window(fft)).abs()
     bins = (torch.linalg.pinv(filters) @ mel).clamp_min(1e-6)
     for _ in range(30):
         bins = bins * ((filters.T @ mel) / (filters.T @ (filters @ bins) + 1e-9))
-    return find_phases(bins, fft, hop, iterations)
+    return find_phases(bins, fft, hop, iterations)[:, : wave.shape[1]]
 
 
 def decibels(wave: Tensor) -> float:
@@ -173,7 +175,7 @@ def measure(
         "codec, as for made latents": lambda wave: codec.decode(codec.encode(wave).mean)
     }
     for mels in bands:
-        ways[f"Griffin-Lim, {mels} bands"] = lambda wave, mels=mels: griffin_lim(wave, mels, rate)
+        ways[f"Griffin-Lim, {mels} bands"] = partial(griffin_lim, mels=mels, sample_rate=rate)
     table = {
         "the sounds themselves": judge.scores([item.wave for item in judge.sounds]),
         "codec, copies": judge.scores(own),

@@ -18,9 +18,14 @@ from tiny.codec.losses import MagnitudeLoss
 from tiny.codec.run import Report, Run, carry_on
 from tiny.sounds.snippets import Snippets
 
+SIZES = NeuralCodecConfig(
+    sample_rate=32_000, hop=512, mels=160, dim=128, head_fft=1024, iterations=6, floor=0.02
+)
+
 
 class CodecTrainingConfig(Config):
-    """How the embedded codec is trained; defaults are the shipped recipe.
+    """How the embedded codec is trained, at 32 kHz; the shipped one, at 16 kHz, had other settings
+    (docs/tiny.md).
 
     Attributes:
         codec: sizes of the codec.
@@ -36,15 +41,15 @@ class CodecTrainingConfig(Config):
         bf16: bfloat16 autocast in the networks; spectra and losses stay float32.
     """
 
-    codec: NeuralCodecConfig = NeuralCodecConfig()
-    steps: int = 5600
-    decoder_from: float = 0.5
-    batch: int = 16
+    codec: NeuralCodecConfig = SIZES
+    steps: int = 4000
+    decoder_from: float = 0.08
+    batch: int = 8
     seconds: float = 1.536
     rate: float = 1e-3
     kl_weight: float = 3e-4
-    power_weight: float = 0.0
-    flux_weight: float = 0.0
+    power_weight: float = 0.5
+    flux_weight: float = 1.0
     average: float = 0.998
     seed: int = 1
     bf16: bool = True

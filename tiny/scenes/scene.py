@@ -136,7 +136,8 @@ class Scene:
 
             wave = np.asarray(soxr.resample(wave, bank.sample_rate, sample_rate), np.float32)
         if tone:
-            wave = wave + room_tone(np.random.default_rng((self.seed, 2)), len(wave), sample_rate or bank.sample_rate)
+            rate = sample_rate or bank.sample_rate
+            wave = wave + room_tone(np.random.default_rng((self.seed, 2)), len(wave), rate)
         return wave
 
     def _renderer(self, height: int, width: int) -> Renderer:

@@ -1,8 +1,8 @@
 """The Foley bank on disk => labelled clips of sound, and the variations that make many out of few.
 
 A bank is a folder with `kinds.json`, `clips.csv` and one Ogg Opus file per kind (its README says how it is
-built). Waves are decoded when first asked for, at the rate that is asked for. Knows nothing of scenes, videos or training; randomness
-comes from the Generator that is given.
+built). Waves are decoded when first asked for, at the rate that is asked for. Knows nothing of scenes, videos
+or training; randomness comes from the Generator that is given.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Bank:
         return [clip for clip in found if mode is None or clip.mode == mode]
 
     def preload(self) -> None:
-        """Decodes every file now (about 4 s on one core), so that later reads are only slices."""
+        """Decodes every file now (about 10 s on one core), so that later reads are only slices."""
         for clip in self.all_clips:
             clip.wave  # noqa: B018 - the read fills the cache
 

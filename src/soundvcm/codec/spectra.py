@@ -78,8 +78,8 @@ def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
 class LogMel(nn.Module):
     """Wave [b, s] -> standardised natural-log mel [b, m, s / hop], windows of four hops.
 
-    A `floor` above 0 is added to the mel magnitudes, so that what nobody hears takes no part; without one they
-    are cut at 1e-4.
+    A `floor` above 0 is added to the mel magnitudes, so that what nobody hears takes no part; without one
+    they are cut at 1e-4.
     """
 
     filters: Tensor
