@@ -52,7 +52,7 @@ def _commands(app: Any, name: str, source: list[str]) -> None:
     if name != "reference/commands":
         return
     parts = [source[0]]
-    for command, (_, _, text) in COMMANDS.items():
+    for command, text in COMMANDS.items():
         parts.append(
             f"## soundvcm {command}\n\n{text[0].upper()}{text[1:]}.\n\n```text\n{_help(command)}\n```\n"
         )

@@ -16,11 +16,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from typing import Any
 
 from soundvcm import __version__
-from soundvcm.cli.commands import COMMANDS
+from soundvcm.cli.commands import COMMANDS, command
 from soundvcm.cli.terminal import detail, voice
 from soundvcm.cli.words import config_file, defaults, translated
 from soundvcm.config import nearest
@@ -41,9 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = words[0]
     if name not in COMMANDS:
         fail(f"no command {name!r}{nearest(name, COMMANDS)}; see: soundvcm --help", 2)
-    module, function, _ = COMMANDS[name]
     _let_threads_sleep()
-    code = run(lambda: getattr(import_module(module), function), words[1:], f"soundvcm {name}")
+    code = run(lambda: command(name), words[1:], f"soundvcm {name}")
     if arguments is None:
         _leave(code)
     raise SystemExit(code)
@@ -185,7 +183,7 @@ def _first_fault(box: str) -> str:
 
 def _overview() -> str:
     """Text of `soundvcm --help`."""
-    rows = "\n".join(f"  {name:<10} {text}" for name, (_, _, text) in COMMANDS.items())
+    rows = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
     return (
         "soundvcm: give silent video a soundtrack in one network call\n\n"
         f"usage: soundvcm COMMAND ...\n\n{rows}\n\n"

@@ -6,13 +6,12 @@ The words come from the commands' own signatures, so that no list is kept by han
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from itertools import starmap
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
-from soundvcm.cli.commands import COMMANDS
+from soundvcm.cli.commands import COMMANDS, command
 from soundvcm.cli.terminal import say
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -36,10 +35,10 @@ def completion(shell: Annotated[Shell, tyro.conf.Positional], /) -> int:
 def options() -> dict[str, dict[str, tuple[str, ...]]]:
     """Command -> option -> the values it may have ("" stands for files)."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
-    for name, (module, function, _) in COMMANDS.items():
-        command = getattr(import_module(module), function)
-        hints = get_type_hints(command, include_extras=True)
-        parameters = inspect.signature(command).parameters
+    for name in COMMANDS:
+        function = command(name)
+        hints = get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(function).parameters
         found[name] = {
             spelling: _values(key, hints.get(key))
             for key, one in parameters.items()
@@ -71,7 +70,7 @@ def _values(key: str, hint: Any) -> tuple[str, ...]:
 
 
 def _commands() -> dict[str, str]:
-    return {name: text for name, (_, _, text) in COMMANDS.items()} | {"help": "explain a command"}
+    return COMMANDS | {"help": "explain a command"}
 
 
 def _bash() -> str:
