@@ -52,7 +52,8 @@ def arrows() -> tuple[int, int]:
     for path in FILES:
         here = room("soundvcm." + ".".join(path.relative_to(SOURCE).with_suffix("").parts))
         rooms.add(here)
-        pairs |= {(here, there) for name in imported(path) if (there := room(name)) and there != here}
+        there = {room(name) for name in imported(path)}
+        pairs |= {(here, one) for one in there if one not in ("", "__version__", here)}
     return len(rooms - {""}), len({(a, b) for a, b in pairs if a})
 
 

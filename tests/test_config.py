@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from soundvcm.config import Config, nearest, parse_overrides
-from soundvcm.errors import ConfigError
+from soundvcm.config import Config, parse_overrides
+from soundvcm.errors import ConfigError, nearest
 
 
 class OptimizerConfig(Config):

@@ -18,7 +18,8 @@ import tyro
 
 from soundvcm.cli import main as command_line
 from soundvcm.cli.terminal import in_words, say
-from soundvcm.config import nearest, parse_overrides
+from soundvcm.config import parse_overrides
+from soundvcm.errors import nearest
 from tiny.sounds.bank import BANK
 
 RUNS = Path("runs")

@@ -7,13 +7,12 @@ encoders, objective, training). Knows no configuration in particular.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pydantic
 
-from soundvcm.errors import ConfigError
+from soundvcm.errors import ConfigError, nearest
 
 #: greatest seed; PyTorch's generators take 64 bits with a sign
 MAX_SEED = 2**63 - 1
@@ -103,13 +102,6 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             found[name.replace("-", "_")] = value
     return found
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint such as " (did you mean 'steps'?)", or the list of known names if nothing is near."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.55)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names)})"
 
 
 def _equal(value: Any, constant: Any) -> bool:

@@ -19,6 +19,8 @@ Knows nothing of the rest of the package.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SoundVCMError(Exception):
     """Base of all errors raised on purpose; `exit_code` is what the command line returns."""
@@ -91,3 +93,12 @@ class TrainingError(SoundVCMError):
     """Training stopped and left its last good state behind."""
 
     exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint such as " (did you mean 'steps'?)", or the list of known names if nothing is near."""
+    from difflib import get_close_matches  # only here, where something is wrong already
+
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.55)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names)})"

@@ -22,8 +22,7 @@ from soundvcm import __version__
 from soundvcm.cli.commands import COMMANDS, command
 from soundvcm.cli.terminal import detail, voice
 from soundvcm.cli.words import config_file, defaults, translated
-from soundvcm.config import nearest
-from soundvcm.errors import SoundVCMError
+from soundvcm.errors import SoundVCMError, nearest
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,8 +19,7 @@ from typing import Any
 
 from soundvcm.cli.commands import COMMANDS
 from soundvcm.cli.terminal import note
-from soundvcm.config import nearest
-from soundvcm.errors import OptionError
+from soundvcm.errors import OptionError, nearest
 
 #: flags of MMAudio's own command line => ours; a value follows where ours needs one
 FROM_MMAUDIO = {

@@ -18,8 +18,7 @@ from soundvcm.codec.chunks import in_chunks
 from soundvcm.codec.mel import MEL_16K, MEL_44K, MelConfig, log_mel
 from soundvcm.codec.vae import VAE_16K, VAE_44K, MelVae, VaeConfig
 from soundvcm.codec.vocoder import BIGVGAN_16K, BIGVGAN_44K, Vocoder, VocoderConfig
-from soundvcm.config import nearest
-from soundvcm.errors import InputError
+from soundvcm.errors import InputError, nearest
 from soundvcm.records import Moments
 
 FRAMES_PER_LATENT = 2

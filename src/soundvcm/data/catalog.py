@@ -18,9 +18,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from soundvcm.config import nearest
 from soundvcm.data.media_index import MediaIndex, plain, read_text, text_lines
-from soundvcm.errors import StoreError
+from soundvcm.errors import StoreError, nearest
 from soundvcm.timeline import exact_seconds
 
 COLUMNS = ("id", "file", "start", "seconds", "captions", "split")

@@ -13,8 +13,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from soundvcm.config import nearest
-from soundvcm.errors import InputError, OptionError
+from soundvcm.errors import InputError, OptionError, nearest
 from soundvcm.evaluation import metrics
 from soundvcm.evaluation.metrics import curve_correlation, match_onsets
 

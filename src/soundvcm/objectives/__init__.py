@@ -10,8 +10,8 @@ from typing import Annotated, Any, assert_never
 
 import pydantic
 
-from soundvcm.config import Config, nearest
-from soundvcm.errors import ConfigError
+from soundvcm.config import Config
+from soundvcm.errors import ConfigError, nearest
 from soundvcm.objectives.alpha_flow import AlphaFlow, AlphaFlowConfig
 from soundvcm.objectives.base import LearnsFromSnapshot, LossTerms, Objective, Velocity
 from soundvcm.objectives.flow_matching import FlowMatching, FlowMatchingConfig

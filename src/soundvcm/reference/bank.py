@@ -25,8 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soundvcm.config import nearest
-from soundvcm.errors import OptionError, WeightsError
+from soundvcm.errors import OptionError, WeightsError, nearest
 from soundvcm.weights import load
 
 Wave = NDArray[np.float32]

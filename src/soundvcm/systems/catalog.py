@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from soundvcm import weights
-from soundvcm.config import nearest
-from soundvcm.errors import MissingExtraError, OptionError, WeightsError
+from soundvcm.errors import MissingExtraError, OptionError, WeightsError, nearest
 from soundvcm.network import NetworkConfig
 from soundvcm.timeline import FrameSpec
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from soundvcm.config import nearest
 from soundvcm.data.mixture import MixtureConfig
-from soundvcm.errors import OptionError
+from soundvcm.errors import OptionError, nearest
 from soundvcm.network import NetworkConfig
 from soundvcm.objectives import VelocityConsistencyConfig
 from soundvcm.systems.loading import tiny_network

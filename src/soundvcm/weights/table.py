@@ -11,8 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from soundvcm.config import nearest
-from soundvcm.errors import WeightsError
+from soundvcm.errors import WeightsError, nearest
 
 Kind = Literal["code", "bundled", "weights", "metric", "data"]
 

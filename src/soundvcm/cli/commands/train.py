@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from soundvcm.cli.terminal import emit_json, in_words, note, say
-from soundvcm.config import nearest, parse_overrides
-from soundvcm.errors import OptionError
+from soundvcm.config import parse_overrides
+from soundvcm.errors import OptionError, nearest
 
 if TYPE_CHECKING:
     from soundvcm.data.store import FeatureStore
