@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm import media
-from soundvcm.config import MAX_SEED
+from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import OptionError, nearest
 from soundvcm.generate.segments import segments_of
 from soundvcm.timeline import exact_seconds

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from soundvcm import media
 from soundvcm.errors import MediaError
-from soundvcm.records import FrameSpec
+from soundvcm.timeline import FrameSpec
 from soundvcm.web.limits import Limits, RefusedError
 
 STEM_LETTERS = 60

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from soundvcm import media
-from soundvcm.records import FrameSpec
+from soundvcm.timeline import FrameSpec
 from soundvcm.web.clip import png
 from soundvcm.web.limits import RefusedError
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soundvcm.config import MAX_SEED
 from soundvcm.errors import OptionError, nearest
+from soundvcm.generate.options import MAX_SEED
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 COLUMNS = ("video", "prompt", "seed")

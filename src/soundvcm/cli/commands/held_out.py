@@ -32,8 +32,7 @@ from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.generate.options import GenerateOptions, Sampling
 from soundvcm.generate.pipeline import Pipeline
 from soundvcm.network import NetworkConfig, VelocityNetwork
-from soundvcm.records import FrameSpec
-from soundvcm.timeline import Timeline
+from soundvcm.timeline import FrameSpec, Timeline
 
 #: clips that are listened to, and takes of all of them together: more cost time, fewer are chance
 CLIPS, TAKES = 16, 8

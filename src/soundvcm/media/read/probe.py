@@ -11,8 +11,7 @@ from typing import Any
 from soundvcm.media.read.decoded_video import read_frames
 from soundvcm.media.read.frame_range import FrameRange
 from soundvcm.media.read.source import is_rereadable, source_name
-from soundvcm.records import FrameSpec
-from soundvcm.timeline import Seconds, Timeline
+from soundvcm.timeline import FrameSpec, Seconds, Timeline
 
 _SMALL = 8  # pixels: pictures are only counted
 
