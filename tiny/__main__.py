@@ -44,7 +44,7 @@ def codec(
         export: where to write the finished weights.
     """
     from soundvcm import weights
-    from tiny.codec.training import CodecTrainingConfig, train_codec
+    from tiny.codec.training import CodecTrainingConfig, latents_name, train_codec
     from tiny.sounds.bank import load_bank
     from tiny.sounds.snippets import Snippets
 
@@ -58,6 +58,7 @@ def codec(
     trained = train_codec(config, snippets, run or runs / "tiny-codec", report)
     if export is not None:
         facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
+        facts |= {"latents": latents_name(trained.state_dict())}
         facts |= {"data": "tiny/bank (CC0, CC-BY, MIT and own sounds; see CREDITS.md)"}
         facts |= {"command": " ".join(["python -m tiny", *sys.argv[1:]])}
         halves = {name: value.half() for name, value in trained.state_dict().items()}

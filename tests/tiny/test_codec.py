@@ -11,13 +11,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from soundvcm.cli.commands.extract import codec_name
 from soundvcm.codec import NeuralCodecConfig
 from soundvcm.codec.neural import DRAWN
 from soundvcm.evaluation.networks import bundled_yamnet
 from tests.scene_bank import FakeBank
 from tiny.codec import quality
 from tiny.codec.losses import MagnitudeLoss
-from tiny.codec.training import CodecRun, CodecTrainingConfig, train_codec
+from tiny.codec.training import CodecRun, CodecTrainingConfig, latents_name, train_codec
 
 SMALL = CodecTrainingConfig(
     codec=NeuralCodecConfig(
@@ -86,6 +87,19 @@ def test_the_encoder_settles() -> None:
     assert not torch.equal(decoder, run.codec.decoder.head.weight)
     for name, value in run.codec.encoder.state_dict().items():
         assert torch.allclose(value, run.average[f"encoder.{name}"]), name
+
+
+def test_latents_keep_their_name_while_the_decoder_learns(tmp_path: Path) -> None:
+    config = SMALL.change({"decoder_from": 0.5, "save_every": 3})
+    names = []
+
+    def seen(step: int, terms: dict[str, float]) -> None:
+        names.append(codec_name(tmp_path / "codec.safetensors") if step > 3 else "")
+
+    trained = train_codec(config, Tones(), tmp_path, seen)
+    names.append(codec_name(tmp_path / "codec.safetensors"))
+    assert names[0] == "" and names[3] == names[4] == latents_name(trained.state_dict()) != names[2]
+    assert names[3].startswith("neural-") and len(names[3]) == 19
 
 
 def test_it_learns() -> None:

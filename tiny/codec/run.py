@@ -43,6 +43,10 @@ class Run(ABC):
     def advance(self) -> dict[str, float]:
         """One step; returns the loss terms."""
 
+    def facts(self) -> dict[str, str]:
+        """More for the header of the averaged weights, as they are now."""
+        return {}
+
     def learn(self, loss: Tensor, rate: float) -> float:
         """Follow the gradient of a loss by one step; a gradient that is not finite changes nothing.
 
@@ -131,7 +135,7 @@ def carry_on(
                 log.write(json.dumps({"step": run.step, **terms}) + "\n")
             sums = {}
         if run.step % save_every == 0 or run.step == steps:
-            _put(folder / name, run.average, facts)
+            _put(folder / name, run.average, facts | run.facts())
             _put(state, run.tensors(), {"step": str(run.step)})
 
 

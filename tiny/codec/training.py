@@ -6,6 +6,7 @@ only.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -88,6 +89,10 @@ class CodecRun(Run):
         self.codec.zero_grad(set_to_none=True)
         self.optimizer = self._optimizer()
 
+    def facts(self) -> dict[str, str]:
+        """What latents are called, once the encoder has settled: the same while the decoder goes on learning."""
+        return {"latents": latents_name(self.average)} if self.step > self.turn else {}
+
     def _waves(self, step: int) -> Tensor:
         samples = round(self.config.seconds * self.config.codec.sample_rate)
         return self.snippets.batch(step % 2**32, self.config.batch, samples)
@@ -120,6 +125,15 @@ class CodecRun(Run):
             self.codec.encoder.requires_grad_(False)
             self.optimizer = self._optimizer()
         super().restore(flat, step)
+
+
+def latents_name(weights: dict[str, Tensor]) -> str:
+    """The name of the latents that a codec makes: a hash of its encoder in half precision, as it is exported."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        if name.startswith("encoder."):
+            found.update(name.encode() + weights[name].half().numpy().tobytes())
+    return f"neural-{found.hexdigest()[:12]}"
 
 
 def falling(rate: float, step: int, steps: int) -> float:

@@ -172,10 +172,13 @@ def parts_of(model: str, device: str, *, dtype: str = "float32", readers: int = 
 
 
 def codec_name(codec: Path | None = None) -> str:
-    """What a store remembers of an embedded codec (a file, or the shipped one): its hash."""
-    from soundvcm.weights import digest, locate
+    """What a store remembers of an embedded codec (a file, or the shipped one): the name of its latents, which
+    outlives a better decoder, or its hash.
+    """
+    from soundvcm.weights import digest, header, locate
 
-    return f"neural-{digest(codec or locate('tiny_codec'))[:12]}"
+    path = codec or locate("tiny_codec")
+    return header(path).get("latents") or f"neural-{digest(path)[:12]}"
 
 
 def _stack(model: str) -> str:
