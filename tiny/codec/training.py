@@ -90,7 +90,7 @@ class CodecRun(Run):
         self.optimizer = self._optimizer()
 
     def facts(self) -> dict[str, str]:
-        """What latents are called, once the encoder has settled: the same while the decoder goes on learning."""
+        """What latents are called once the encoder has settled: the same while the decoder learns."""
         return {"latents": latents_name(self.average)} if self.step > self.turn else {}
 
     def _waves(self, step: int) -> Tensor:
@@ -128,7 +128,7 @@ class CodecRun(Run):
 
 
 def latents_name(weights: dict[str, Tensor]) -> str:
-    """The name of the latents that a codec makes: a hash of its encoder in half precision, as it is exported."""
+    """The name of a codec's latents: a hash of its encoder in half precision, as it is exported."""
     found = hashlib.sha256()
     for name in sorted(weights):
         if name.startswith("encoder."):

@@ -172,8 +172,8 @@ def parts_of(model: str, device: str, *, dtype: str = "float32", readers: int = 
 
 
 def codec_name(codec: Path | None = None) -> str:
-    """What a store remembers of an embedded codec (a file, or the shipped one): the name of its latents, which
-    outlives a better decoder, or its hash.
+    """What a store remembers of an embedded codec (a file, or the shipped one): the name of its
+    latents, which a better decoder keeps, or its hash.
     """
     from soundvcm.weights import digest, header, locate
 
