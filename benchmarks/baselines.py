@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from soundvcm.encoders.motion import motion_level
+from soundvcm.media import resample
 from soundvcm.reference import BANK_RATE, ReferenceClip, place
 from tiny.reference import is_lasting
 from tiny.sounds.bank import Bank
@@ -57,6 +58,8 @@ def _under(bank: Bank, kind: str, level: NDArray[np.float64], samples: int, seed
 
 def through_codec(codec: torch.nn.Module, wave: Wave) -> Wave:
     """The same sound after the codec: the most that any network in front of it can reach."""
+    rate = int(codec.sample_rate)  # type: ignore[arg-type]
     with torch.inference_mode():
-        copy: Wave = codec.copy(torch.from_numpy(wave)[None])[0, : len(wave)].numpy()  # type: ignore[operator]
-    return copy
+        given = torch.from_numpy(resample(wave[None], BANK_RATE, rate))
+        copy = codec.copy(given).numpy()  # type: ignore[operator]
+    return resample(copy, rate, BANK_RATE)[0, : len(wave)]

@@ -8,11 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import real_files
 import torch
 from scripts_by_path import ROOT, load_script
 
 from soundvcm.encoders.motion import MOTION_COLUMNS as COLUMNS
 from soundvcm.evaluation.metrics import detect_onsets, match_onsets
+from soundvcm.systems.loading import load
 from tiny.sounds.bank import load_bank
 
 listen = load_script("benchmarks/listen.py", "listen_bench")
@@ -70,3 +72,23 @@ def test_the_baseline_sounds_where_things_move() -> None:
     wave = baselines.at_motion(load_bank(), "wood_knock", motion, 64_000, seed=1)
     assert match_onsets(times, detect_onsets(wave, 16_000)).f1 > 0.7
     assert len(baselines.by_prompt_alone(load_bank(), "rain", 32_000, seed=1)) == 32_000
+
+
+def test_real_film_is_part_of_it(tmp_path: Path) -> None:
+    rows = [{"clip": name, "kind": "hammer", "prompt": "hammering"} for name in ("hammer.mp4", "missing.mp4")]
+    items = list(listen.footage(load("tiny", device="cpu"), load_bank(), ROOT / "examples" / "clips", rows))
+    assert [one.system for one in items] == [*(name for name, _, _ in listen.FILMED), "baseline"]
+    assert {one.text for one in items} == {"hammering (hammer.mp4)"} and len(
+        {len(i.wave) for i in items}
+    ) == 1
+    assert all(one.follows > 0 for one in items if one.system == "network")
+    rows = listen.summary([one.judge(load_bank().kinds["hammer"].heard) for one in items])
+    assert all("follows movement" in row and row["n"] == 1 for row in rows)
+
+
+def test_every_film_has_a_prompt_of_a_known_kind() -> None:
+    with listen.FOOTAGE.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = {*real_files.FOOTAGE, *real_files.MORE}
+    assert len(rows) >= 10 and {row["clip"] for row in rows} <= names
+    assert {row["kind"] for row in rows} <= load_bank().kinds.keys()
