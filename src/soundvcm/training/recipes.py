@@ -27,7 +27,10 @@ def paper() -> TrainingConfig:
 
 
 def tiny() -> TrainingConfig:
-    """The embedded network: flow matching first, then consistency with pinned ends, guidance 2."""
+    """The embedded network: flow matching first, then consistency with pinned ends, guidance 2.
+
+    140,000 steps are 20 hours of one core with bfloat16, in as many parts as it takes. 9,000 tell a lot.
+    """
     return TrainingConfig(
         network=tiny_network(),
         objective=VelocityConsistencyConfig(
@@ -35,7 +38,7 @@ def tiny() -> TrainingConfig:
             endpoint_share=0.25,
             guidance=2.0,
             mix=0.25,
-            warm_start=0.35,
+            warm_start=0.2,
             time_mean=1.0,
             time_std=1.4,
             guidance_until=1.0,
@@ -50,17 +53,17 @@ def tiny() -> TrainingConfig:
         ),
         data=MixtureConfig(crop_seconds=(2.0, 4.0, 2.0, 4.0, 2.0, 8.0), emphasis=0.5, semantic_noise=0.5),
         loop=LoopConfig(
-            steps=6000,
+            steps=140_000,
             rows=32,
             precision="auto",
             optimizer=OptimizerConfig(rate=1e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=1e-4),
             schedule=ScheduleConfig(kind="cosine", warmup_steps=200, floor=0.02),
             sigma_rels=(0.05, 0.1),
-            snapshot_steps=500,
-            checkpoint_steps=500,
-            checkpoint_minutes=10,
+            snapshot_steps=1000,
+            checkpoint_steps=1000,
+            checkpoint_minutes=5,
             log_steps=50,
-            validation_steps=500,
+            validation_steps=2000,
             validation_batches=4,
         ),
     )
