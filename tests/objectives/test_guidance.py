@@ -102,36 +102,10 @@ def test_the_own_velocity_is_asked_on_all_consistency_rows_when_wanted(
     assert torch.allclose(given.own, everything(net, rows)[1], atol=1e-12)
 
 
-def test_hard_gate() -> None:
+def test_the_gate() -> None:
     t = torch.tensor([0.0, 0.3, 0.8, 0.80001, 1.0], dtype=torch.float64)
     assert gate(t, PairsConfig()).tolist() == [1, 1, 1, 0, 0]
     assert gate(t, PairsConfig(guidance_from=0.3)).tolist() == [0, 1, 1, 0, 0]
-
-
-def test_smooth_gate_falls_from_one_to_nothing() -> None:
-    config = PairsConfig(guidance_fade="smooth")
-    t = torch.linspace(0, 1, 101, dtype=torch.float64)
-    values = gate(t, config)
-    assert bool((values[:81] == 1).all()) and float(values[-1]) == pytest.approx(0, abs=1e-12)
-    assert bool((values.diff() <= 1e-12).all())
-    middle = gate(torch.tensor([0.9]).double(), config)  # d = .5: 1 - exp(-k)
-    assert float(middle) == pytest.approx(1 - 2.718281828459045**-0.025, rel=1e-5)
-    near = gate(torch.tensor([0.8 + 1e-6]).double(), config)
-    assert float(near) == pytest.approx(1.0)
-    late = gate(t, PairsConfig(guidance_fade="smooth", guidance_until=1.0))
-    assert bool((late == 1).all())
-    early = gate(t, PairsConfig(guidance_fade="smooth", guidance_from=0.5))
-    assert bool((early[:50] == 0).all()) and float(early[60]) == 1
-
-
-def test_the_fade_weakens_w(counter, make_net, conditions_of, draw) -> None:
-    net = make_net(dtype=torch.float64)
-    config = PairsConfig(guidance_fade="smooth", guidance_until=0.3, null_share=0.0, mix=1.0)
-    conditions = conditions_of(32, dtype=torch.float64)
-    rows, _, given = asked(counter, net, config, draw(32, 5, 3, dtype=torch.float64), conditions)
-    empty, _ = everything(net, rows)
-    w = (1 + (4 - 1) * gate(rows.times.t, config))[:, None, None]
-    assert torch.allclose(given.mixed, w * rows.velocity + (1 - w) * empty, atol=1e-12)
 
 
 def test_equal_calls_asks_even_when_no_row_needs_it(counter, make_net, conditions_of, draw) -> None:

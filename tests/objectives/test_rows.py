@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from soundvcm.errors import ConfigError, ShapeError
+from soundvcm.objectives.alpha_flow import AlphaFlowConfig
 from soundvcm.objectives.rows import PairsConfig, RowsConfig, draw_rows, drop_conditions, mislead, rows_at
 
 
@@ -117,6 +118,13 @@ def test_wrong_shapes_are_named(conditions_of, draw) -> None:
         draw_rows(RowsConfig(), draw(3, 2, 2), conditions_of(4), None, seeded())
     with pytest.raises(ShapeError, match="noise has shape"):
         draw_rows(RowsConfig(), draw(3, 2, 2), conditions_of(3), draw(3, 2, 1), seeded())
+
+
+def test_settings_of_earlier_versions_are_read_as_long_as_they_are_the_constant() -> None:
+    for config in (PairsConfig, AlphaFlowConfig):
+        assert config.build({"guidance_fade": "hard", "mix_law": "constant"}) == config()
+        with pytest.raises(ConfigError, match="guidance_fade"):
+            config.build({"guidance_fade": "smooth"})
 
 
 @pytest.mark.parametrize(

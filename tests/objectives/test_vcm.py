@@ -244,7 +244,7 @@ def test_the_defaults_are_the_paper() -> None:
         "ratio": 0.75, "time_mean": -0.4, "time_std": 1.0, "gap": 1e-4, "null_share": 0.1, "guidance": 4.0,
         "mix": 0.25, "guidance_from": 0.0, "guidance_until": 0.8, "lambda_start": 0.1, "lambda_end": 0.002,
         "power": 1.0, "epsilon": 0.01, "residual": "raw", "endpoint_share": 0.0, "warm_start": 0.0,
-        "modality_dropout": 0.0, "guidance_fade": "hard", "guidance_input": False, "look_ahead": "mixed",
+        "modality_dropout": 0.0, "guidance_input": False, "look_ahead": "mixed",
     }  # fmt: skip
     assert {name: getattr(config, name) for name in paper} == paper
 

@@ -40,7 +40,7 @@ class AlphaFlowConfig(PairsConfig):
 
     kind: Literal["alpha_flow"] = "alpha_flow"
     derivative: Literal["jvp", "central"] = "jvp"
-    retired: ClassVar[dict[str, Any]] = {
+    retired: ClassVar[dict[str, Any]] = PairsConfig.retired | {
         "falls_from": 0.0,
         "falls_until": 1.0,
         "steepness": STEEPNESS,

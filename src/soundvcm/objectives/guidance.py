@@ -15,8 +15,6 @@ from soundvcm.objectives.path import column, wide
 from soundvcm.objectives.rows import PairsConfig, Rows
 from soundvcm.runtime import sent
 
-_FADE = 0.025
-
 
 @dataclass(frozen=True)
 class Guided:
@@ -33,24 +31,8 @@ class Guided:
 
 
 def gate(t: Tensor, config: PairsConfig) -> Tensor:
-    """How much of the guidance acts at time t, [b] in [0, 1].
-
-    1 inside the interval. Above it 0 ("hard"), or 1 - exp(-k d / (1 - d)) with d = (1 - t)/(1 -
-    guidance_until) and k = 0.025 ("smooth"): still 1 at the border, 0 at t = 1. Below `guidance_from` always
-    0.
-    """
-    inside = (t >= config.guidance_from) & (t <= config.guidance_until)
-    if config.guidance_fade == "hard":
-        return inside.to(t.dtype)
-    distance = (1 - t) / max(1 - config.guidance_until, 1e-12)
-    faded = 1 - torch.exp(-_FADE * distance / (1 - distance).clamp(min=1e-12))
-    return torch.where(inside, 1.0, torch.where(t > config.guidance_until, faded, 0.0))
-
-
-def shares(config: PairsConfig, rows: Rows) -> Tensor:
-    """The m of each row, [b] float64: `mix`; by the law "span" the less the longer the step."""
-    span = rows.times.t - rows.times.s if config.mix_law == "span" else torch.zeros_like(rows.times.t)
-    return config.mix * (1 - span)
+    """How much of the guidance acts at time t, [b]: 1 inside the interval, 0 outside."""
+    return ((t >= config.guidance_from) & (t <= config.guidance_until)).to(t.dtype)
 
 
 def mix_velocity(
@@ -85,7 +67,7 @@ def mix_velocity(
     velocity = wide(rows.velocity)
     v_uncond = velocity.index_copy(0, sent(empty, rows.device), answers[0])
     v_guided = wide(prediction.detach()).index_copy(0, sent(own, rows.device), answers[1])
-    w, m = column(scale, velocity), column(shares(config, rows), velocity)
+    w, m = column(scale, velocity), torch.tensor(config.mix, dtype=velocity.dtype)
     mixed = m * (w * velocity + (1 - w) * v_uncond) + (1 - m) * v_guided
     is_mixed = guided | (rows.times.consistency & want_own)
     mixed = torch.where(column(is_mixed, velocity) > 0, mixed, velocity)

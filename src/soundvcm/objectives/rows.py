@@ -6,7 +6,7 @@ Also the settings that all objectives share. Knows nothing of targets or losses.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, ClassVar
 
 import pydantic
 import torch
@@ -62,12 +62,8 @@ class PairsConfig(RowsConfig):
         endpoint_share: share of the consistency rows moved to t = 1 and, independently, to s = 0 (paper: 0).
         guidance: w, the scale that is trained in; 1 means none.
         mix: m, share of the sample's guided velocity in v_mix (Equation 16); the rest is the network's own.
-        mix_law: "constant" (the paper), or "span": m (1 - (t - s)), so that a long step, whose mean velocity
-            is not the sample's, is spared its noise.
         guidance_from: guidance acts on rows with t at or above this,
         guidance_until: and at or below this.
-        guidance_fade: above `guidance_until` the guidance stops ("hard") or fades to none at t = 1
-            ("smooth").
         guidance_input: draw w per row from `guidance_range` (log-uniform) and give it to the network as an
             input.
         guidance_range: least and greatest w that are drawn.
@@ -81,14 +77,14 @@ class PairsConfig(RowsConfig):
     endpoint_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     guidance: float = pydantic.Field(default=4.0, ge=0)
     mix: float = pydantic.Field(default=0.25, gt=0, le=1)
-    mix_law: Literal["constant", "span"] = "constant"
     guidance_from: float = pydantic.Field(default=0.0, ge=0, le=1)
     guidance_until: float = pydantic.Field(default=0.8, ge=0, le=1)
-    guidance_fade: Literal["hard", "smooth"] = "hard"
     guidance_input: bool = False
     guidance_range: tuple[float, float] = (1.0, 8.0)
     warm_start: float = pydantic.Field(default=0.0, ge=0, le=1)
     equal_calls: bool = False
+
+    retired: ClassVar[dict[str, Any]] = {"mix_law": "constant", "guidance_fade": "hard"}
 
     @pydantic.model_validator(mode="after")
     def _ordered(self) -> PairsConfig:

@@ -59,15 +59,19 @@ FREE = {
 }
 
 
-#: settings that came later: what runs did that do not name them
+#: settings that came later, or are constants now: what runs do that do not name them
 ADDED: dict[str, Any] = {
     "adapter_rank": 0,
     "loop.targets": "live",
     "loop.tf32": True,
+    "loop.snapshot_dtype": "float32",
     "loop.optimizer.kind": "adamw",
+    "loop.schedule.milestones": [0.8, 0.9],
+    "loop.schedule.factor": 0.1,
     "loop.schedule.restart": 0.0,
     "objective.lambda_law": "scheduled",
     "objective.mix_law": "constant",
+    "objective.guidance_fade": "hard",
     "objective.bound": None,
     "objective.semantic_dropout": 0.0,
     "objective.semantic_swap": 0.0,
