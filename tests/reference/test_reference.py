@@ -77,7 +77,7 @@ def test_what_nobody_recorded_is_not_sure_but_has_a_nearest_kind(index: KindInde
 
 
 def test_pictures_name_what_their_labels_mean(index: KindIndex) -> None:
-    labels = TextEmbedder().encode(["church bell", "bell cote"])[:, 0]
+    labels = TextEmbedder().encode(["church", "bell tower"])[:, 0]
     assert index.of_pictures(labels).kind.name == "bell"
 
 
