@@ -2,6 +2,7 @@
 
     codec: bank => codec    scenes: bank, codec => feature store
     train: store => network, by `soundvcm train tiny`
+    vocoder: bank => small vocoder of the paper's systems
 
 Knows the command line of soundvcm. Files of a step are found by the next in one folder of runs.
 """
@@ -12,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -21,6 +22,9 @@ from soundvcm.cli.terminal import in_words, say
 from soundvcm.config import parse_overrides
 from soundvcm.errors import nearest
 from tiny.sounds.bank import BANK
+
+if TYPE_CHECKING:
+    from torch import nn
 
 RUNS = Path("runs")
 
@@ -43,28 +47,67 @@ def codec(
         run: folder of this run; default RUNS/tiny-codec.
         export: where to write the finished weights.
     """
-    from soundvcm import weights
     from tiny.codec.training import CodecTrainingConfig, latents_name, train_codec
     from tiny.sounds.bank import load_bank
     from tiny.sounds.snippets import Snippets
 
     config = CodecTrainingConfig().change(parse_overrides(overrides))
     snippets = Snippets(load_bank(bank, config.codec.sample_rate), "train", config.seed)
+    trained = train_codec(config, snippets, run or runs / "tiny-codec", _teller(config.steps))
+    if export is not None:
+        names = {"latents": latents_name(trained.state_dict())}
+        _export(trained, export, config.codec.model_dump_json(), config.seed, names)
+    return 0
+
+
+def vocoder(
+    overrides: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    bank: Path = BANK,
+    runs: Path = RUNS,
+    run: Path | None = None,
+    export: Path | None = None,
+) -> int:
+    """Train a small vocoder for the paper's spectra from the bank: mode=16k (the default) or mode=44k.
+
+    Args:
+        overrides: fields of tiny.codec.vocoder.VocoderTrainingConfig, name=value.
+        bank: folder of the Foley bank.
+        runs: folder in which runs and stores are kept.
+        run: folder of this run; default RUNS/vocoder-MODE.
+        export: where to write the finished weights.
+    """
+    from tiny.codec.vocoder import VocoderTrainingConfig, train_vocoder
+
+    config = VocoderTrainingConfig().change(parse_overrides(overrides))
+    trained = train_vocoder(config, bank, run or runs / f"vocoder-{config.mode}", _teller(config.steps))
+    if export is not None:
+        _export(trained, export, config.network.model_dump_json(), config.seed)
+    return 0
+
+
+def _teller(steps: int) -> Callable[[int, dict[str, float]], None]:
+    """Says how a training comes on."""
 
     def report(step: int, terms: dict[str, float]) -> None:
         values = " ".join(f"{name} {value:.3f}" for name, value in terms.items() if name != "seconds")
-        say(f"step {step}/{config.steps} {values} {in_words(terms['seconds'])}")
+        say(f"step {step}/{steps} {values} {in_words(terms['seconds'])}")
 
-    trained = train_codec(config, snippets, run or runs / "tiny-codec", report)
-    if export is not None:
-        facts = {"config": config.codec.model_dump_json(), "licence": "MIT", "seed": str(config.seed)}
-        facts |= {"latents": latents_name(trained.state_dict())}
-        facts |= {"data": "tiny/bank (CC0, CC-BY, MIT and own sounds; see CREDITS.md)"}
-        facts |= {"command": " ".join(["python -m tiny", *sys.argv[1:]])}
-        halves = {name: value.half() for name, value in trained.state_dict().items()}
-        weights.save(export, halves, facts)
-        say(f"wrote {export}")
-    return 0
+    return report
+
+
+def _export(
+    trained: nn.Module, path: Path, config: str, seed: int, names: dict[str, str] | None = None
+) -> None:
+    """Write finished weights as float16, with what they are made from."""
+    from soundvcm import weights
+
+    facts = {"config": config, "licence": "MIT", "seed": str(seed), **(names or {})}
+    facts |= {"data": "tiny/bank (CC0, CC-BY, MIT and own sounds; see CREDITS.md)"}
+    facts |= {"command": " ".join(["python -m tiny", *sys.argv[1:]])}
+    weights.save(path, {name: value.half() for name, value in trained.state_dict().items()}, facts)
+    say(f"wrote {path}")
 
 
 def scenes(
@@ -123,7 +166,7 @@ def trained_codec(runs: Path) -> Path:
     return runs / "tiny-codec" / "codec.safetensors"
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"codec": codec, "scenes": scenes}
+COMMANDS: dict[str, Callable[..., int]] = {"codec": codec, "scenes": scenes, "vocoder": vocoder}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -212,7 +212,12 @@ def test_speed_options_reach_the_model_and_compiling_says_what_it_does(
     blocks = len(standin.network.joint) + len(standin.network.fused)
     assert f"compiling the {blocks} blocks of the network" in said and "encoders and codec are not" in said
     plain: dict[str, object] = {"device": "cpu", "dtype": "float32", "compile": False}
-    plain |= {"frame_reuse_threshold": 0.0, "feature_stride": 1, "codec_dtype": "float32"}
+    plain |= {
+        "frame_reuse_threshold": 0.0,
+        "feature_stride": 1,
+        "codec_dtype": "float32",
+        "vocoder": "bigvgan",
+    }
     assert asked == [plain, plain | {"compile": True, "frame_reuse_threshold": 2.0}]
 
 

@@ -145,7 +145,7 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
     assert table <= set(mine)
     for name in (*table, "model"):
         assert (mine[name].default, mine[name].annotation) == (other[name].default, other[name].annotation)
-    for name in ("compile", "frame_reuse_threshold", "feature_stride", "codec_dtype", "dtype"):
+    for name in ("compile", "frame_reuse_threshold", "feature_stride", "codec_dtype", "vocoder", "dtype"):
         told = [
             re.findall(rf"^    {name}: .*(?:\n {{8}}.*)*", str(inspect.getdoc(f)), re.M)
             for f in (serve, generate)
@@ -160,7 +160,13 @@ def test_the_model_is_loaded_as_by_generate(monkeypatch: pytest.MonkeyPatch, tmp
         main(["serve", *words])
     assert leaving.value.code in (0, None)
     plain = {"name": "tiny", "device": "cpu", "dtype": "float32"}
-    told = {"compile": True, "frame_reuse_threshold": 2.0, "feature_stride": 1, "codec_dtype": "float32"}
+    told = {
+        "compile": True,
+        "frame_reuse_threshold": 2.0,
+        "feature_stride": 1,
+        "codec_dtype": "float32",
+        "vocoder": "bigvgan",
+    }
     assert asked == [plain | told]
 
 

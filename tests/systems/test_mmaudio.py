@@ -242,6 +242,20 @@ def test_the_codec_decodes_in_bfloat16_on_request(words: Words) -> None:
             loading.load(name, device="cpu", codec_dtype=form)
 
 
+def test_the_small_vocoder_is_chosen_by_name_and_needs_no_file_of_bigvgan(words: Words) -> None:
+    asked = {"prompt": "rain", "duration": 2, "seed": 1, "num_steps": 1}
+    plain = loading.load("mmaudio_small_16k", device="cpu").generate(**asked)
+    (weights.weights_folder() / weights.part("bigvgan_16k").file).unlink()
+    with pytest.raises(WeightsError, match="bigvgan_16k"):
+        loading.load("mmaudio_small_16k", device="cpu")
+    small = loading.load("mmaudio_small_16k", device="cpu", vocoder="small").generate(**asked)
+    assert small.wave.shape == plain.wave.shape and np.isfinite(small.wave).all()
+    assert not np.array_equal(small.wave, plain.wave)
+    for name, vocoder in (("tiny", "small"), ("mmaudio_small_16k", "smal")):
+        with pytest.raises(OptionError, match="vocoder"):
+            loading.load(name, device="cpu", vocoder=vocoder)
+
+
 def test_missing_files_are_named_in_order(words: Words) -> None:
     folder = weights.weights_folder()
     for name in ("clip_vith14_378", "synchformer", "bigvgan_16k", "vae_16k", "mmaudio_small_16k"):

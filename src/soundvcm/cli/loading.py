@@ -24,6 +24,7 @@ def load_options(
     frame_reuse_threshold: float,
     feature_stride: int,
     codec_dtype: str,
+    vocoder: str,
 ) -> dict[str, Any]:
     """What `systems.loading.load` is told."""
     return {
@@ -34,6 +35,7 @@ def load_options(
         "frame_reuse_threshold": frame_reuse_threshold,
         "feature_stride": feature_stride,
         "codec_dtype": codec_dtype,
+        "vocoder": vocoder,
     }
 
 

@@ -13,5 +13,6 @@ if TYPE_CHECKING:
     from soundvcm.codec.neural import NeuralCodecConfig as NeuralCodecConfig
     from soundvcm.codec.paper import PaperCodec as PaperCodec
     from soundvcm.codec.paper import paper_codec as paper_codec
+    from soundvcm.codec.paper import saved_vocoder as saved_vocoder
 
 __getattr__, __dir__ = front_door(__name__, __file__)

@@ -69,11 +69,21 @@ def mel_to_hertz(mel: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(mel < _BREAK_MEL, mel * _HERTZ_PER_MEL, above)
 
 
+def _edges(config: MelConfig) -> NDArray[np.floating]:
+    """[bins + 2] where bands begin, peak and end (hertz): equally spaced in mels."""
+    ends = hertz_to_mel(np.array([config.low_hertz, config.high_hertz]))
+    return mel_to_hertz(np.linspace(ends[0], ends[1], config.bins + 2))
+
+
+def band_centres(config: MelConfig) -> NDArray[np.floating]:
+    """[bins] frequencies (hertz) at which the bands peak."""
+    return _edges(config)[1:-1]
+
+
 @lru_cache(maxsize=8)
 def mel_filters(config: MelConfig) -> NDArray[np.floating]:
     """Triangles [bins, window / 2 + 1] in double precision, each of unit area in hertz (Slaney's norm)."""
-    ends = hertz_to_mel(np.array([config.low_hertz, config.high_hertz]))
-    edges = mel_to_hertz(np.linspace(ends[0], ends[1], config.bins + 2))
+    edges = _edges(config)
     grid = np.linspace(0.0, config.sample_rate / 2, config.window // 2 + 1)
     widths = np.diff(edges)
     slopes = edges[:, None] - grid[None, :]

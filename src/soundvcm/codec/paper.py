@@ -1,4 +1,4 @@
-"""The paper's codecs as one piece: wave => log-mel => VAE => latents and back through the VAE and BigVGAN.
+"""The paper's codecs as one piece: wave => log-mel => VAE => latents and back through the VAE and a vocoder.
 
 16 kHz: 31.25 latents a second with 20 channels; 44.1 kHz: 43.07 with 40. Always float32 (case 29). Knows no
 pictures, no standardisation of latents (the network's and the store's work) and no training.
@@ -6,8 +6,10 @@ pictures, no standardisation of latents (the network's and the store's work) and
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,9 +18,10 @@ from soundvcm import weights
 from soundvcm.codec.base import pad_to_hop
 from soundvcm.codec.chunks import in_chunks
 from soundvcm.codec.mel import MEL_16K, MEL_44K, MelConfig, log_mel
+from soundvcm.codec.small_vocoder import SmallVocoder, SmallVocoderConfig
 from soundvcm.codec.vae import VAE_16K, VAE_44K, MelVae, VaeConfig
 from soundvcm.codec.vocoder import BIGVGAN_16K, BIGVGAN_44K, Vocoder, VocoderConfig
-from soundvcm.errors import InputError, nearest
+from soundvcm.errors import InputError, WeightsError, nearest
 from soundvcm.records import Moments
 
 FRAMES_PER_LATENT = 2
@@ -56,18 +59,20 @@ class PaperCodec:
     Args:
         mel: front end.
         vae: with its weights.
-        vocoder: with its weights; its hop must be the front end's.
+        vocoder: with its weights, BigVGAN or the small one; its hop must be the front end's.
         chunk: latents decoded at a time; the result is the same for every value.
 
     Raises:
         InputError: if the three do not belong together.
     """
 
-    def __init__(self, mel: MelConfig, vae: MelVae, vocoder: Vocoder, chunk: int = CHUNK_LATENTS) -> None:
-        if not (mel.bins == vae.config.bins == vocoder.config.bins and mel.hop == vocoder.config.hop):
+    def __init__(
+        self, mel: MelConfig, vae: MelVae, vocoder: Vocoder | SmallVocoder, chunk: int = CHUNK_LATENTS
+    ) -> None:
+        if not (mel.bins == vae.config.bins == vocoder.bins and mel.hop == vocoder.hop):
             raise InputError(
                 f"mel ({mel.bins} bins, hop {mel.hop}), VAE ({vae.config.bins} bins) and vocoder "
-                f"({vocoder.config.bins} bins, hop {vocoder.config.hop}) do not belong together"
+                f"({vocoder.bins} bins, hop {vocoder.hop}) do not belong together"
             )
         if chunk < 1:
             raise InputError(f"chunk is at least 1 latent, not {chunk}")
@@ -116,13 +121,18 @@ class PaperCodec:
         return self.mel_to_wave(self.vae.decode_mel(latents.float(), self.chunk))
 
     def mel_to_wave(self, mel: Tensor) -> Tensor:
-        """Log-mel [b, bins, f] => wave [b, f * hop], in chunks."""
+        """Log-mel [b, bins, f] => wave [b, f * hop], in chunks where the vocoder can."""
+        if self.vocoder.reach is None:
+            out: Tensor = self.vocoder(mel)
+            return out
         chunk = self.chunk * FRAMES_PER_LATENT
         return in_chunks(self.vocoder, mel, chunk, self.vocoder.reach, self.mel.hop)
 
 
-def paper_codec(mode: str, device: torch.device | str = "cpu", chunk: int = CHUNK_LATENTS) -> PaperCodec:
-    """The codec of a mode ("16k" or "44k") with the public weights.
+def paper_codec(
+    mode: str, device: torch.device | str = "cpu", chunk: int = CHUNK_LATENTS, vocoder: str = "bigvgan"
+) -> PaperCodec:
+    """The codec of a mode ("16k" or "44k") with the public weights; "small" is the vocoder shipped here.
 
     Raises:
         InputError: for another mode.
@@ -132,8 +142,26 @@ def paper_codec(mode: str, device: torch.device | str = "cpu", chunk: int = CHUN
         raise InputError(f"no codec for {mode!r}{nearest(mode, PAPER_CODECS)}")
     parts = PAPER_CODECS[mode]
     with torch.device("meta"):
-        vae, vocoder = MelVae(parts.vae), Vocoder(parts.vocoder)
-    for module, file in ((vae, parts.vae_file), (vocoder, parts.vocoder_file)):
-        tensors, _ = weights.load(file)
-        module.load(tensors, file)
-    return PaperCodec(parts.mel, vae, vocoder, chunk).to(device)
+        vae = MelVae(parts.vae)
+    vae.load(weights.load(parts.vae_file)[0], parts.vae_file)
+    if vocoder == "small":
+        return PaperCodec(parts.mel, vae, saved_vocoder(f"small_vocoder_{mode}"), chunk).to(device)
+    with torch.device("meta"):
+        large = Vocoder(parts.vocoder)
+    large.load(weights.load(parts.vocoder_file)[0], parts.vocoder_file)
+    return PaperCodec(parts.mel, vae, large, chunk).to(device)
+
+
+def saved_vocoder(name_or_path: str | Path) -> SmallVocoder:
+    """A trained small vocoder, in evaluation mode.
+
+    Raises:
+        WeightsError: if the file is missing, damaged or of another kind.
+    """
+    tensors, facts = weights.load(name_or_path)
+    try:
+        config = SmallVocoderConfig.build(json.loads(facts["config"]))
+    except (KeyError, ValueError):
+        raise WeightsError(f"{name_or_path} is no vocoder that `python -m tiny vocoder` wrote") from None
+    full = {key: value.float() for key, value in tensors.items()}
+    return weights.built(lambda: SmallVocoder(config), full, str(name_or_path))

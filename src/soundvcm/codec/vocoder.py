@@ -93,7 +93,7 @@ class Vocoder(nn.Module):
 
     def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.bins, self.hop = config, config.bins, config.hop
         widths = [config.width >> step for step in range(len(config.rates) + 1)]
         self.conv_pre = nn.Conv1d(config.bins, widths[0], 7, padding=3)
         self.ups = nn.ModuleList(

@@ -21,6 +21,7 @@ from soundvcm.timeline import FrameSpec
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 #: latent channels => mode of the paper's codec
 MODES = {20: "16k", 40: "44k"}
+VOCODERS = ("bigvgan", "small")
 #: what the encoders of the paper's stack give (as in MMAudio)
 PAPER_WIDTHS = {
     "semantic_dim": 1024,
@@ -211,19 +212,28 @@ def config_values(name: str | Path, facts: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def parts_of(mode: str) -> tuple[weights.Part, ...]:
+def parts_of(mode: str, vocoder: str = "bigvgan") -> tuple[weights.Part, ...]:
     """The files of everything but the network in a mode ("16k", "44k"): VAE, vocoder, Synchformer, CLIP."""
-    return weights.system_parts(f"mmaudio_small_{mode}")[1:]
+    rows = weights.system_parts(f"mmaudio_small_{mode}")[1:]
+    if vocoder == "bigvgan":
+        return rows
+    own = weights.part(f"{vocoder}_vocoder_{mode}")
+    return tuple(own if row.name.startswith("bigvgan") else row for row in rows)
 
 
-def require(name: str) -> None:
+def require(name: str, vocoder: str = "bigvgan") -> None:
     """Refuse at once, before anything heavy is imported, what cannot be loaded here.
 
     Raises:
-        OptionError: for an unknown name, with the nearest one.
+        OptionError: for an unknown name, with the nearest one; for a vocoder where there is none to choose.
         WeightsError: naming the first file that is missing and how to get it.
         MissingExtraError: if the tokenizer of the paper's systems is not installed.
     """
+    if vocoder not in VOCODERS:
+        raise OptionError(f"no vocoder {vocoder!r}{nearest(vocoder, VOCODERS)}")
+    embedded = name == TINY.name or is_path(name) and _mode_of_file(Path(name)) == "embedded"
+    if embedded and vocoder != VOCODERS[0]:
+        raise OptionError(f"vocoder has nothing to act on with {name}: leave it out")
     if is_path(name):
         mode = _mode_of_file(Path(name))
     elif preset(name).stack == "embedded":
@@ -240,7 +250,7 @@ def require(name: str) -> None:
             )
     if mode not in MODES.values():
         return
-    for row in parts_of(mode):
+    for row in parts_of(mode, vocoder):
         weights.locate(row.name)
     for package in ("tokenizers", "ftfy"):
         if find_spec(package) is None:

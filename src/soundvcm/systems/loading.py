@@ -81,6 +81,7 @@ def load(
     frame_reuse_threshold: float = 0.0,
     feature_stride: int = 1,
     codec_dtype: str = "float32",
+    vocoder: str = "bigvgan",
     **renamed: float,
 ) -> Pipeline:
     """Load a system by name, or a network by the path of its file.
@@ -100,6 +101,9 @@ def load(
             change is in docs/speed.md.
         codec_dtype: bfloat16 has the paper's systems decode in it, all but the last steps: a second take is
             faster on processors that compute in it, and noise is added (docs/speed.md).
+        vocoder: "small" has the paper's systems turn spectra into sound with a small vocoder that we trained
+            and ship, in place of BigVGAN, whose file is then not needed: a second take takes an eighth of the
+            time, and sounds less clean (docs/speed.md).
         renamed: near_pictures, as frame_reuse_threshold was called until 30 November 2026.
 
     Raises:
@@ -118,12 +122,12 @@ def load(
         raise OptionError(f"feature_stride is a number of pictures, at least 1, not {feature_stride}")
     if codec_dtype not in CODEC_DTYPES:
         raise OptionError(f"unknown codec_dtype {codec_dtype!r}: use one of {', '.join(CODEC_DTYPES)}")
-    require(name)
+    require(name, vocoder)
     from soundvcm import runtime
 
     where = runtime.resolve_device(device)
     pipeline = _assembled(
-        name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold, feature_stride
+        name, where, runtime.resolve_dtype(dtype, where), frame_reuse_threshold, feature_stride, vocoder
     )
     if codec_dtype != "float32":
         narrowed(name, pipeline.codec)
@@ -145,22 +149,24 @@ def narrowed(name: str, codec: AudioCodec) -> None:
     codec.narrow()
 
 
-def _assembled(name: str, where: torch.device, form: torch.dtype, near: float, stride: int) -> Pipeline:
+def _assembled(
+    name: str, where: torch.device, form: torch.dtype, near: float, stride: int, vocoder: str
+) -> Pipeline:
     from soundvcm.systems import mmaudio
 
     if name == TINY.name:
         path = weights.locate("tiny_network")
         return _embedded(name, path, *saved_network("tiny_network"), where, form, near, stride)
     if name in PRESETS and PRESETS[name].stack == "reference":
-        return mmaudio.reference(name, where, form, near, stride)
+        return mmaudio.reference(name, where, form, near, stride, vocoder)
     path = Path(name) if is_path(name) else trained_file(name)
     if "config" not in weights.header(path):
-        return mmaudio.reference_file(path, where, form, near, stride)
+        return mmaudio.reference_file(path, where, form, near, stride, vocoder)
     network, sampling = saved_network(path)
     title = path.stem if is_path(name) else name
     if stack_of(network.config) == "embedded":
         return _embedded(title, path, network, sampling, where, form, near, stride)
-    return mmaudio.trained(title, network, sampling, where, form, near, stride)
+    return mmaudio.trained(title, network, sampling, where, form, near, stride, vocoder)
 
 
 def _embedded(

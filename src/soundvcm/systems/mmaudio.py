@@ -58,7 +58,12 @@ def encoders(
 
 
 def reference(
-    name: str, device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    near: float = 0.0,
+    stride: int = 1,
+    vocoder: str = "bigvgan",
 ) -> Pipeline:
     """MMAudio itself, sampled as it samples: `name` is one of `weights.systems()`.
 
@@ -66,11 +71,16 @@ def reference(
         WeightsError: if a file is missing, damaged or of another network.
     """
     tensors, _ = weights.load(name)
-    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype, near, stride)
+    return _reference(name, tensors, SIZES[name.removeprefix(PREFIX)], device, dtype, near, stride, vocoder)
 
 
 def reference_file(
-    path: Path, device: torch.device, dtype: torch.dtype, near: float = 0.0, stride: int = 1
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    near: float = 0.0,
+    stride: int = 1,
+    vocoder: str = "bigvgan",
 ) -> Pipeline:
     """A checkpoint of MMAudio's own training, given by its path; its size is read off its shapes.
 
@@ -78,7 +88,7 @@ def reference_file(
         WeightsError: if it is not such a checkpoint, or if the stack's files are missing.
     """
     tensors, _ = weights.read(path)
-    return _reference(path.stem, tensors, recognise(tensors), device, dtype, near, stride)
+    return _reference(path.stem, tensors, recognise(tensors), device, dtype, near, stride, vocoder)
 
 
 def _reference(
@@ -89,6 +99,7 @@ def _reference(
     dtype: torch.dtype,
     near: float,
     stride: int,
+    vocoder: str,
 ) -> Pipeline:
     import torch
 
@@ -99,7 +110,7 @@ def _reference(
     network.load_reference({key: value.float() for key, value in tensors.items()})
     _check_statistics(name, network.state_dict())
     return trained(
-        name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype, near, stride
+        name, network.eval().requires_grad_(False), REFERENCE_SAMPLING, device, dtype, near, stride, vocoder
     )
 
 
@@ -111,6 +122,7 @@ def trained(
     dtype: torch.dtype,
     near: float = 0.0,
     stride: int = 1,
+    vocoder: str = "bigvgan",
 ) -> Pipeline:
     """A loaded network with the encoders and the codec it was made for.
 
@@ -122,6 +134,7 @@ def trained(
         dtype: number format of network and encoders; the codec is always float32.
         near: pictures that differ less than this from the last encoded one (of 255) are not encoded again.
         stride: CLIP sees one picture in so many; above 1, Synchformer sees every second segment.
+        vocoder: "bigvgan", or the "small" one that is shipped here.
 
     Raises:
         WeightsError: if a file of the stack is missing or damaged, or the network is of another stack.
@@ -129,14 +142,14 @@ def trained(
     mode = stack_of(network.config)
     if mode is None or mode not in MODES.values():
         raise WeightsError(f"{name}: {misfit(network.config)}")
-    for row in parts_of(mode):
+    for row in parts_of(mode, vocoder):
         weights.locate(row.name)
     from soundvcm.codec import paper_codec
     from soundvcm.encoders import FeatureCache
 
     # On the disk: CLIP and Synchformer take minutes on a CPU, all the rest seconds.
     cache = FeatureCache(weights.home_folder() / "features")
-    stack = (paper_codec(mode, device), *encoders(device, dtype, near, stride))
+    stack = (paper_codec(mode, device, vocoder=vocoder), *encoders(device, dtype, near, stride))
     return assembled(name, network, *stack, sampling=sampling, device=device, dtype=dtype, cache=cache)
 
 

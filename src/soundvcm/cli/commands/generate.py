@@ -47,6 +47,7 @@ def generate(
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     feature_stride: int = 1,
     codec_dtype: str = "float32",
+    vocoder: str = "bigvgan",
     skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-n"])] = False,
@@ -72,6 +73,7 @@ def generate(
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
         codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
+        vocoder: (the paper's systems) bigvgan; or small, which is shipped here: far faster, less clean.
         skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
@@ -83,10 +85,12 @@ def generate(
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
     """
-    _check_system(model, device, dtype, options)
+    _check_system(model, device, dtype, vocoder, options)
     files, system = (
         inputs((*videos, *video)),
-        load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype),
+        load_options(
+            model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype, vocoder
+        ),
     )
     if len(files) > 1 or any(_is_collection(path) for path in files):
         from soundvcm.cli.batch.items import plan
@@ -119,13 +123,13 @@ def generate(
     return _one_clip(one, system, as_json=json, overwrite=overwrite)
 
 
-def _check_system(model: str, device: str, dtype: str, options: GenerateOptions) -> None:
+def _check_system(model: str, device: str, dtype: str, vocoder: str, options: GenerateOptions) -> None:
     """Refuse what the table of systems already says no to; torch is not loaded for it.
 
     Raises:
         OptionError, DeviceError: naming the option.
     """
-    require(model)
+    require(model, vocoder)
     if device.split(":")[0] not in DEVICES:
         raise DeviceError(f"unknown device {device!r}: use one of {', '.join(DEVICES)}")
     if dtype not in DTYPES:

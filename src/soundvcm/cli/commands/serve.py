@@ -35,6 +35,7 @@ def serve(
     frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
     feature_stride: int = 1,
     codec_dtype: str = "float32",
+    vocoder: str = "bigvgan",
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -65,15 +66,14 @@ def serve(
         feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
             second segment; features between are made of their neighbours'. 4 is three times as fast.
         codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
+        vocoder: (the paper's systems) bigvgan; or small, which is shipped here: far faster, less clean.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more. Other users of this machine can see it in the
             list of processes: --token-file, or the variable SOUNDVCM_TOKEN, hide it.
         token_file: a file whose first line is the token.
-        trusted_host: name under which a reverse proxy shows the studio, such as studio.example; may be
-            given several times.
-        folder: where clips and finished takes are kept for the next start; left out, a temporary folder that
-            goes with the studio.
+        trusted_host: name under which a reverse proxy shows the studio; may be given several times.
+        folder: where clips and takes are kept for the next start; left out, a folder that goes with it.
         allow_local_paths: clients may name files of this machine instead of uploading.
         max_upload_mib: largest upload.
         max_seconds: longest clip and longest sound.
@@ -84,10 +84,10 @@ def serve(
         keep_minutes: clips and results that were not used for this long are removed.
         max_stored_mib: how much disk space clips and results may take.
     """
-    options = load_options(model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype)
-    for module, package in PACKAGES.items():
-        if find_spec(module) is None:
-            raise MissingExtraError(package, "serve")
+    parts = (compile, frame_reuse_threshold, feature_stride, codec_dtype, vocoder)
+    options = load_options(model, device, dtype, *parts)
+    if missing := [package for module, package in PACKAGES.items() if find_spec(module) is None]:
+        raise MissingExtraError(missing[0], "serve")
     from soundvcm.web import MIB, Limits, check_address
 
     token = _find_token(token, token_file)
@@ -102,7 +102,7 @@ def serve(
         keep_seconds=60 * keep_minutes,
         stored_bytes=max_stored_mib * MIB,
     )
-    require(model)
+    require(model, vocoder)
     from soundvcm.web import Studio, temporary_folder
 
     pipeline = load_pipeline(options)
