@@ -76,7 +76,7 @@ def test_pictures_are_read_without_torch(clips: Clips) -> None:
     code = """
 sys.modules["torch"] = None
 from fractions import Fraction
-from soundvcm.cli.loading import read_ahead
+from soundvcm.cli.options import read_ahead
 from soundvcm.generate.options import GenerateOptions
 from pathlib import Path
 from soundvcm.media.read.frame_range import FrameRange

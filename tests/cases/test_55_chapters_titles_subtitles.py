@@ -13,7 +13,7 @@ from av.stream import Disposition
 from clips import moving, tone, write_video
 
 from soundvcm.media import mux, read_tags
-from soundvcm.media.write.trial import has_dolby_vision
+from soundvcm.media.write.containers import has_dolby_vision
 
 SILENCE = np.zeros(4 * 16_000, np.float32)
 FACTS = {"title": "My holiday", "creation_time": "2024-05-06T07:08:09.000000Z", "artist": "me"}

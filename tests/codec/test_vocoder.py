@@ -4,9 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from soundvcm.codec.chunks import in_chunks
-from soundvcm.codec.snake import TAPS, AliasFreeSnake, continued, kaiser_sinc_filter
-from soundvcm.codec.vocoder import BIGVGAN_16K, BIGVGAN_44K, Vocoder, VocoderConfig, fold_weight_norm
+from soundvcm.codec.base import in_chunks
+from soundvcm.codec.vocoder import (
+    BIGVGAN_16K,
+    BIGVGAN_44K,
+    TAPS,
+    AliasFreeSnake,
+    Vocoder,
+    VocoderConfig,
+    continued,
+    fold_weight_norm,
+    kaiser_sinc_filter,
+)
 from soundvcm.errors import ShapeError, WeightsError
 
 TINY = VocoderConfig(bins=5, width=32, rates=(4, 2), kernels=(8, 4), last_bias=True, bounded="tanh")

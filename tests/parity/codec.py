@@ -11,9 +11,14 @@ from torch import Tensor, nn
 
 from parity.case import Case, Check
 from soundvcm.codec.mel import MelConfig, log_mel, mel_filters
-from soundvcm.codec.snake import kaiser_sinc_filter
 from soundvcm.codec.vae import MelVae, VaeConfig
-from soundvcm.codec.vocoder import Vocoder, VocoderConfig, fold_weight_norm, without_filters
+from soundvcm.codec.vocoder import (
+    Vocoder,
+    VocoderConfig,
+    fold_weight_norm,
+    kaiser_sinc_filter,
+    without_filters,
+)
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

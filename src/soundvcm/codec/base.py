@@ -2,14 +2,18 @@
 
     wave [b, s] => encode => Moments [b, n, c];   latents [b, n, c] => decode => wave [b, s]
 
-Knows no codec in particular, no files and no video.
+And a local function over a long axis in pieces, with the same result and bounded memory: each piece is
+computed with as much of its neighbours as the function reaches. Knows no codec in particular, no files and
+no video.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -60,3 +64,25 @@ def pad_to_hop(wave: Tensor, hop: int) -> Tensor:
     samples = wave.shape[-1]
     missing = hop - samples if samples < hop else -samples % hop
     return F.pad(wave, (0, missing)) if missing else wave
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, chunk: int, reach: int, factor: int) -> Tensor:
+    """The same as `function(x)` for a function that looks at most `reach` positions to either side.
+
+    Args:
+        function: [b, c, n] => [..., n * factor].
+        x: [b, c, n].
+        chunk: positions computed at a time; an x no longer than that plus its margins goes in one piece.
+        reach: positions on either side that an output depends on.
+        factor: outputs for each position.
+    """
+    length = x.shape[-1]
+    if length <= chunk + 2 * reach:
+        return function(x)
+    pieces = []
+    for start in range(0, length, chunk):
+        end = min(length, start + chunk)
+        first = max(0, start - reach)
+        piece = function(x[..., first : min(length, end + reach)])
+        pieces.append(piece[..., (start - first) * factor : (end - first) * factor])
+    return torch.cat(pieces, dim=-1)

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from soundvcm import weights
-from soundvcm.codec.base import pad_to_hop
-from soundvcm.codec.chunks import in_chunks
+from soundvcm.codec.base import in_chunks, pad_to_hop
 from soundvcm.codec.mel import MEL_16K, MEL_44K, MelConfig, log_mel
 from soundvcm.codec.small_vocoder import SmallVocoder, SmallVocoderConfig
 from soundvcm.codec.vae import VAE_16K, VAE_44K, MelVae, VaeConfig

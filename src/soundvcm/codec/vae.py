@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.codec.chunks import in_chunks
+from soundvcm.codec.base import in_chunks
 from soundvcm.config import Config
 from soundvcm.records import Moments, check_shape
 

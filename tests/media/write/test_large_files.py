@@ -11,13 +11,13 @@ import soundfile
 
 from soundvcm.errors import MediaError
 from soundvcm.media import SoundReader, SoundWriter, read_sound, save_sound
-from soundvcm.media.write import sound_file
+from soundvcm.media.write import encode_sound
 
 WAVE = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
 
 
 def test_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_file, "LARGEST_WAV", 10_000)
+    monkeypatch.setattr(encode_sound, "LARGEST_WAV", 10_000)
     save_sound(tmp_path / "a.wav", WAVE, 16_000, encoding="float")
     assert (tmp_path / "a.wav").read_bytes()[:4] == b"RF64" and (
         read_sound(tmp_path / "a.wav")[0] == WAVE
@@ -32,7 +32,7 @@ def test_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_file, "LARGEST_WAV", 10_000)
+    monkeypatch.setattr(encode_sound, "LARGEST_WAV", 10_000)
     with pytest.raises(MediaError, match="flac"), SoundWriter(tmp_path / "c.wav", 16_000) as writer:
         writer.append(WAVE)
         writer.finish()

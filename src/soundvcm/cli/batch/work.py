@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundvcm.cli.batch.items import Item
 from soundvcm.cli.batch.report import Record, fingerprint, name_in, refuse_strangers, still_whole
-from soundvcm.cli.loading import load_pipeline
+from soundvcm.cli.options import load_pipeline
 from soundvcm.errors import MediaError, SoundVCMError
 from soundvcm.generate import render
 from soundvcm.generate.clip_encoder import ClipFeatures

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from soundvcm.cli.loading import load_options, load_pipeline, read_ahead, settling
-from soundvcm.cli.options import flags_of_options
+from soundvcm.cli.options import flags_of_options, load_options, load_pipeline, read_ahead, settling
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say, summary
 from soundvcm.cli.words import inputs
 from soundvcm.errors import DeviceError, OptionError

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import tyro
 
-from soundvcm.cli.loading import load_options, load_pipeline
+from soundvcm.cli.options import load_options, load_pipeline
 from soundvcm.cli.terminal import say
 from soundvcm.errors import InputError, MissingExtraError
 from soundvcm.systems.catalog import require

@@ -19,9 +19,8 @@ from soundvcm.media.read.sound import SoundReader
 from soundvcm.media.read.source import av_errors, codec_name, open_media, sound_streams, video_streams
 from soundvcm.media.read.tags import tags_in
 from soundvcm.media.read.timecode import Timecode
-from soundvcm.media.write.containers import MP4_KIN
+from soundvcm.media.write.containers import MP4_KIN, has_dolby_vision, lost_metadata
 from soundvcm.media.write.encode_sound import SoundEncoder, codec_rate
-from soundvcm.media.write.trial import has_dolby_vision, lost_metadata
 
 #: what a muxer writes itself, and what would be wrong in the new file
 _OF_THE_FILE = frozenset(

@@ -28,10 +28,9 @@ from soundvcm.media.read.source import is_rereadable, source_name, source_path
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.write.beside import Beside, format_options, mark_default
 from soundvcm.media.write.containers import ffmpeg_format
-from soundvcm.media.write.encode_sound import SoundEncoder, open_output
+from soundvcm.media.write.encode_sound import SoundEncoder, file_tags, open_output
 from soundvcm.media.write.mux_plan import MuxSettings, kept_tracks, plan_mux
 from soundvcm.media.write.pictures import PacketQueue
-from soundvcm.media.write.sound_file import file_tags
 from soundvcm.media.write.target import whole_file
 from soundvcm.timeline import Seconds
 

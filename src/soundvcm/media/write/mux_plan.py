@@ -24,13 +24,14 @@ from soundvcm.media.write.containers import (
     choose_container,
     fitting_output,
     holds_sound,
+    picture_trial,
     sound_encoder,
+    sound_trial,
 )
 from soundvcm.media.write.encode_sound import codec_rate
 from soundvcm.media.write.packet_plan import CannotCopyError, plan_copy
 from soundvcm.media.write.pictures import CopiedPictures, EncodedPictures
 from soundvcm.media.write.target import check_target, check_video_target, free_name, made_here, same_file
-from soundvcm.media.write.trial import picture_trial, sound_trial
 from soundvcm.timeline import Seconds
 
 Existing = Literal["replace", "mix", "keep"]

@@ -15,10 +15,9 @@ from soundvcm.media.read.source import codec_name, open_media, sound_streams
 from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.media.suffixes import VIDEO_OUTPUTS
 from soundvcm.media.write.beside import Beside, format_options
-from soundvcm.media.write.containers import Choice, choose_container, ffmpeg_format
+from soundvcm.media.write.containers import Choice, choose_container, ffmpeg_format, picture_trial
 from soundvcm.media.write.mux_plan import copies_sound
 from soundvcm.media.write.pictures import EncodedPictures
-from soundvcm.media.write.trial import picture_trial
 
 
 def outlook(video: Any) -> list[dict[str, Any]]:

@@ -20,8 +20,8 @@ from soundvcm.media.read.frame_reader import DecodedFrame
 from soundvcm.media.read.resize import Orientation
 from soundvcm.media.read.source import open_media, source_name
 from soundvcm.media.write.appearance import INTERLACED, Appearance
+from soundvcm.media.write.containers import copy_track
 from soundvcm.media.write.packet_plan import LONGEST_REORDER, MOMENT, PacketPlan, seek_to, timed_packets
-from soundvcm.media.write.trial import copy_track
 from soundvcm.timeline import Seconds
 
 TICK = Fraction(1, 90_000)

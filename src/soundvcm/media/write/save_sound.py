@@ -27,7 +27,7 @@ from soundvcm.media.audio.levels import (
 )
 from soundvcm.media.audio.loudness import Wave
 from soundvcm.media.audio.wave import BlockResampler, as_wave, resample, set_channels
-from soundvcm.media.write.sound_file import Encoding, check_kind, file_rate, sound_file
+from soundvcm.media.write.encode_sound import Encoding, check_kind, file_rate, sound_file
 from soundvcm.media.write.target import whole_file
 
 
