@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from soundvcm import runtime
 from soundvcm.codec.mel import MEL_16K, log_mel
+from soundvcm.codec.paper import PAPER_CODECS, saved_vocoder
 from soundvcm.codec.vae import VAE_16K, MelVae
 from soundvcm.codec.vocoder import BIGVGAN_16K, Vocoder
 from soundvcm.encoders import FeatureCache
@@ -231,7 +232,14 @@ def vocoder_stage() -> list[Row]:
     ratio = waves[0].norm() / (waves[1] - waves[0]).norm()
     alike = nn.functional.cosine_similarity(*heard, dim=0)
     print(f"BigVGAN in bfloat16: {20 * ratio.log10():.1f} dB, cosine of YAMNet's embeddings {alike:.5f}")
-    return stage.rows
+    rows = stage.rows
+    for mode, parts in PAPER_CODECS.items():
+        small, frames = saved_vocoder(f"small_vocoder_{mode}"), 8 * parts.mel.sample_rate // parts.mel.hop
+        flat = torch.full((1, parts.mel.bins, frames), -2.0)
+        one = Stage(f"small vocoder, {mode}", repeats=3)
+        one.run("float32", lambda: small(flat))  # noqa: B023 - run at once
+        rows += one.rows
+    return rows
 
 
 STAGES: dict[str, Callable[[], list[Row]]] = {

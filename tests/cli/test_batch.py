@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from standins import random_pipeline, write_clip
 
+from soundvcm import media
 from soundvcm.cli import main as cli
 from soundvcm.cli.batch import work
 from soundvcm.cli.batch.items import plan
@@ -515,6 +516,29 @@ def test_files_of_others_are_not_overwritten(
     assert theirs.read_bytes() != second
 
 
+def test_a_clip_is_read_while_the_one_before_it_is_encoded(
+    tmp_path: Path, second: bytes, loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_bytes(second)
+    order: list[str] = []
+    encoder = loads.pipeline.clip_encoder
+    read, encode = encoder.read_ahead, encoder.encode_clip
+
+    def note_read(clip: Path, *given: Any) -> Any:
+        order.append(f"read {clip.stem}")
+        return read(clip, *given)
+
+    def note_encode(video: Any, **named: Any) -> Any:
+        order.append(f"encode {(video.source if isinstance(video, media.ReadAhead) else video).stem}")
+        return encode(video, **named)
+
+    monkeypatch.setattr(encoder, "read_ahead", note_read)
+    monkeypatch.setattr(encoder, "encode_clip", note_encode)
+    assert run(tmp_path, "-o", tmp_path / "out") == 0
+    assert order == ["read b", "encode a", "read c", "encode b", "encode c"]
+
+
 def test_the_next_clip_is_read_while_the_network_works(
     tmp_path: Path, second: bytes, loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,8 +546,8 @@ def test_the_next_clip_is_read_while_the_network_works(
         (tmp_path / f"{name}.mp4").write_bytes(second)
     reading, watch, make = [], loads.pipeline.encode_clip, loads.pipeline.take
 
-    def note_watch(video: Path, **named: Any) -> Any:
-        reading.append(video.stem)
+    def note_watch(video: Path | media.ReadAhead, **named: Any) -> Any:
+        reading.append((video.source if isinstance(video, media.ReadAhead) else video).stem)
         return watch(video, **named)
 
     def slow_make(*given: Any, **named: Any) -> Any:

@@ -130,6 +130,17 @@ class ClipEncoder:
             cuts=tuple(cuts[1:]),
         )
 
+    def read_ahead(
+        self, clip: Path, start: Seconds = 0, duration: Seconds | None = None
+    ) -> media.ReadAhead | None:
+        """A clip as a thread reads it from now on, to be given to `encode_clip` with the same range.
+
+        None for what is no file at rest: a pipe is read once.
+        """
+        if not clip.is_file():
+            return None
+        return media.ReadAhead(clip, self.specs, self.longest, self._hop, start, duration)
+
     @property
     def _hop(self) -> Fraction:
         return self.longest - long_form.OVERLAP_SECONDS

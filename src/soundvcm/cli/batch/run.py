@@ -1,8 +1,9 @@
 """A batch: many clips, one load of the model, a report written as it goes, and an exit code that tells.
 
-While the network works on one clip, one thread reads and encodes the next; or each process of a Ray cluster
-loads the model once and does whole clips, and the report is made here. Results are written beside their
-place and renamed, so that a process that dies leaves nothing half done and its clip begins anew elsewhere.
+While the network works on one clip, one thread encodes the next and one reads the one after it; or each
+process of a Ray cluster loads the model once and does whole clips, and the report is made here. Results are
+written beside their place and renamed, so that a process that dies leaves nothing half done and its clip
+begins anew elsewhere.
 Knows the items, the report and the order of the work; what is done with a clip is not its affair.
 """
 
@@ -166,6 +167,7 @@ class Batch:
         self._pipeline: Pipeline | None = None
         self._leaving = threading.Event()
         self._label = ""
+        self._begun: LoadedItem | None = None  # the clip after the one that is being encoded
 
     def run(self, work: Plan, report: Report) -> _Tally:
         """Do all items; a line of the report and, for a failure, one on standard error each."""
@@ -200,23 +202,32 @@ class Batch:
         """Items in order, the next one being prepared while the caller works on the one before."""
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
             try:
-                coming = thread.submit(self._prepare, items[0], report)
-                for item in [*items[1:], None]:
+                after = [*items[1:], None]
+                coming = thread.submit(self._prepare, items[0], after[0], report)
+                for item, following in zip(after, [*after[1:], None], strict=True):
                     ready = coming.result()
                     if item is not None:
-                        coming = thread.submit(self._prepare, item, report)
+                        coming = thread.submit(self._prepare, item, following, report)
                     yield ready
             finally:
                 self._leaving.set()
                 thread.shutdown(wait=True, cancel_futures=True)
+                if self._begun is not None and self._begun.ahead is not None:
+                    self._begun.ahead.close()
 
-    def _prepare(self, item: Item, report: Report) -> LoadedItem:
-        """In the thread: is it done already? If not, read and encode it."""
-        ready = self.orders.begin(item, report.latest(self.orders.target(item.output)))
+    def _prepare(self, item: Item, following: Item | None, report: Report) -> LoadedItem:
+        """In the thread: is it done already? If not, encode it, while another thread reads the one after."""
+        ready, self._begun = self._begun or self._begin(item, report), None
         if ready.open:
             pipeline = self.pipeline(ready.request)  # outside of any try: without a model the whole run ends
+            if following is not None:
+                self._begun = self._begin(following, report)
+                self._begun.read(pipeline)
             ready.look(pipeline, self._ended)
         return ready
+
+    def _begin(self, item: Item, report: Report) -> LoadedItem:
+        return self.orders.begin(item, report.latest(self.orders.target(item.output)))
 
     def _ended(self, phase: str, share: float) -> None:
         if self._leaving.is_set():

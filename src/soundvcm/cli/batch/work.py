@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundvcm import media
 from soundvcm.cli.batch.items import Item
 from soundvcm.cli.batch.report import Record, fingerprint, name_in, refuse_strangers, still_whole
 from soundvcm.cli.options import load_pipeline
@@ -35,6 +36,7 @@ class LoadedItem:
         request: what is asked of it.
         mark: fingerprint of content and settings; "" if the clip could not be read.
         done: line of the report that says it is done.
+        ahead: the clip as it is being read; None if it is not.
         features: its features; None if it is done or cannot be done.
         reason: why it cannot be done.
     """
@@ -43,6 +45,7 @@ class LoadedItem:
     request: GenerateOptions
     mark: str = ""
     done: Record | None = None
+    ahead: media.ReadAhead | None = None
     features: ClipFeatures | None = None
     reason: str = ""
 
@@ -51,12 +54,18 @@ class LoadedItem:
         """There is work to do."""
         return self.done is None and not self.reason
 
+    def read(self, pipeline: Pipeline) -> None:
+        """Have a thread begin to read the clip, if there is work to do."""
+        if self.open:
+            request = self.request
+            self.ahead = pipeline.clip_encoder.read_ahead(self.item.source, request.start, request.duration)
+
     def look(self, pipeline: Pipeline, progress: Progress) -> None:
         """Read and encode the clip; what goes wrong is its reason."""
         request = self.request
         try:
             self.features = pipeline.encode_clip(
-                request.video, start=request.start, duration=request.duration, progress=progress
+                self.ahead or request.video, start=request.start, duration=request.duration, progress=progress
             )
         except Exception as error:  # a clip that breaks us must not take the others with it
             self.reason = reason(error)

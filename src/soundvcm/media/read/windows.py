@@ -8,8 +8,9 @@ before, a pan changes evenly). Knows decoded videos, no models.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,7 @@ class ReadAhead:
     ) -> None:
         self.source, self.asked = source, _asked(specs, window_seconds, hop_seconds, start, seconds)
         self._read: Queue[DecodedVideo | BaseException | None] = Queue(1)
+        self._closed = False
         found = windows(source, specs, window_seconds, hop_seconds, start=start, seconds=seconds)
         # A daemon: whoever leaves early does not wait for it.
         Thread(target=self._run, args=(found,), name="soundvcm-ahead", daemon=True).start()
@@ -174,9 +176,17 @@ class ReadAhead:
         try:
             for window in found:
                 self._read.put(window)
+                if self._closed:
+                    break
             self._read.put(None)
         except BaseException as error:  # whatever it is, it belongs to who asks for the window
             self._read.put(error)
+
+    def close(self) -> None:
+        """Read no further than the window that is being read; what was read is forgotten."""
+        self._closed = True
+        with suppress(Empty):
+            self._read.get_nowait()
 
     def __iter__(self) -> Iterator[DecodedVideo]:
         """The windows in order, once."""
