@@ -20,6 +20,7 @@ import tyro
 from soundvcm.cli import main as command_line
 from soundvcm.cli.terminal import in_words, say
 from soundvcm.config import parse_overrides
+from soundvcm.data.store import FeatureStore
 from soundvcm.errors import nearest
 from tiny.sounds.bank import BANK
 
@@ -156,6 +157,8 @@ def train(words: Sequence[str]) -> None:
         at = "" if found.runs == RUNS else f" --runs {found.runs}"
         command_line.fail(f"{drawn} is not here: draw it with: python -m tiny scenes{at}", 2)
     more = [] if found.store else ["--store", str(drawn)]
+    if drawn.is_dir() and not found.store and not any("network.latent_dim=" in word for word in words):
+        words = [f"network.latent_dim={FeatureStore(drawn).widths['latents']}", *words]
     own = trained_codec(found.runs)
     more += ["--codec", str(own)] if found.codec is None and own.exists() else []
     command_line.main(["train", "tiny", *words, *more])

@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CODEC = ("codec.dim=8", "codec.width=16", "codec.fast_width=16", "codec.mels=32", "codec.encoder_blocks=1")
 CODEC += ("codec.decoder_blocks=[1,1,1]", "batch=2", "bf16=false", "steps=4", "save_every=2", "log_every=2")
 NETWORK = (
-    "network.latent_dim=8",
     "network.hidden=32",
     "network.heads=2",
     "network.fused_blocks=1",
@@ -99,7 +98,7 @@ def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load_file(full)["final.conv.weight"].dtype == torch.float32
     own = load(str(full), device="cpu")  # its codec lies beside it
     assert own.codec.dim == 8 and own.semantic.name == "pictures-2"
-    assert own.generate(prompt="rain", duration=1, seed=1, renderer="network").wave.shape == (1, 16_000)
+    assert own.generate(prompt="rain", duration=1, seed=1, renderer="network").wave.shape == (1, 32_000)
     alone = shutil.copy(full, runs / "tiny-codec" / "alone.safetensors")
     (runs / "tiny-codec" / "codec.safetensors").rename(runs / "tiny-codec" / "other.safetensors")
     with pytest.raises(WeightsError, match="8 wide"):
