@@ -46,7 +46,7 @@ def test_json_lines_and_windows(tmp_path: Path) -> None:
         ("id\tcapton\nx\ty", "unknown column 'capton' .did you mean 'captions'"),
         ("id\tcaption\n\ty", "line 2: no id"),
         ("id\tstart\nx\tsoon", r"line 2 \(x\): not a duration"),
-        ("id\tcaption\nx\ty\tz", "line 2: 3 cells, the header has 2"),
+        ("id\tcaption\nx\ty\tz", "line 2: has 3 cells where the header has 2"),
         ("id\tstart\nx\t0\nx\t8", r"id 'x' stands for two clips .*from 0 s.*from 8 s"),
     ],
 )

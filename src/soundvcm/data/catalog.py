@@ -7,18 +7,17 @@ Pairing is by id, never by position (case 35). Knows text files and names; opens
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from soundvcm.data.media_index import MediaIndex, plain, read_text, text_lines
+from soundvcm import media
+from soundvcm.data.media_index import MediaIndex, plain
 from soundvcm.errors import StoreError, nearest
 from soundvcm.timeline import exact_seconds
 
@@ -97,10 +96,8 @@ def read_catalog(path: Path, root: Path | None = None) -> Catalog:
         StoreError: for an unknown column, a line without id, a number that is none, or one id for two clips.
     """
     root = path.parent if root is None else root
-    text, files = read_text(path), MediaIndex(root)
-    readers = {".jsonl": _json_lines, ".csv": _csv_lines}
-    lines = readers.get(path.suffix.lower(), _tsv_lines)(path, text)
-    return pair((_row(path, number, values, root, files) for number, values in lines), files.files())
+    files, rows = MediaIndex(root), media.table_rows(path, partial(_header, path), StoreError)
+    return pair((_row(path, line, values, root, files) for line, values in rows), files.files())
 
 
 def pair(rows: Iterable[Row], files: Iterable[Path] = ()) -> Catalog:
@@ -160,9 +157,11 @@ def from_folder(
     for k, (name, file) in enumerate(files.ids.items()):
         words = file.with_suffix(".txt")
         told = words.is_file()
-        caption = read_text(words) if told else file.stem.replace("_", " ").replace("-", " ")
+        caption = (
+            media.read_text(words, StoreError) if told else file.stem.replace("_", " ").replace("-", " ")
+        )
         split = "val" if held_out > 0 and k % val_every == held_out else "train"
-        lines = tuple(plain(line.strip()) for _, line in text_lines(caption) if line.strip())
+        lines = tuple(plain(line.strip()) for _, line in media.text_lines(caption))
         length, starts = (seconds, (Fraction(0),)) if duration is None else (
             window_starts(duration(file), seconds)
         )  # fmt: skip
@@ -226,7 +225,9 @@ def _says_something(caption: str) -> bool:
     )
 
 
-def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: MediaIndex) -> Row:
+def _row(path: Path, number: int, values: dict[str, Any] | str, root: Path, files: MediaIndex) -> Row:
+    if isinstance(values, str):
+        raise StoreError(f"{path}, line {number}: {values}")
     for other, name in ALSO.items():
         if other in values:
             values.setdefault(name, values.pop(other))
@@ -251,43 +252,9 @@ def _row(path: Path, number: int, values: dict[str, Any], root: Path, files: Med
         raise StoreError(f"{path}, line {number} ({name}): {error}") from None
 
 
-def _tsv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = text_lines(text)
-    header = _header(path, next(lines)[1].split("\t"), ", separated by tabs")
-    for number, line in lines:
-        if line.strip():
-            cells = line.split("\t")
-            if len(cells) > len(header):
-                raise StoreError(f"{path}, line {number}: {len(cells)} cells, the header has {len(header)}")
-            yield number, dict(zip(header, cells, strict=False))
-
-
-def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    first = text.partition("\n")[0]
-    mark = ";" if ";" in first and "," not in first else ","  # as spreadsheets of half of Europe write it
-    try:
-        table = list(csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark))
-    except csv.Error as error:
-        raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None
-    header = _header(path, table[0] if table else [], "")
-    for number, cells in enumerate(table[1:], start=2):
-        if any(cell.strip() for cell in cells):
-            if len(cells) > len(header):
-                raise StoreError(f"{path}, row {number}: {len(cells)} cells, the header has {len(header)}")
-            yield number, dict(zip(header, cells, strict=False))
-
-
-def _header(path: Path, cells: list[str], how: str) -> list[str]:
+def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     if not {"id", "file"} & {ALSO.get(name, name) for name in names}:
+        how = "" if path.suffix.lower() == ".csv" else ", separated by tabs"
         raise StoreError(f"{path}: the first line names the columns ({', '.join(COLUMNS)}){how}")
     return names
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in text_lines(text):
-        if line.strip():
-            try:
-                yield number, dict(json.loads(line))
-            except (ValueError, TypeError, RecursionError):
-                raise StoreError(f"{path}, line {number}: not a JSON object") from None

@@ -1,13 +1,12 @@
-"""The media files of a folder by name, none lost and none mistaken for another; and text that others wrote.
+"""The media files of a folder by name, none lost and none mistaken for another.
 
 A clip's id is its path below the folder without the ending; where two files of one folder differ only there,
-both keep theirs. Knows names and text; opens no media.
+both keep theirs. Knows names; opens no media.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 from soundvcm import media
@@ -60,29 +59,6 @@ class MediaIndex:
     def files(self) -> list[Path]:
         """All of them."""
         return list(self.ids.values())
-
-
-def read_text(path: Path) -> str:
-    """Text of a table or a caption: UTF-8 with or without BOM, or UTF-16 with one.
-
-    Raises:
-        StoreError: if it cannot be read as either.
-    """
-    try:
-        data = path.read_bytes()
-        coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        return data.decode(coding)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise StoreError(
-            f"{path} cannot be read as text (byte {error.start} is not UTF-8): save it as UTF-8"
-        ) from None
-
-
-def text_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers: split at newlines only, not at the other breaks that Unicode knows."""
-    return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
 
 
 def plain(value: object) -> str:

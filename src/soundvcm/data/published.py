@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+from soundvcm import media
 from soundvcm.data.catalog import CLIP_SECONDS, Catalog, Row, hold_out, pair
-from soundvcm.data.media_index import MediaIndex, plain, read_text
+from soundvcm.data.media_index import MediaIndex, plain
 from soundvcm.errors import StoreError
 
 #: share of VGGSound's training clips that MMAudio validates on: 2,048 of about 183,700
@@ -87,7 +88,7 @@ def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
     """
     files = MediaIndex(folder)
     try:
-        entries = json.loads(read_text(table))["data"]
+        entries = json.loads(media.read_text(table, StoreError))["data"]
         told = [
             (
                 plain(entry["id"]).removesuffix(".wav"),
@@ -116,7 +117,7 @@ def from_wavcaps(table: Path, folder: Path, *, split: str = "train") -> Catalog:
 
 def _csv(path: Path, width: int, header: str | None = None) -> Iterator[list[str]]:
     try:
-        rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+        rows = csv.reader(io.StringIO(media.read_text(path, StoreError), newline=""), strict=True)
         table = [cells for cells in rows if cells]
     except csv.Error as error:
         raise StoreError(f"{path}: {error}: quotes around a cell must be closed") from None

@@ -17,6 +17,7 @@ from math import pi
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundvcm import media
 from soundvcm.errors import InputError, OptionError
 from soundvcm.timeline import exact_seconds
 
@@ -106,11 +107,7 @@ def _segment(row: Any, number: int) -> Segment:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the segments cannot be read ({error})") from None
+    text = media.read_text(path)
     tabs = "\t" in text.split("\n", 1)[0]
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t" if tabs else ","))
     if not rows or not {"start", "end"} <= set(rows[0]):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from soundvcm.media.read.probe import probe as probe
     from soundvcm.media.read.sound import SoundReader as SoundReader
     from soundvcm.media.read.sound import read_sound as read_sound
+    from soundvcm.media.read.tables import read_text as read_text
+    from soundvcm.media.read.tables import table_rows as table_rows
+    from soundvcm.media.read.tables import text_lines as text_lines
     from soundvcm.media.read.tags import read_tags as read_tags
     from soundvcm.media.read.timecode import Timecode as Timecode
     from soundvcm.media.read.timecode import clip_timecode as clip_timecode

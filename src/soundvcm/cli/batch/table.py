@@ -9,20 +9,19 @@ Knows text only, no clips and no work.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from soundvcm import media
 from soundvcm.errors import OptionError, nearest
 from soundvcm.generate.options import MAX_SEED
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 COLUMNS = ("video", "prompt", "seed")
-MAX_CELL = 1 << 20  # characters; Python's csv refuses cells above 128 Ki unless told
+_KNOWN = f"the columns are {', '.join(COLUMNS)}"
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,7 @@ def read_table(path: Path) -> list[_TableRow]:
     Raises:
         OptionError: the table cannot be read, lacks the column video, or has an unknown column.
     """
-    try:
-        data = path.read_bytes()
-        coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        text = data.decode(coding)
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise OptionError(f"{path}: byte {error.start} is not UTF-8: save the table as UTF-8") from None
-    if "\n" not in text:
-        text = text.replace("\r", "\n")  # as old spreadsheets end their lines
-    lines = _json_lines(path, text) if path.suffix.lower() == ".jsonl" else _cell_lines(path, text)
+    lines = media.table_rows(path, partial(_header, path), OptionError)
     rows = [_row(path, line, values) for line, values in lines]
     if not rows:
         raise OptionError(f"{path}: holds no rows")
@@ -70,6 +59,11 @@ def read_table(path: Path) -> list[_TableRow]:
 def _row(path: Path, line: int, values: dict[str, Any] | str) -> _TableRow:
     if isinstance(values, str):
         return _TableRow(line, fault=values)
+    for name in values:
+        if name not in COLUMNS:
+            raise OptionError(
+                f"{path}: line {line}: unknown column {name!r}{nearest(name, COLUMNS)}; {_KNOWN}"
+            )
     video, prompt, seed = (values.get(name) for name in COLUMNS)
     if not isinstance(video, str) or not video.strip():
         return _TableRow(line, fault="names no video")
@@ -100,72 +94,10 @@ def _seed(cell: Any) -> int | None:
     return seed
 
 
-def _check_columns(path: Path, names: list[str], line: int) -> None:
-    for name in names:
-        if name not in COLUMNS:
-            raise OptionError(
-                f"{path}: line {line}: unknown column {name!r}{nearest(name, COLUMNS)};"
-                f" the columns are {', '.join(COLUMNS)}"
-            )
+def _header(path: Path, line: int, cells: list[str]) -> list[str]:
+    names = [cell.strip().lower() for cell in cells]
+    if "video" not in names:
+        raise OptionError(f"{path}: line {line}: there is no column video; {_KNOWN}, on the first line")
     if len(set(names)) < len(names):
         raise OptionError(f"{path}: line {line}: a column stands there twice")
-
-
-def _cell_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Rows of a CSV or TSV by column; a text instead where a row does not fit the header."""
-    rows = _tab_rows(text) if path.suffix.lower() == ".tsv" else _comma_rows(path, text)
-    first = next(rows, None)
-    if first is None:
-        raise OptionError(f"{path}: is empty: its first line must name the columns {', '.join(COLUMNS)}")
-    line, header = first
-    names = [cell.strip().lower() for cell in header]
-    if "video" not in names:
-        raise OptionError(
-            f"{path}: line {line}: there is no column video: the first line must name the columns"
-            f" {', '.join(COLUMNS)} (video is needed)"
-        )
-    _check_columns(path, names, line)
-    for line, cells in rows:
-        if len(cells) > len(names):
-            more = "" if path.suffix.lower() == ".tsv" else ': put "quotes" around cells that hold commas'
-            yield line, f"has {len(cells)} cells where the header has {len(names)}{more}"
-        else:
-            yield line, dict(zip(names, cells, strict=False))
-
-
-def _comma_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    head = text.split("\n", 1)[0]
-    comma = ";" if ";" in head and "," not in head else ","  # spreadsheets of half of Europe write ";"
-    csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise OptionError(f"{path}: line {line}: not a CSV row ({error})") from None
-
-
-def _tab_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Tabs part the cells and nothing else has a meaning: quotes are letters like any other."""
-    for line, row in enumerate(text.split("\n"), start=1):
-        if row.strip():
-            yield line, row.removesuffix("\r").split("\t")
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    for line, row in enumerate(text.split("\n"), start=1):
-        if not row.strip():
-            continue
-        try:
-            values = json.loads(row)
-        except ValueError as error:
-            yield line, f"is not JSON ({error})"
-            continue
-        if not isinstance(values, dict):
-            yield line, 'is not a JSON object such as {"video": "clip.mp4", "prompt": "rain", "seed": 7}'
-            continue
-        _check_columns(path, list(values), line)
-        yield line, values
+    return names
