@@ -204,6 +204,23 @@ def check_form(path: Path) -> None:
             assert not bare, f"{here}: {node.name}: parameters without a type: {bare}"
 
 
+def test_names_that_only_their_file_uses_are_private() -> None:
+    """A public function or class is one that another file uses, were it a test; routes are found by FastAPI."""
+    folders = ("src", "tests", "tiny", "benchmarks", "examples", "integrations", "scripts")
+    users: dict[str, set[Path]] = {}
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for word in set(re.findall(r"[A-Za-z]\w*", path.read_text(encoding="utf-8"))):
+            users.setdefault(word, set()).add(path)
+    alone = [
+        f"{path.relative_to(SOURCE)}: {node.name}"
+        for path in FILES
+        for node in tree_of(path).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        if users[node.name] <= {path} and not any("router" in ast.unparse(one) for one in node.decorator_list)
+    ]
+    assert alone == []
+
+
 def test_nothing_happens_at_import() -> None:
     """No environment reads, folders, threads or logging set-up at module level."""
     for path in FILES:

@@ -168,7 +168,7 @@ def _convolved(conv: nn.Module, x: Tensor) -> Tensor:
     return out.to(x.dtype)
 
 
-class AmpBlock(nn.Module):
+class _AmpBlock(nn.Module):
     """Three residual pairs: snake, dilated convolution, snake, convolution; [b, c, s] => [b, c, s]."""
 
     def __init__(self, channels: int, kernel: int) -> None:
@@ -202,7 +202,7 @@ class Vocoder(nn.Module):
             nn.Sequential(nn.ConvTranspose1d(widths[i], widths[i + 1], kernel, rate, (kernel - rate) // 2))
             for i, (rate, kernel) in enumerate(zip(config.rates, config.kernels, strict=True))
         )
-        self.resblocks = nn.ModuleList(AmpBlock(width, kernel) for width in widths[1:] for kernel in KERNELS)
+        self.resblocks = nn.ModuleList(_AmpBlock(width, kernel) for width in widths[1:] for kernel in KERNELS)
         self.activation_post = AliasFreeSnake(widths[-1])
         self.conv_post = nn.Conv1d(widths[-1], 1, 7, padding=3, bias=config.last_bias)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundvcm import __version__, weights
+from soundvcm import __version__, media, weights
 from soundvcm.codec.neural import CEILING, DRAWN, NeuralCodec, linear_magnitudes
 from soundvcm.codec.spectra import MOMENTUM, peak_gain, standardised, white_wave
 from soundvcm.encoders.text import LIMIT
@@ -222,7 +221,7 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
     _graph(moved, tuple(tensors[name] for name in INPUTS), INPUTS, "moved", target / "network.onnx")
     codec = _ProductCodec(pipeline.codec, pipeline.network, n).eval()
     _graph(codec, (tensors["noisy"], noise), ("latents", "noise"), "wave", target / "codec.onnx")
-    _written_beside(target / "noise.bin", noise.numpy().astype("<f4").tobytes())
+    _write(target / "noise.bin", noise.numpy().astype("<f4").tobytes())
     words(target)
     about = {
         "model": pipeline.name,
@@ -234,7 +233,7 @@ def export(pipeline: Pipeline, folder: str | Path, seconds: float = 8) -> dict[s
         "soundvcm": __version__,
         "licence": "MIT; the word table Apache-2.0, from all-MiniLM-L6-v2",
     }
-    _written_beside(target / "about.json", json.dumps(about, indent=1).encode())
+    _write(target / "about.json", json.dumps(about, indent=1).encode())
     names = ("network.onnx", "codec.onnx", "noise.bin", "words.bin", "words.json", "about.json")
     return {name: (target / name).stat().st_size for name in names}
 
@@ -257,9 +256,8 @@ def without_video(pipeline: Pipeline, lines: Timeline) -> dict[str, Tensor]:
 def _graph(
     module: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...], out: str, path: Path
 ) -> None:
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(dir=path.parent) as place:
+    with warnings.catch_warnings(), media.whole_file(path) as made:
         warnings.simplefilter("ignore")  # the exporter's remarks about its own future
-        made = Path(place) / path.name
         torch.onnx.export(
             module,
             inputs,
@@ -271,22 +269,19 @@ def _graph(
             external_data=False,
             verbose=False,
         )
-        made.replace(path)
 
 
 def words(target: Path) -> None:
     """The word table: int8 rows in words.bin; pieces, the scale of each row and the limit in words.json."""
     tensors, _ = weights.load("words")
     table = tensors["table"].to(torch.int8)
-    _written_beside(target / "words.bin", table.numpy().tobytes())
+    _write(target / "words.bin", table.numpy().tobytes())
     pieces = bytes(tensors["vocabulary"].numpy()).decode("utf-8").split("\n")
     scale = [float(f"{value:.6g}") for value in tensors["scale"].float()]
     words = {"dim": table.shape[1], "limit": LIMIT, "pieces": pieces, "scale": scale}
-    _written_beside(target / "words.json", json.dumps(words, ensure_ascii=False).encode())
+    _write(target / "words.json", json.dumps(words, ensure_ascii=False).encode())
 
 
-def _written_beside(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_bytes(data)
-    beside.replace(path)
+def _write(path: Path, data: bytes) -> None:
+    with media.whole_file(path) as part:
+        part.write_bytes(data)

@@ -24,7 +24,7 @@ from soundvcm.media.read.video_info import VideoInfo
 from soundvcm.timeline import Seconds, exact_seconds
 
 
-class TiledPhotograph(ArrayReader):
+class _TiledPhotograph(ArrayReader):
     """The whole photograph, upright, behind the same door as a file.
 
     Args:
@@ -113,7 +113,7 @@ class FrameRange:
         try:
             if isinstance(self.reader, FrameReader) and self.reader.is_tiled:
                 self.reader.__exit__(None, None, None)
-                self.reader = TiledPhotograph(self.source)
+                self.reader = _TiledPhotograph(self.source)
             self._frames = self.reader.frames(self.start, self.end)
             self.first = next(self._frames)
             self._second = next(self._frames, None)
