@@ -14,9 +14,6 @@ import pydantic
 
 from soundvcm.errors import ConfigError, nearest
 
-#: greatest seed; PyTorch's generators take 64 bits with a sign
-MAX_SEED = 2**63 - 1
-
 
 class Config(pydantic.BaseModel):
     """Base of all configurations: frozen, unknown names refused, values converted to the declared types."""

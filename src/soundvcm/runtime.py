@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundvcm.clusters import core_count as core_count
-from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import DeviceError, OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PLAIN_TOKENS = 512
+MAX_SEED = torch.iinfo(torch.int64).max  # of PyTorch's generators
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from soundvcm import runtime
 from soundvcm.generate.long_form import fade_in, joined, window_seed
-from soundvcm.runtime import MAX_SEED
+from soundvcm.generate.options import MAX_SEED
 
 
 def noise(samples: int, seed: int) -> np.ndarray:
@@ -70,4 +71,4 @@ def test_pieces_come_as_soon_as_they_can() -> None:
 def test_seeds_of_windows() -> None:
     assert window_seed(7, 0) == 7
     seeds = {window_seed(7, k) for k in range(1000)} | {window_seed(8, k) for k in range(1000)}
-    assert len(seeds) == 2000 and max(seeds) <= MAX_SEED and min(seeds) >= 0
+    assert len(seeds) == 2000 and max(seeds) <= MAX_SEED == runtime.MAX_SEED and min(seeds) >= 0

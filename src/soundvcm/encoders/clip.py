@@ -9,6 +9,7 @@ files or networks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
@@ -16,7 +17,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm import weights
-from soundvcm.config import Config
 from soundvcm.encoders.attention import PackedAttention
 from soundvcm.encoders.base import between, check_frames, distinct
 from soundvcm.encoders.clip_tokens import CONTEXT, VOCABULARY, is_cut, tokenize
@@ -29,7 +29,8 @@ FRAME_RATE = Fraction(8)
 WEIGHTS = "clip_vith14_378"
 
 
-class ClipConfig(Config):
+@dataclass(frozen=True)
+class ClipConfig:
     """Sizes of both towers.
 
     Attributes:

@@ -6,6 +6,7 @@ from soundvcm.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.definitions import find as find
+    from soundvcm.evaluation.metrics.onsets import match_onsets as match_onsets
     from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet
     from soundvcm.evaluation.networks.yamnet import bundled_yamnet as bundled_yamnet
     from soundvcm.evaluation.networks.yamnet import class_scores as class_scores
@@ -16,5 +17,6 @@ if TYPE_CHECKING:
     from soundvcm.evaluation.report import write_report as write_report
     from soundvcm.evaluation.scores import Score as Score
     from soundvcm.evaluation.scores import compute as compute
+    from soundvcm.reference.onsets import detect_onsets as detect_onsets
 
 __getattr__, __dir__ = front_door(__name__, __file__)

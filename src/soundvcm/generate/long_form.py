@@ -12,8 +12,8 @@ from math import pi
 
 import numpy as np
 
-from soundvcm.config import MAX_SEED
 from soundvcm.generate.audio import Wave
+from soundvcm.generate.options import MAX_SEED
 
 OVERLAP_SECONDS = Fraction(1)
 CUT_FADE_SECONDS = Fraction(1, 20)

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundvcm import media
-from soundvcm.config import MAX_SEED as MAX_SEED
 from soundvcm.errors import OptionError, nearest
 from soundvcm.generate.segments import segments_of
 from soundvcm.timeline import exact_seconds
 
 Existing = Literal["replace", "mix", "keep"]
 MAX_TAKES = 100
+MAX_SEED = 2**63 - 1  # as in `runtime`, which loads torch
 Renderer = Literal["auto", "network", "bank"]
 #: options that say how files are written: `render` uses them, a take in memory has none
 FILE_OPTIONS = frozenset(

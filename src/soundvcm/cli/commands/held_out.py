@@ -24,9 +24,8 @@ from soundvcm.data.clip_sound import prepared, read_clip
 from soundvcm.data.extract import Extraction
 from soundvcm.data.store import FeatureStore
 from soundvcm.errors import OptionError, SoundVCMError
-from soundvcm.evaluation import bundled_yamnet
+from soundvcm.evaluation import bundled_yamnet, detect_onsets, match_onsets
 from soundvcm.evaluation.drawing import spectrograms
-from soundvcm.evaluation.metrics import detect_onsets, match_onsets
 from soundvcm.generate.audio import Wave
 from soundvcm.generate.clip_encoder import ClipFeatures
 from soundvcm.generate.options import GenerateOptions, Sampling

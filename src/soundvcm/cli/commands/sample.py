@@ -135,15 +135,13 @@ def made(
 
     from soundvcm.cli.commands.held_out import features_of
     from soundvcm.generate.options import GenerateOptions
-    from soundvcm.records import Conditions
 
     options = GenerateOptions(num_steps=steps)
     pipeline.check(options)
     with torch.inference_mode():
         told = [features_of(store, place, pipeline.clip_encoder.timeline) for _, place in rows]
         single = [pipeline.conditions(features, prompt) for features, prompt in told]
-        names = Conditions.__dataclass_fields__
-        together = Conditions(**{name: torch.cat([getattr(row, name) for row in single]) for name in names})
+        together = single[0].cat(single)
         seeds = [seed + k for k, _ in rows]
         latents = pipeline.latents(told[0][0], together, options, *seeds)
         waves = pipeline.codec.decode(latents.float())
