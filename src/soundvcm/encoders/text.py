@@ -155,7 +155,7 @@ class TextEmbedder:
         pieces = [self._pieces(text) for text in texts]
         # Rows become numbers when they are asked for: all of them take longer than a clip's network.
         ids = torch.tensor([piece for found in pieces for piece in found], dtype=torch.long)
-        rows = (self.table[ids].float() * self.scale[ids]).split([len(found) for found in pieces])
+        rows = torch.split(self.table[ids].float() * self.scale[ids], [len(found) for found in pieces])
         return F.normalize(torch.stack([part.sum(0) for part in rows]), dim=1)[:, None]
 
     def warnings(self, text: str) -> list[str]:
