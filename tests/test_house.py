@@ -205,7 +205,7 @@ def check_form(path: Path) -> None:
 
 
 def test_names_that_only_their_file_uses_are_private() -> None:
-    """A public function or class is one that another file uses, were it a test; routes are found by FastAPI."""
+    """A public function or class is one that another file uses, were it a test; FastAPI finds its routes."""
     folders = ("src", "tests", "tiny", "benchmarks", "examples", "integrations", "scripts")
     users: dict[str, set[Path]] = {}
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):

@@ -180,9 +180,9 @@ class GenerateOptions:
 DEFAULTS = GenerateOptions()
 
 
-def explained() -> dict[str, str]:
-    """What each option means, by name: the "Attributes:" of `GenerateOptions`, for the help of every door."""
-    told, name = (inspect.getdoc(GenerateOptions) or "").partition("Attributes:\n")[2].splitlines(), ""
+def explained(options: type = GenerateOptions) -> dict[str, str]:
+    """What each option means, by name: the "Attributes:" of a class of options, for the help of doors."""
+    told, name = (inspect.getdoc(options) or "").partition("Attributes:\n")[2].splitlines(), ""
     found: dict[str, str] = {}
     for line in told:
         if line.startswith("     "):

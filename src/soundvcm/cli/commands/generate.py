@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from soundvcm.cli.options import flags_of_options, load_options, load_pipeline, read_ahead, settling
+from soundvcm.cli.options import SystemOptions, flags_of_options, load_pipeline, read_ahead, settling
 from soundvcm.cli.terminal import Phases, emit_json, in_words, note, say, summary
 from soundvcm.cli.words import inputs
 from soundvcm.errors import DeviceError, OptionError
@@ -39,14 +39,7 @@ def generate(
     *,
     video: tuple[Path, ...] = (),
     options: GenerateOptions,
-    model: str = "tiny",
-    device: str = "auto",
-    dtype: str = "float32",
-    compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
-    feature_stride: int = 1,
-    codec_dtype: str = "float32",
-    vocoder: str = "bigvgan",
+    system: SystemOptions,
     skip_existing: bool = True,
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-y"])] = False,
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(aliases=["-n"])] = False,
@@ -63,16 +56,7 @@ def generate(
         videos: clips, folders or tables; a pattern in quotes ("takes/*.mp4") names all files that match.
         video: the same, by name.
         options: a flag each, as `GenerateOptions` explains them.
-        model: a name of: soundvcm models; or a network file (from train, average or adopt).
-        device: auto, cpu, cuda or mps.
-        dtype: number format of the network: float32 or bfloat16.
-        compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
-        frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
-            more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
-        feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
-            second segment; features between are made of their neighbours'. 4 is three times as fast.
-        codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
-        vocoder: (the paper's systems) bigvgan; or small, which is shipped here: far faster, less clean.
+        system: the same, as `SystemOptions` explains them.
         skip_existing: in a batch, skip results that exist already with the same content and settings; with
             --no_skip_existing results of ours are made again, files of others still refused.
         overwrite: replace files that soundvcm did not make; in a batch, make everything again, in place of
@@ -84,13 +68,8 @@ def generate(
         ray_workers: processes on the cluster; 0 for as many as it has room for.
         json: print one JSON object instead of the summary.
     """
-    _check_system(model, device, dtype, vocoder, options)
-    files, system = (
-        inputs((*videos, *video)),
-        load_options(
-            model, device, dtype, compile, frame_reuse_threshold, feature_stride, codec_dtype, vocoder
-        ),
-    )
+    _check_system(system, options)
+    files, model = inputs((*videos, *video)), system.model
     if len(files) > 1 or any(_is_collection(path) for path in files):
         from soundvcm.cli.batch.items import plan
 
@@ -103,7 +82,7 @@ def generate(
         return run_batch(
             work,
             options,
-            system,
+            system.given(),
             skip_existing=skip_existing,
             overwrite=overwrite,
             as_json=json,
@@ -119,21 +98,21 @@ def generate(
     _check_files(one, outputs)
     if dry_run:
         return _tell_plan([(one.video, path, "") for path in outputs], as_json=json)
-    return _one_clip(one, system, as_json=json, overwrite=overwrite)
+    return _one_clip(one, system.given(), as_json=json, overwrite=overwrite)
 
 
-def _check_system(model: str, device: str, dtype: str, vocoder: str, options: GenerateOptions) -> None:
+def _check_system(system: SystemOptions, options: GenerateOptions) -> None:
     """Refuse what the table of systems already says no to; torch is not loaded for it.
 
     Raises:
         OptionError, DeviceError: naming the option.
     """
-    require(model, vocoder)
-    if device.split(":")[0] not in DEVICES:
-        raise DeviceError(f"unknown device {device!r}: use one of {', '.join(DEVICES)}")
-    if dtype not in DTYPES:
-        raise OptionError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
-    if model != TINY.name:
+    require(system.model, system.vocoder)
+    if system.device.split(":")[0] not in DEVICES:
+        raise DeviceError(f"unknown device {system.device!r}: use one of {', '.join(DEVICES)}")
+    if system.dtype not in DTYPES:
+        raise OptionError(f"unknown dtype {system.dtype!r}: use one of {', '.join(DTYPES)}")
+    if system.model != TINY.name:
         return
     for option, given in (
         ("cfg_strength", options.cfg_strength is not None),

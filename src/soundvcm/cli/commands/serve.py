@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import tyro
 
-from soundvcm.cli.options import load_options, load_pipeline
+from soundvcm.cli.options import SystemOptions, flags_of_options, load_pipeline
 from soundvcm.cli.terminal import say
 from soundvcm.errors import InputError, MissingExtraError
 from soundvcm.systems.catalog import require
@@ -26,16 +26,10 @@ if TYPE_CHECKING:
 PACKAGES = {"fastapi": "fastapi", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
 
 
+@flags_of_options
 def serve(
     *,
-    model: str = "tiny",
-    device: str = "auto",
-    dtype: str = "float32",
-    compile: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    frame_reuse_threshold: Annotated[float, tyro.conf.arg(aliases=["--near_pictures"])] = 0.0,
-    feature_stride: int = 1,
-    codec_dtype: str = "float32",
-    vocoder: str = "bigvgan",
+    system: SystemOptions,
     host: str = "127.0.0.1",
     port: int = 8765,
     token: str | None = None,
@@ -57,16 +51,7 @@ def serve(
     Only this machine can reach it unless --host says otherwise, which needs --token.
 
     Args:
-        model: a name of: soundvcm models; or a network file.
-        device: auto, cpu, cuda or mps.
-        dtype: number format of the network: float32 or bfloat16.
-        compile: compile the network's blocks with torch.compile: slow at the first call, faster after it.
-        frame_reuse_threshold: (the paper's systems) a picture that differs from the last encoded one by no
-            more than this on average, of 255, is not encoded again; 2 is little. Exact repeats never are.
-        feature_stride: (the paper's systems) CLIP sees one picture in so many and, above 1, Synchformer every
-            second segment; features between are made of their neighbours'. 4 is three times as fast.
-        codec_dtype: (the paper's systems) bfloat16 decodes faster where processors have it, with some noise.
-        vocoder: (the paper's systems) bigvgan; or small, which is shipped here: far faster, less clean.
+        system: a flag each, as `SystemOptions` explains them.
         host: address to listen at; others than 127.0.0.1 need a token.
         port: 0 picks a free one.
         token: what clients must know; 8 characters or more. Other users of this machine can see it in the
@@ -84,8 +69,6 @@ def serve(
         keep_minutes: clips and results that were not used for this long are removed.
         max_stored_mib: how much disk space clips and results may take.
     """
-    parts = (compile, frame_reuse_threshold, feature_stride, codec_dtype, vocoder)
-    options = load_options(model, device, dtype, *parts)
     if missing := [package for module, package in PACKAGES.items() if find_spec(module) is None]:
         raise MissingExtraError(missing[0], "serve")
     from soundvcm.web import MIB, Limits, check_address
@@ -102,10 +85,10 @@ def serve(
         keep_seconds=60 * keep_minutes,
         stored_bytes=max_stored_mib * MIB,
     )
-    require(model, vocoder)
+    require(system.model, system.vocoder)
     from soundvcm.web import Studio, temporary_folder
 
-    pipeline = load_pipeline(options)
+    pipeline = load_pipeline(system.given())
     signal.signal(signal.SIGTERM, _interrupt)  # its default would leave the files behind
     with contextlib.ExitStack() as stack:
         place = stack.enter_context(temporary_folder()) if folder is None else folder / "files"
