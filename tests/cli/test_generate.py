@@ -57,7 +57,10 @@ def test_a_process_ends_with_the_code_and_all_that_was_said(clip: Path) -> None:
     code = f"""
 import atexit, threading, time
 from soundvcm.cli import main as cli
+from concurrent.futures import ThreadPoolExecutor
 atexit.register(lambda: print("promised"))
+left_open = ThreadPoolExecutor(1)  # its idle thread must not be waited for
+left_open.submit(int)
 threading.Thread(target=lambda: (time.sleep(0.2), print("joined"))).start()
 import sys
 sys.argv = ["soundvcm", "generate", {str(clip)!r}, "--dry_run"]

@@ -52,9 +52,7 @@ def _leave(code: int) -> None:
     Taking torch apart lasts 0.2 to 0.5 s; under torchrun, threads of gloo may abort it (-6) after a run that
     is well.
     """
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads and wakes idle workers
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -16,12 +16,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm.codec.mel import MelConfig, band_centres, mel_filters
-from soundvcm.codec.neural import CEILING, FLOOR, SPREADS, ConvNeXt, linear_magnitudes
+from soundvcm.codec.neural import (
+    CEILING,
+    DRAWN_IN_COPIES,
+    FLOOR,
+    SPREADS,
+    ConvNeXt,
+    enlivened,
+    linear_magnitudes,
+)
 from soundvcm.codec.spectra import find_phases, hold_peaks
 from soundvcm.config import Config
 from soundvcm.records import check_shape
 
-DRAWN = 0.85  # share of the spread that is drawn
 _LN_10 = math.log(10.0)
 # A tone is half as strong in a window half as long, noise 0.71 times: in between, learned from there.
 _SHORTER = 0.5
@@ -99,7 +106,7 @@ class SmallVocoder(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """[b, bins, f] => [b, f * hop]."""
         size, spread = self.magnitudes(mel)
-        found = find_phases(
-            linear_magnitudes(size), self.config.fft, self.hop // 2, self.config.iterations, DRAWN * spread
-        )
+        # As in copies of the embedded codec: nearest to the original for YAMNet here too, at both rates.
+        size, spread = linear_magnitudes(enlivened(size)), DRAWN_IN_COPIES * spread
+        found = find_phases(size, self.config.fft, self.hop // 2, self.config.iterations, spread)
         return hold_peaks(found, CEILING, self.config.mel.sample_rate // 100)
