@@ -38,6 +38,7 @@ def codec(
     runs: Path = RUNS,
     run: Path | None = None,
     export: Path | None = None,
+    widen: str | None = None,
 ) -> int:
     """Train the embedded codec from the bank.
 
@@ -47,14 +48,19 @@ def codec(
         runs: folder in which runs and stores are kept.
         run: folder of this run; default RUNS/tiny-codec.
         export: where to write the finished weights.
+        widen: trained codec (a file, or tiny_codec) to take to twice its rate: its latents stay, others are
+            added for the octave above, and the decoder learns on.
     """
+    from soundvcm.systems.loading import saved_codec
     from tiny.codec.training import CodecTrainingConfig, latents_name, train_codec
     from tiny.sounds.bank import load_bank
     from tiny.sounds.snippets import Snippets
 
-    config = CodecTrainingConfig().change(parse_overrides(overrides))
+    narrow = saved_codec(widen) if widen else None
+    recipe = CodecTrainingConfig.wider(narrow.config) if narrow else CodecTrainingConfig()
+    config = recipe.change(parse_overrides(overrides))
     snippets = Snippets(load_bank(bank, config.codec.sample_rate), "train", config.seed)
-    trained = train_codec(config, snippets, run or runs / "tiny-codec", _teller(config.steps))
+    trained = train_codec(config, snippets, run or runs / "tiny-codec", _teller(config.steps), narrow)
     if export is not None:
         names = {"latents": latents_name(trained.state_dict())}
         _export(trained, export, config.codec.model_dump_json(), config.seed, names)

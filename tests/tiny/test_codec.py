@@ -10,15 +10,18 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 
 from soundvcm.cli.commands.extract import codec_name
-from soundvcm.codec import NeuralCodecConfig
+from soundvcm.codec import NeuralCodec, NeuralCodecConfig
 from soundvcm.codec.neural import DRAWN
 from soundvcm.evaluation.networks import bundled_yamnet
+from soundvcm.media.audio.wave import resample
 from tests.scene_bank import FakeBank
 from tiny.codec import quality
 from tiny.codec.losses import MagnitudeLoss
 from tiny.codec.training import CodecRun, CodecTrainingConfig, latents_name, train_codec
+from tiny.codec.widening import widen, wider_config
 
 SMALL = CodecTrainingConfig(
     codec=NeuralCodecConfig(
@@ -194,3 +197,35 @@ def test_griffin_lim_from_more_bands_is_nearer() -> None:
         size = [torch.stft(x, 1024, window=window, return_complex=True).abs() for x in (made, wave)]
         miss.append(float((size[0] - size[1]).abs().mean()))
     assert miss[1] < 0.7 * miss[0]
+
+
+def test_a_widened_codec_is_the_narrow_one_below_and_hears_above() -> None:
+    """Below 8 kHz latents and sound are the trained codec's; a partial at 11 kHz is there at once."""
+    torch.manual_seed(0)
+    sizes = SMALL.codec.change({"dim": 24, "mels": 64, "width": 32, "fast_width": 32})
+    at = torch.arange(32_768) / 32_000
+    pitches = torch.linspace(200, 13_000, 40)[:, None]
+    waves = 0.2 * torch.sin(2 * math.pi * pitches * at) * torch.exp(-at) + 0.01 * torch.randn(40, len(at))
+    narrow = NeuralCodec(sizes)
+    narrow.start_linear(torch.from_numpy(resample(waves.numpy(), 32_000, 16_000)))
+    nn.init.normal_(narrow.encoder.out.weight, std=0.02)
+    nn.init.normal_(narrow.decoder.head.weight, std=0.02)
+    narrow.eval().requires_grad_(False)
+    config = wider_config(sizes, more=16, iterations=8)
+    assert (config.dim, config.head_fft, config.mels) == (40, 1024, 80)
+    wide = widen(narrow, config, waves).requires_grad_(False)
+    assert wide.latent_rate == narrow.latent_rate and wide.sample_rate == 32_000
+    low = (0.2 * torch.sin(2 * math.pi * 700 * at) * torch.exp(-at) + 1e-3 * torch.randn(len(at)))[None]
+    mine = wide.encode(low)
+    its = narrow.encode(torch.from_numpy(resample(low.numpy(), 32_000, 16_000)))
+    assert float((mine.mean[..., :24] - its.mean).abs().mean()) < 0.15 * float(its.mean.abs().mean())
+    assert torch.allclose(mine.std[..., :24], its.std, rtol=0.2)
+    size, spread = wide.magnitudes(mine.mean)
+    below, sure = narrow.magnitudes(its.mean)
+    assert float((size[:, :240] - below[:, :240]).abs().mean()) < 0.1 * float(below.mean())
+    assert torch.allclose(spread[:, :240], sure[:, :240], atol=0.1)
+    high = 0.2 * torch.sin(2 * math.pi * 11_000 * at)[None]
+    made = wide.decode(wide.encode(high).mean)[0]
+    spectrum = torch.fft.rfft(made * torch.hann_window(len(made))).abs()
+    assert abs(float(spectrum.argmax()) * 32_000 / len(made) - 11_000) < 400
+    assert -9 < quality.decibels(made) - quality.decibels(high) < 6

@@ -33,7 +33,6 @@ SIZES = {
     "sample_rate": 16_000,
     "hop": 256,
     "head_fft": 512,
-    "floor": 0.0,
 }
 FIRST = [
     {"log": 0.420009, "doubt": 1.210268, "bands": 0.370296, "root": 0.155886, "kl": 2.196682, "norm": 16.290},

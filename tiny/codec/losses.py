@@ -20,16 +20,17 @@ class MagnitudeLoss(nn.Module):
     """Likelihood of the log magnitudes, and differences of log mel bands and of roots (loud partials).
 
     With `noise`, also what sounds after the unsure part is drawn: the power of bands over some spans of time,
-    which keeps levels, and how fast bands change, which regression alone would smooth.
+    which keeps levels, and how fast bands change, which regression alone would smooth. Magnitudes of the wave
+    are multiplied by `scale` first.
     """
 
     window: Tensor
     filters: Tensor
 
-    def __init__(self, fft: int, hop: int, sample_rate: int) -> None:
+    def __init__(self, fft: int, hop: int, sample_rate: int, scale: float = 1.0) -> None:
         super().__init__()
         self.fft, self.hop = fft, hop
-        self.register_buffer("window", torch.hann_window(fft), persistent=False)
+        self.register_buffer("window", scale * torch.hann_window(fft), persistent=False)
         filters = mel_triangles(64, fft // 2 + 1, sample_rate)
         self.register_buffer("filters", filters, persistent=False)
 

@@ -126,7 +126,21 @@ class Judge:
             "plain": float(F.cosine_similarity(self.plain, plain_means(waves)).mean()),
             "level_db": float(np.mean(level)),
             "level_miss_db": float(np.mean(np.abs(level))),
+            "high_db": self.high(copies),
         }
+
+    def high(self, copies: list[Tensor]) -> float:
+        """Mean difference of levels above 8 kHz (dB), where the sound has over -60 dB there; 0 at 16 kHz."""
+        found = []
+        for copy, item in zip(copies, self.sounds, strict=True):
+            levels = []
+            for wave in (copy, item.wave):
+                power = torch.fft.rfft(wave).abs().square()
+                above = torch.fft.rfftfreq(len(wave), 1 / self.rate) > JUDGE_RATE / 2
+                levels.append(10 * float(torch.log10(2 * power[above].sum() / len(wave) ** 2 + 1e-10)))
+            if levels[1] > -60:
+                found.append(levels[0] - levels[1])
+        return float(np.mean(found)) if found else 0.0
 
     def by_kind(self, copies: list[Tensor]) -> dict[str, dict[str, float]]:
         """Weighted cosine and level difference (dB) of each kind."""
@@ -213,7 +227,7 @@ def main() -> None:
     table, by_kind = report["table"], report["by_kind"]
     assert isinstance(table, dict) and isinstance(by_kind, dict)
     print(f"{report['sounds']} sounds of the {report['split']} split at {report['sample_rate']} Hz")
-    names = ("kind", "kind_top3", "weighted", "plain", "level_db", "level_miss_db")
+    names = ("kind", "kind_top3", "weighted", "plain", "level_db", "level_miss_db", "high_db")
     print(f"{'':<28}" + "".join(f"{name:>14}" for name in names))
     for label, row in table.items():
         print(f"{label:<28}" + "".join(f"{row[name]:>14.3f}" for name in names))

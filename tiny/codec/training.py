@@ -14,19 +14,18 @@ import torch
 from torch import Tensor
 
 from soundvcm.codec.neural import NeuralCodec, NeuralCodecConfig
+from soundvcm.codec.spectra import UNIT_RATE
 from soundvcm.config import Config
 from tiny.codec.losses import MagnitudeLoss
 from tiny.codec.run import Report, Run, carry_on
+from tiny.codec.widening import widen, wider_config
 from tiny.sounds.snippets import Snippets
 
-SIZES = NeuralCodecConfig(
-    sample_rate=32_000, hop=512, mels=160, dim=128, head_fft=1024, iterations=6, floor=0.02
-)
+UPPER_DIM, UPPER_ROUNDS = 32, 6  # channels for the octave above, and rounds of phases at 32 kHz
 
 
 class CodecTrainingConfig(Config):
-    """How the embedded codec is trained, at 32 kHz; the shipped one, at 16 kHz, had other settings
-    (docs/tiny.md).
+    """How the embedded codec is trained; defaults are the shipped recipe, at 16 kHz. See `wider`.
 
     Attributes:
         codec: sizes of the codec.
@@ -42,31 +41,52 @@ class CodecTrainingConfig(Config):
         bf16: bfloat16 autocast in the networks; spectra and losses stay float32.
     """
 
-    codec: NeuralCodecConfig = SIZES
-    steps: int = 4000
-    decoder_from: float = 0.08
-    batch: int = 8
+    codec: NeuralCodecConfig = NeuralCodecConfig()
+    steps: int = 5600
+    decoder_from: float = 0.5
+    batch: int = 16
     seconds: float = 1.536
     rate: float = 1e-3
     kl_weight: float = 3e-4
-    power_weight: float = 0.5
-    flux_weight: float = 1.0
+    power_weight: float = 0.0
+    flux_weight: float = 0.0
     average: float = 0.998
     seed: int = 1
     bf16: bool = True
     save_every: int = 250
     log_every: int = 50
 
+    @classmethod
+    def wider(cls, narrow: NeuralCodecConfig) -> CodecTrainingConfig:
+        """The recipe by which a trained codec is taken to twice its rate: only the decoder learns."""
+        weights = {"power_weight": 0.5, "flux_weight": 1.0}
+        sizes = wider_config(narrow, UPPER_DIM, UPPER_ROUNDS)
+        return cls(codec=sizes, steps=4000, decoder_from=0.0, batch=8, rate=3e-4, save_every=100, **weights)
+
 
 class CodecRun(Run):
-    """State of one training run; the encoder settles on the way."""
+    """State of one training run; the encoder settles on the way.
 
-    def __init__(self, config: CodecTrainingConfig, snippets: Snippets) -> None:
+    Args:
+        config: recipe.
+        snippets: source of training sounds.
+        narrow: a trained codec of half the rate to begin from, instead of principal components.
+    """
+
+    def __init__(
+        self, config: CodecTrainingConfig, snippets: Snippets, narrow: NeuralCodec | None = None
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.snippets = config, snippets
-        self.codec = NeuralCodec(config.codec)
-        self.codec.start_linear(torch.cat([self._waves(-k) for k in range(1, 33)]))
-        self.loss = MagnitudeLoss(config.codec.head_fft, config.codec.hop // 2, config.codec.sample_rate)
+        waves = torch.cat([self._waves(-k) for k in range(1, 33)])
+        if narrow is None:
+            self.codec = NeuralCodec(config.codec)
+            self.codec.start_linear(waves)
+        else:
+            self.codec = widen(narrow, config.codec, waves).train()
+        sizes = config.codec
+        scale = UNIT_RATE / sizes.sample_rate
+        self.loss = MagnitudeLoss(sizes.head_fft, sizes.hop // 2, sizes.sample_rate, scale)
         super().__init__(self.codec, config.rate, config.average)
 
     @property
@@ -142,7 +162,11 @@ def falling(rate: float, step: int, steps: int) -> float:
 
 
 def train_codec(
-    config: CodecTrainingConfig, snippets: Snippets, folder: Path, report: Report = lambda step, terms: None
+    config: CodecTrainingConfig,
+    snippets: Snippets,
+    folder: Path,
+    report: Report = lambda step, terms: None,
+    narrow: NeuralCodec | None = None,
 ) -> NeuralCodec:
     """Train (or go on training) the codec; run state and `codec.safetensors` land in `folder`.
 
@@ -151,11 +175,12 @@ def train_codec(
         snippets: source of training sounds.
         folder: run folder, made if missing.
         report: called every `log_every` steps with the mean terms.
+        narrow: as for `CodecRun`.
 
     Returns:
         The codec with averaged weights, in evaluation mode.
     """
-    run = CodecRun(config, snippets)
+    run = CodecRun(config, snippets, narrow)
     facts = {"config": config.codec.model_dump_json()}
     every = {"save_every": config.save_every, "log_every": config.log_every}
     carry_on(run, config.steps, folder, "codec.safetensors", facts, report=report, **every)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundvcm.codec.spectra import LogMel, bins_from_mel, find_phases, hold_peaks
+from soundvcm.codec.spectra import UNIT_RATE, LogMel, bins_from_mel, find_phases, hold_peaks
 from soundvcm.config import Config
 from soundvcm.records import Moments, check_shape
 
@@ -48,7 +48,7 @@ class NeuralCodecConfig(Config):
         decoder_blocks: ConvNeXt blocks of the decoder at latent rate, mel rate and twice the mel rate.
         head_fft: window of the magnitudes (samples).
         iterations: rounds of fast Griffin-Lim.
-        floor: added to the mel magnitudes that are encoded; what lies far below it is not.
+        top_hertz: upper edge of the highest mel band; None is half the sample rate.
     """
 
     kind: Literal["neural"] = "neural"
@@ -62,7 +62,7 @@ class NeuralCodecConfig(Config):
     decoder_blocks: tuple[int, int, int] = (2, 3, 4)
     head_fft: int = 512
     iterations: int = 8
-    floor: float = 0.0
+    top_hertz: float | None = None
 
 
 class ConvNeXt(nn.Module):
@@ -133,7 +133,7 @@ class Decoder(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         with torch.device("cpu"):  # has numbers also where the weights are made without memory of their own
-            spread = bins_from_mel(config.mels, bins, config.sample_rate)
+            spread = bins_from_mel(config.mels, bins, config.sample_rate, config.top_hertz)
         self.register_buffer("spread", spread, persistent=False)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +169,7 @@ class NeuralCodec(nn.Module):
         self.config = config or NeuralCodecConfig()
         self.encoder = Encoder(self.config)
         self.decoder = Decoder(self.config)
-        self.mel = LogMel(self.config.mels, self.config.hop, self.config.sample_rate, self.config.floor)
+        self.mel = LogMel(self.config.mels, self.config.hop, self.config.sample_rate, self.config.top_hertz)
 
     @property
     def sample_rate(self) -> int:
@@ -209,7 +209,10 @@ class NeuralCodec(nn.Module):
         return Moments(mean, torch.exp(0.5 * log_variance.clamp(-14.0, 6.0)))
 
     def magnitudes(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """[b, n, c] -> magnitudes [b, bins, 4n] of windows hop / 2 apart, and the spread of their logs."""
+        """[b, n, c] -> magnitudes [b, bins, 4n] of windows hop / 2 apart, and the spread of their logs.
+
+        Magnitudes are counted as at 16 kHz, see `spectra.analysis_window`.
+        """
         check_shape("latents", latents, f"b n {self.dim}")
         size, spread = self.decoder(latents)
         return linear_magnitudes(size), spread
@@ -226,6 +229,7 @@ class NeuralCodec(nn.Module):
 
     def _wave(self, size: Tensor, spread: Tensor) -> Tensor:
         config = self.config
+        size = size * (config.sample_rate / UNIT_RATE)
         wave = find_phases(size, config.head_fft, config.hop // 2, config.iterations, spread)
         # Guided latents may ask for a click far beyond full scale; scaling all would silence the rest.
         return hold_peaks(wave, CEILING, config.sample_rate // 100)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 MOMENTUM = 0.99
+UNIT_RATE = 16_000  # magnitudes are those of windows at this rate
 _SEED = 20130
 
 
@@ -42,15 +43,15 @@ def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
     return (add(frames) / envelope)[:, cut : cut + count * hop]
 
 
-def _mel_edges(mels: int, sample_rate: int) -> Tensor:
-    """[m + 2] edges (Hz) of triangular bands between 0 Hz and the Nyquist frequency, HTK mel scale."""
-    top = 2595.0 * torch.log10(torch.tensor(1.0 + sample_rate / 1400.0, dtype=torch.float64))
+def _mel_edges(mels: int, top_hertz: float) -> Tensor:
+    """[m + 2] edges (Hz) of triangular bands between 0 Hz and `top_hertz`, HTK mel scale."""
+    top = 2595.0 * torch.log10(torch.tensor(1.0 + top_hertz / 700.0, dtype=torch.float64))
     return 700.0 * (10.0 ** (torch.linspace(0.0, float(top), mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
 
 
-def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
-    """Triangular filters [m, bins] on the HTK mel scale, each summing to one."""
-    edges = _mel_edges(mels, sample_rate)
+def mel_triangles(mels: int, bins: int, sample_rate: int, top_hertz: float | None = None) -> Tensor:
+    """Triangular filters [m, bins] on the HTK mel scale up to `top_hertz` or half the rate, each of sum 1."""
+    edges = _mel_edges(mels, top_hertz or sample_rate / 2)
     hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64)
     rise = (hertz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     fall = (edges[2:, None] - hertz) / (edges[2:] - edges[1:-1])[:, None]
@@ -62,9 +63,9 @@ def mel_triangles(mels: int, bins: int, sample_rate: int) -> Tensor:
     return (triangles / triangles.sum(dim=1, keepdim=True)).float()
 
 
-def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
+def bins_from_mel(mels: int, bins: int, sample_rate: int, top_hertz: float | None = None) -> Tensor:
     """[bins, m] weights that interpolate log-mel values, linearly in frequency, at each bin."""
-    centres = _mel_edges(mels, sample_rate)[1:-1]
+    centres = _mel_edges(mels, top_hertz or sample_rate / 2)[1:-1]
     hertz = torch.linspace(0.0, sample_rate / 2, bins, dtype=torch.float64).clamp(centres[0], centres[-1])
     right = torch.searchsorted(centres, hertz).clamp(1, mels - 1)
     part = (hertz - centres[right - 1]) / (centres[right] - centres[right - 1])
@@ -75,28 +76,33 @@ def bins_from_mel(mels: int, bins: int, sample_rate: int) -> Tensor:
     return weights.float()
 
 
+def analysis_window(fft: int, sample_rate: int) -> Tensor:
+    """Hann window by which a tone has the magnitude at any rate that it has at 16 kHz in as many seconds."""
+    return torch.hann_window(fft) * (UNIT_RATE / sample_rate)
+
+
 class LogMel(nn.Module):
     """Wave [b, s] -> standardised natural-log mel [b, m, s / hop], windows of four hops.
 
-    A `floor` above 0 is added to the mel magnitudes, so that what nobody hears takes no part; without one
-    they are cut at 1e-4.
+    Magnitudes are counted as at 16 kHz, see `analysis_window`.
     """
 
     filters: Tensor
     window: Tensor
 
-    def __init__(self, mels: int, hop: int, sample_rate: int, floor: float = 0.0) -> None:
+    def __init__(self, mels: int, hop: int, sample_rate: int, top_hertz: float | None = None) -> None:
         super().__init__()
-        self.hop, self.fft, self.floor = hop, 4 * hop, floor
+        self.hop, self.fft = hop, 4 * hop
         with torch.device("cpu"):  # have numbers also where the weights are made without memory of their own
-            filters, window = mel_triangles(mels, self.fft // 2 + 1, sample_rate), torch.hann_window(self.fft)
+            filters = mel_triangles(mels, self.fft // 2 + 1, sample_rate, top_hertz)
+            window = analysis_window(self.fft, sample_rate)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """[b, s] -> [b, m, s // hop]; the logarithm, then (x + 4) / 3 to be of order one."""
+        """[b, s] -> [b, m, s // hop]; log floor 1e-4, then (x + 4) / 3 to be of order one."""
         mel = torch.matmul(self.filters, frames_of(wave, self.fft, self.hop, self.window).abs())
-        return (torch.log((mel + self.floor).clamp_min(1e-4)) + 4.0) / 3.0
+        return (torch.log(mel.clamp_min(1e-4)) + 4.0) / 3.0
 
     @staticmethod
     def undo(mel: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from soundvcm import __version__, media, weights
 from soundvcm.codec.neural import CEILING, DRAWN, NeuralCodec, linear_magnitudes
-from soundvcm.codec.spectra import MOMENTUM, peak_gain, standardised, white_wave
+from soundvcm.codec.spectra import MOMENTUM, UNIT_RATE, peak_gain, standardised, white_wave
 from soundvcm.encoders.text import LIMIT
 from soundvcm.errors import MissingExtraError, OptionError
 from soundvcm.generate.clip_encoder import ClipFeatures
@@ -166,6 +166,7 @@ class _ProductCodec(nn.Module):
         level = standardised(size, self.window)
         real, imaginary = real / size, imaginary / size
         size = linear_magnitudes(log_size) * torch.exp(DRAWN * doubt * level)
+        size = size * (self.config.sample_rate / UNIT_RATE)
         before: tuple[Tensor, Tensor] | None = None
         for _ in range(self.iterations):
             seen = self._seen(self._heard(size * real, size * imaginary))
