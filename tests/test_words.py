@@ -37,7 +37,7 @@ GIVEN_UP = {
 }
 #: where an old name is still accepted for one version, and says so
 ACCEPTED = {
-    "near_pictures": ("systems/loading.py", "cli/commands/generate.py", "cli/commands/serve.py"),
+    "near_pictures": ("systems/loading.py", "cli/options.py"),
 }
 #: prose: how it was written => how it is said
 SAID = {

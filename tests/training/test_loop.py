@@ -126,6 +126,14 @@ def test_view_gives_averaged_weights_and_takes_them_back(
     assert seen[12, None] and seen[12, 0.1]
 
 
+def test_as_many_moments_of_the_averages_are_kept_as_asked(
+    quick: LoopConfig, mixture: Mixture, tmp_path: Path
+) -> None:
+    small_loop(quick.change({"snapshot_steps": 2, "keep_snapshots": 3}), mixture, tmp_path).run()
+    kept = {int(path.stem.split("-")[1]) for path in (tmp_path / "snapshots").iterdir()}
+    assert len(kept) == 3 and max(kept) == 12
+
+
 def test_halves_are_measured(quick: LoopConfig, mixture: Mixture, tmp_path: Path) -> None:
     objective = build(VelocityConsistencyConfig())
     small_loop(quick.change({"norm_steps": 6}), mixture, tmp_path / "a", objective=objective).run()
