@@ -29,7 +29,7 @@ def paper() -> TrainingConfig:
 def tiny() -> TrainingConfig:
     """The embedded network: flow matching first, then consistency with pinned ends, guidance 2.
 
-    140,000 steps are 20 hours of one core with bfloat16, in as many parts as it takes. 9,000 tell a lot.
+    140,000 steps are 26 hours of one core with bfloat16, in as many parts as it takes. 9,000 tell a lot.
     """
     return TrainingConfig(
         network=tiny_network(),
