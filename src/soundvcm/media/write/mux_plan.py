@@ -106,7 +106,7 @@ def _choose_output(video: Any, info: VideoInfo, output: Path, settings: MuxSetti
     """The file that will be written, and whether it gets the pictures as they are.
 
     Another suffix than the asked one is taken only where the pictures do not come back from the asked kind of
-    file but do from another (tried, see `trial`), and never the name of a file that soundvcm did not make.
+    file but do from another (see `containers`), and never the name of a file that soundvcm did not make.
 
     Raises:
         OptionError: if the container cannot be written, or cannot hold the asked sound codec.
