@@ -171,7 +171,7 @@ class Budget:
 
 
 class Costs:
-    """CPU seconds of a training step, by objective and budget: the least of three short trainings."""
+    """CPU seconds of a training step, by objective and budget: the least of seven short trainings."""
 
     def __init__(self) -> None:
         self.known: dict[str, float] = {}
@@ -183,7 +183,7 @@ class Costs:
         probe = replace(budget, steps=PROBE, seconds=None)
         name = repr((sorted(settings.items()), probe))
         if name not in self.known:
-            self.known[name] = min(short(probe) for _ in range(3)) / PROBE
+            self.known[name] = min(short(probe) for _ in range(7)) / PROBE
         return max(1, round(budget.seconds / self.known[name]))
 
 
