@@ -32,7 +32,7 @@ from soundvcm.training.ema import EmaProfiles
 from soundvcm.training.schedule import rate_factor
 from soundvcm.training.settings import ScheduleConfig
 
-PROBE = 60  # steps of a short training that tells what a step costs
+PROBE = 30  # steps of a short training that tells what a step costs
 AVERAGE = 0.05  # relative width of the average that "targets": "average" takes targets from
 PINNED = {"endpoint_share": 0.25, "ratio": 0.5}
 #: docs/decisions.md: for trainings of thousands of steps rather than hundreds of thousands
