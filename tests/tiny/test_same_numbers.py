@@ -55,6 +55,7 @@ def test_the_codec_begins_as_it_did() -> None:
     assert found[:, 2048].tolist() == pytest.approx([-0.1684616, 0.0663632], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_scenes_and_the_network_begin_as_they_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
