@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def test_what_was_read_for_another_range_is_not_used(clips: Clips) -> None:
     assert [part.seconds for part in media.windows(ahead, SPECS, *SPAN, seconds=1)] == [
         part.seconds for part in right
     ]
+
+
+def test_what_is_not_used_is_let_go(clips: Clips) -> None:
+    """Closed, or asked for another range: the thread ends, and with it the open file."""
+    before = set(threading.enumerate())
+    media.ReadAhead(clips("fps24.mp4"), SPECS, *SPAN).close()
+    list(media.windows(media.ReadAhead(clips("fps24.mp4"), SPECS, *SPAN), SPECS, *SPAN, seconds=1))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_errors_are_raised_where_a_window_is_asked_for(tmp_path: Path) -> None:

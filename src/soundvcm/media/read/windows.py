@@ -127,6 +127,7 @@ def windows(
         if source.asked == _asked(specs, window_seconds, hop_seconds, start, seconds) and fps is None:
             yield from source
             return
+        source.close()
         source = source.source
     size, step = _checked(window_seconds, hop_seconds)
     with FrameRange(source, start, seconds, fps) as pictures:
@@ -177,7 +178,7 @@ class ReadAhead:
             for window in found:
                 self._read.put(window)
                 if self._closed:
-                    break
+                    return  # the file is closed with `found`; nobody would take an end
             self._read.put(None)
         except BaseException as error:  # whatever it is, it belongs to who asks for the window
             self._read.put(error)
