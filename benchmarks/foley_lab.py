@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +161,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         methods = [method for method in methods if method.name in options.only]
     plan = {"scenes": options.scenes, "told": options.told, "seconds": options.seconds}
     plan |= {"sigma_rel": options.sigma_rel}
-    judges: list[Judge] = []
 
+    @cache  # when first needed: a second run may have all scores
     def judge() -> Judge:
-        if not judges:
-            judges.append(Judge(options.bank, codec, options.scenes, options.told, options.seconds))
-        return judges[0]
+        return Judge(options.bank, codec, options.scenes, options.told, options.seconds)
 
     training: dict[str, Any] = {}
     found_rows: dict[tuple[str, int, int], list[dict[str, float]]] = {}

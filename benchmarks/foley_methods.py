@@ -1,8 +1,9 @@
 """The methods that `foley_lab` compares: how each is trained within a time, and how it is sampled.
 
 Every method has the same network, rows, optimizer and schedule; times count all that makes it (also the pairs
-that reflow learns from). Times are CPU time: what a step of each costs is measured first and makes its number
-of steps, so that a busy machine takes nothing from anybody. Knows training and sampling; no scenes or scores.
+that reflow learns from). Times are CPU time: what a step of each costs is measured once
+and makes its number of steps, so that a run does not depend on what runs beside it; the measuring does
+(costs.json). Knows training and sampling; no scenes or scores.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from soundvcm import runtime, sampler
 from soundvcm.data.shards import Clip, StoreWriter
 from soundvcm.data.store import FeatureStore
 from soundvcm.network import VelocityNetwork
+from soundvcm.objectives import OwnFlowConfig
 from soundvcm.records import Conditions
 from soundvcm.training import TrainingConfig, load_weights, synthesise, train
 
@@ -71,8 +73,9 @@ MAIN = (
         {
             "objective.kind": "own_flow",
             "objective.guidance": GUIDANCE,
-            "objective.ratio": 0.05,
-            "objective.time_mean": 0.0,
+            # of its own, not those of `tiny`
+            "objective.ratio": OwnFlowConfig().ratio,
+            "objective.time_mean": OwnFlowConfig().time_mean,
             "objective.warm_start": OWN_FLOW_FROM,
             "loop.schedule.restart": OWN_FLOW_FROM,
         },

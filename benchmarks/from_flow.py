@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -124,12 +125,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         )
     base = base_config(store, options.set)
     plan = {"scenes": options.scenes, "told": options.told, "seconds": options.seconds}
-    judges: list[Judge] = []
+
+    @cache  # when first needed: a second run may have all scores
+    def judge() -> Judge:
+        return Judge(options.bank, codec, options.scenes, options.told, options.seconds)
 
     def scored(config: TrainingConfig, tensors: Mapping[str, Tensor], way: str, steps: int) -> dict[str, Any]:
-        if not judges:
-            judges.append(Judge(options.bank, codec, options.scenes, options.told, options.seconds))
-        return dict(judges[0].row(config, dict(tensors), way, steps))
+        return dict(judge().row(config, dict(tensors), way, steps))
 
     teacher = teacher_file(base, store, options)
     start, rows = adopted_file(teacher), []
