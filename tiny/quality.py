@@ -94,8 +94,8 @@ def progress(
     last = latest_checkpoint(options.run)
     if last is None:
         raise SystemExit(f"{options.run} holds no checkpoint: train first")
-    version = 3 if read_facts(last)["data"]["fingerprint"]["semantic"] == "pictures-3" else 2
-    parts = FoleyParts(codec, ImageEncoder(version=version), MotionEncoder(), TextEmbedder())
+    pictures = ImageEncoder.that_made(read_facts(last)["data"]["fingerprint"]["semantic"])
+    parts = FoleyParts(codec, pictures, MotionEncoder(), TextEmbedder())
     kept = options.run / "scores.json"
     asked = {name: getattr(options, name) for name in ("scenes", "offset", "tone", "sigma_rel")}
     rows = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []

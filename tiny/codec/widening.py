@@ -7,14 +7,12 @@ below as the trained one does, and training goes on from there. Knows codecs and
 
 from __future__ import annotations
 
-from math import log10
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundvcm.codec.neural import FLOOR, NeuralCodec, NeuralCodecConfig
-from soundvcm.codec.spectra import LogMel, analysis_window, frames_of
+from soundvcm.codec.spectra import LogMel, analysis_window, frames_of, hertz_to_mel, mel_to_hertz
 
 RIDGE = 1e-3  # of the mean square of what is fitted from
 
@@ -22,22 +20,19 @@ RIDGE = 1e-3  # of the mean square of what is fitted from
 def wider_config(narrow: NeuralCodecConfig, more: int, iterations: int) -> NeuralCodecConfig:
     """Sizes at twice the sample rate, with `more` latent channels and as many mel bands as fit above."""
     nyquist = narrow.sample_rate / 2
-    spacing = _mel(nyquist) / (narrow.mels + 1)
-    mels = int(_mel(2 * nyquist) / spacing) - 1
+    spacing = hertz_to_mel(nyquist) / (narrow.mels + 1)
+    mels = int(hertz_to_mel(2 * nyquist) / spacing) - 1
+    top = torch.tensor(spacing * (mels + 1), dtype=torch.float64)
     wide = {
         "sample_rate": 2 * narrow.sample_rate,
         "hop": 2 * narrow.hop,
         "head_fft": 2 * narrow.head_fft,
         "mels": mels,
-        "top_hertz": 700.0 * (10 ** (spacing * (mels + 1) / 2595.0) - 1.0),
+        "top_hertz": float(mel_to_hertz(top)),
         "dim": narrow.dim + more,
         "iterations": iterations,
     }
     return narrow.change(wide)
-
-
-def _mel(hertz: float) -> float:
-    return 2595.0 * log10(1.0 + hertz / 700.0)
 
 
 def least_squares(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,8 +45,17 @@ def overlap_add(frames: Tensor, weight: Tensor, hop: int) -> Tensor:
 
 def _mel_edges(mels: int, top_hertz: float) -> Tensor:
     """[m + 2] edges (Hz) of triangular bands between 0 Hz and `top_hertz`, HTK mel scale."""
-    top = 2595.0 * torch.log10(torch.tensor(1.0 + top_hertz / 700.0, dtype=torch.float64))
-    return 700.0 * (10.0 ** (torch.linspace(0.0, float(top), mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    return mel_to_hertz(torch.linspace(0.0, hertz_to_mel(top_hertz), mels + 2, dtype=torch.float64))
+
+
+def hertz_to_mel(hertz: float) -> float:
+    """On the HTK mel scale."""
+    return float(2595.0 * torch.log10(torch.tensor(1.0 + hertz / 700.0, dtype=torch.float64)))
+
+
+def mel_to_hertz(mel: Tensor) -> Tensor:
+    """Back from the HTK mel scale, float64."""
+    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
 
 
 def mel_triangles(mels: int, bins: int, sample_rate: int, top_hertz: float | None = None) -> Tensor:

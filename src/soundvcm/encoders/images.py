@@ -155,6 +155,11 @@ class ImageEncoder:
         self.network = network.eval().requires_grad_(False)
         self.dim = int(self.meanings.shape[1])
 
+    @classmethod
+    def that_made(cls, told: str) -> ImageEncoder:
+        """The encoder that a text names, such as what weights say of their data; version 2 if none."""
+        return cls(version=3 if "pictures-3" in told else 2)
+
     def to(self, device: torch.device | str) -> ImageEncoder:
         """Move the network to a device; tokens come back on the CPU."""
         self.network = self.network.to(device)

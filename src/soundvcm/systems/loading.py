@@ -194,7 +194,7 @@ def _embedded(
     with ThreadPoolExecutor(1, thread_name_prefix="soundvcm-load") as aside:
         found = aside.submit(saved_codec, own if own.is_file() else "tiny_codec")
         text = TextEmbedder()
-        pictures = ImageEncoder(version=3 if "pictures-3" in weights.header(path).get("data", "") else 2)
+        pictures = ImageEncoder.that_made(weights.header(path).get("data", ""))
     sound = found.result().to(device)
     if sound.dim != network.config.latent_dim:
         raise WeightsError(
