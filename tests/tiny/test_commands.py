@@ -98,7 +98,7 @@ def test_3_network(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load_file(full)["final.conv.weight"].dtype == torch.float32
     own = load(str(full), device="cpu")  # its codec lies beside it
     assert own.codec.dim == 8 and own.semantic.name == "pictures-2"
-    assert own.generate(prompt="rain", duration=1, seed=1, renderer="network").wave.shape == (1, 32_000)
+    assert own.generate(prompt="rain", duration=1, seed=1, renderer="network").wave.shape == (1, 16_000)
     alone = shutil.copy(full, runs / "tiny-codec" / "alone.safetensors")
     (runs / "tiny-codec" / "codec.safetensors").rename(runs / "tiny-codec" / "other.safetensors")
     with pytest.raises(WeightsError, match="8 wide"):

@@ -164,9 +164,9 @@ def test_choose_a_part_by_dragging(visit: Any, clip: Path) -> None:
     assert page.is_visible("#range") and "Sound for" in page.text_content("#range-note")
     page.click("#run")
     opened.takes(1)
-    page.click("#loop")  # on a busy machine the picture may come later than two seconds of sound
     page.click(".take .play")
-    opened.until("document.getElementById('picture').currentTime > 1.2")
+    # No further is asked: without a sound card Firefox is through with two seconds of sound at once.
+    opened.until("document.getElementById('picture').currentTime >= 1")
     assert page.text_content("#clock").endswith("/ 0:02.0")
     page.click("#whole")
     assert page.input_value("#start") == page.input_value("#duration") == ""
@@ -223,8 +223,11 @@ def test_keys_loop_and_another_like_this(visit: Any, clip: Path) -> None:
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("2")
     opened.until("document.querySelectorAll('.take')[1].classList.contains('playing')")
-    page.keyboard.press("x")
+    for _ in range(5):  # back and forth faster than a browser begins to play
+        page.keyboard.press("x")
     opened.until("document.querySelectorAll('.take')[0].classList.contains('playing')")
+    page.wait_for_timeout(300)
+    assert page.locator(".take.playing").count() == 1 and page.locator(".error:not(:empty)").count() == 0
     page.keyboard.press("Space")
     opened.until("document.querySelectorAll('.take.playing').length === 0")
     page.keyboard.press("l")

@@ -189,23 +189,21 @@ export class Stage {
     if (!this.take && !this.clip && !this.url) return;
     if (this.over(this.time)) this.seek(this.from);
     this.playing = true;
-    const moving = this.picture.readyState > 0 && !this.picture.hidden;
-    if (this.take) {
-      this.take.ready();
+    const take = this.take;
+    const refused = (error) => {
+      // A pause that comes before the browser has begun is no refusal: somebody chose another take, or none.
+      if (error.name === "AbortError" || !this.playing || this.take !== take) return;
+      if (take) take.complain(`The browser does not play it: ${error.message}`);
+      this.pause();
+    };
+    if (take) {
+      take.ready();
       this.picture.muted = true;
-      if (moving && this.shows(this.take)) {
-        this.picture.currentTime = this.time;
-        this.picture.play().catch(() => {});
-      }
-      const take = this.take;
       take.audio.onended = () => this.ended();
-      take.loaded.then(() => this.playing && this.take === take && take.audio.play()).catch((error) => {
-        take.complain(`The browser does not play it: ${error.message}`);
-        this.pause();
-      });
+      take.loaded.then(() => this.playing && this.take === take && take.audio.play()).catch(refused);
     } else {
       this.picture.muted = false;
-      this.picture.play().catch(() => this.pause());
+      this.picture.play().catch(refused);
     }
     this.onchange();
     this.tick();
@@ -231,8 +229,11 @@ export class Stage {
   /** Sound leads; a picture that drifts is put right; the cursors follow. */
   tick() {
     if (!this.playing) return;
-    if (this.take && this.shows(this.take) && this.picture.readyState > 1 && !this.picture.seeking) {
-      if (Math.abs(this.picture.currentTime - this.time) > DRIFT_SECONDS) this.picture.currentTime = this.time;
+    const picture = this.picture;
+    if (this.take && this.shows(this.take) && picture.readyState > 0 && !picture.hidden && !picture.seeking) {
+      if (Math.abs(picture.currentTime - this.time) > DRIFT_SECONDS) picture.currentTime = this.time;
+      // It may have come after the sound had begun.
+      if (picture.paused && !picture.ended) picture.play().catch(() => {});
     }
     this.show();
     this.frame = requestAnimationFrame(() => this.tick());
