@@ -168,7 +168,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     training: dict[str, Any] = {}
     found_rows: dict[tuple[str, int, int], list[dict[str, float]]] = {}
-    costs, seeds = Costs(options.run / "costs.json", options.device), []
+    flow = base.change({"objective.kind": "flow_matching"})
+    costs, seeds = Costs(options.run / "costs.json", options.device, (flow, [store])), []
     for k in range(options.seeds):
         seeds.append(base.loop.seed + k)
         own, root = base.change({"loop.seed": seeds[-1]}), options.run / f"seed-{seeds[-1]}"

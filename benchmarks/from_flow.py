@@ -60,7 +60,8 @@ def teacher_file(base: TrainingConfig, store: FeatureStore, options: argparse.Na
     path: Path = options.run / "teacher.safetensors"
     if not path.exists():
         given: dict[str, Any] = {"device": options.device, "sigma_rel": options.sigma_rel, "say": say}
-        given["costs"] = Costs(options.run / "costs.json", options.device)
+        flow = base.change(TEACHER.changes)
+        given["costs"] = Costs(options.run / "costs.json", options.device, (flow, [store]))
         train_method(TEACHER, base, store, options.run, options.minutes, **given)
         about = {"licence": "MIT", "sampling": {"guidance": GUIDANCE}}
         export(folder_of(options.run, TEACHER), path, sigma_rel=options.sigma_rel, about=about)

@@ -69,12 +69,24 @@ SMALL = [
 
 @pytest.mark.slow
 def test_every_method_trains_within_its_time_and_is_not_trained_twice(
-    methods: ModuleType, bench: ModuleType, store: FeatureStore, tmp_path: Path
+    methods: ModuleType,
+    bench: ModuleType,
+    store: FeatureStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    measured: list[str] = []
+
+    def once(_: Any, config: Any, *rest: Any) -> float:
+        measured.append(config.objective.kind)
+        return 0.1 if config.objective.kind == "flow_matching" else 0.2
+
+    monkeypatch.setattr(methods.Costs, "_once", once)
     base = bench.base_config(store, SMALL)
     assert base.network.latent_dim == 4 and base.loop.rows == 2
     told: list[str] = []
-    costs = methods.Costs(tmp_path / "costs.json", "cpu")
+    flow = base.change({"objective.kind": "flow_matching"})
+    costs = methods.Costs(tmp_path / "costs.json", "cpu", (flow, [store]))
     for method in methods.MAIN:
         given: dict[str, Any] = {"device": "cpu", "sigma_rel": 0.1, "say": told.append, "costs": costs}
         found = methods.train_method(method, base, store, tmp_path, 0.01, **given)
@@ -91,12 +103,30 @@ def test_every_method_trains_within_its_time_and_is_not_trained_twice(
     # What a step costs is measured once, and kept.
     names = ["ours", "own flow", "flow matching", "MeanFlow"]
     stages = [f"reflow + distillation: {stage}" for stage in ("teacher", "reflow", "distill")]
-    assert list(json.loads((tmp_path / "costs.json").read_text())) == [*names, *stages]
-    assert all(0 < cost < 5 for cost in costs.known.values())
+    assert list(json.loads((tmp_path / "costs.json").read_text())) == [methods.MEASURE, *names, *stages]
+    assert len(measured) == 2 * methods.TURNS * (len(names) + len(stages)) and measured[0] == "flow_matching"
+    assert costs.known["ours"] == pytest.approx(0.2) and costs.known["flow matching"] == pytest.approx(0.1)
     pairs = FeatureStore(methods.folder_of(tmp_path, methods.MAIN[-1]) / "pairs")
     assert pairs.items[0].seconds == 4 and pairs.items[0].lengths["noise"] == 125
     assert pairs.items[0].lengths["sync"] == 100 and pairs.texts == [f"sound {k}" for k in range(6)]
     assert not torch.equal(pairs.read(0, "noise"), pairs.read(1, "noise"))
+
+
+@pytest.mark.slow
+def test_what_a_step_costs(
+    methods: ModuleType,
+    bench: ModuleType,
+    store: FeatureStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In turns with the common training, and in its seconds."""
+    for name, value in (("SHORTER", 2), ("LONGER", 8), ("TURNS", 1)):
+        monkeypatch.setattr(methods, name, value)
+    flow = bench.base_config(store, SMALL).change({"objective.kind": "flow_matching"})
+    costs = methods.Costs(tmp_path / "costs.json", "cpu", (flow, [store]))
+    assert 0 < costs.of("flow again", flow, [store], None) < 5
+    assert 0 < costs.known[methods.MEASURE] < 5
 
 
 def test_every_objective_goes_on_after_its_warm_start(

@@ -19,6 +19,8 @@ from pathlib import Path
 from soundvcm.cli import main as entry
 from soundvcm.media import whole_file
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background are born deaf to it
+
 def command() -> int:
     with whole_file(Path(sys.argv[1])) as part:
         part.write_text("half")

@@ -69,6 +69,7 @@ def test_no_soundfont_sample_is_on_two_sides(bank: Bank) -> None:
     assert sides and all(len(splits) == 1 for splits in sides.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "least", "most"), [(BANK_RATE, 0.05, 1.25), (FILE_RATE, 0.55, 1.1)])
 def test_every_clip_sounds_as_promised(bank: Bank, rate: int, least: float, most: float) -> None:
     """Levels are as promised at the rate of the files; at 16 kHz what lies above 8 kHz is missing."""

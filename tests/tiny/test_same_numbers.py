@@ -42,6 +42,7 @@ SUMS = {"mean": -655.1499, "semantic": -15.2459, "sync": 906.7579}
 LOSSES = [0.171871, 0.111111, 0.056529]
 
 
+@pytest.mark.slow
 def test_the_codec_begins_as_it_did() -> None:
     snippets = Snippets(load_bank(), "train", 1, variants=0)
     found = snippets.batch(0, 2, 4096)
