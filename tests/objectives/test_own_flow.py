@@ -45,7 +45,7 @@ def test_paths_are_guided_where_they_are_told_something(conditions_of, draw, unt
         assert torch.equal(t, s)
         return (~c.is_empty).to(x.dtype)[:, None, None].expand_as(x)
 
-    config = OwnFlowConfig(guidance=3.0, guidance_until=until, null_share=0.3)
+    config = OwnFlowConfig(guidance=3.0, guidance_until=until, null_share=0.3, hops=3)
     generator = seeded(4)
     paths = follow(config, frozen, draw(40, 5, 3), conditions_of(40), None, generator)
     straight = (paths.points[0] - paths.points[-1]).mean((1, 2))
@@ -59,7 +59,7 @@ def test_paths_serve_several_batches(counter, make_net, conditions_of, draw) -> 
     frozen, net = counter(make_net()), make_net(1)
     objective = build(OwnFlowConfig(hops=2, uses=3))
     for call in range(7):
-        terms = objective(net, frozen, draw(6, 5, 3), conditions_of(6), progress=0.6, generator=seeded(call))
+        terms = objective(net, frozen, draw(6, 5, 3), conditions_of(6), progress=0.9, generator=seeded(call))
         assert not terms.of_batch and terms.rows["loss"].shape == (6,)
         assert len(frozen.calls) == 4 * (1 + call // 3)  # two calls a hop
     assert all(not gradient for _, gradient in frozen.calls)

@@ -54,10 +54,10 @@ class OwnFlowConfig(RowsConfig):
     power: float = pydantic.Field(default=0.5, ge=0)
     guidance: float = pydantic.Field(default=4.0, ge=0)
     guidance_until: float = pydantic.Field(default=1.0, ge=0, le=1)
-    warm_start: float = pydantic.Field(default=0.6, ge=0, lt=1)
-    hops: int = pydantic.Field(default=3, ge=1)
+    warm_start: float = pydantic.Field(default=0.7, ge=0, lt=1)
+    hops: int = pydantic.Field(default=4, ge=1)
     uses: int = pydantic.Field(default=12, ge=1)
-    whole: float = pydantic.Field(default=0.75, ge=0, le=1)
+    whole: float = pydantic.Field(default=0.7, ge=0, le=1)
     ratio: float = pydantic.Field(default=0.05, ge=0, le=1)
 
 
