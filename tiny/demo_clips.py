@@ -7,7 +7,6 @@ Knows the drawn scenes and PyAV; needs no sound bank and no weights.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import av
 import numpy as np
 
+from soundvcm import files
 from tiny.scenes.backgrounds import Background, Field, value_noise
 from tiny.scenes.camera import Camera, Renderer, Shot
 from tiny.scenes.draw import Image
@@ -185,8 +185,10 @@ def _beats(pairs: list[tuple[float, float]], seconds: float) -> Beats:
 
 def write_film(path: Path, clip: Clip) -> None:
     """Encode beside the target, then rename."""
-    part = path.with_name(f".{path.name}.part")
-    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as film:
+    with (
+        files.beside(path) as part,
+        av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as film,
+    ):
         stream = film.add_stream(
             "libx264", rate=clip.rate, options={"crf": "24", "preset": "slow", "threads": "1"}
         )
@@ -197,7 +199,6 @@ def write_film(path: Path, clip: Clip) -> None:
             frame.pts, frame.time_base = number, Fraction(1, clip.rate)
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))
-    os.replace(part, path)
 
 
 def main(words: list[str]) -> None:

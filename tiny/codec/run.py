@@ -7,7 +7,6 @@ stop: batches must be functions of the step. Knows no network and no sounds in p
 from __future__ import annotations
 
 import json
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,6 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from soundvcm import files
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -140,6 +141,5 @@ def carry_on(
 
 
 def _put(path: Path, tensors: dict[str, Tensor], facts: dict[str, str]) -> None:
-    beside = path.with_name(path.name + ".part")
-    save_file(tensors, beside, facts)
-    os.replace(beside, path)
+    with files.beside(path) as part:
+        save_file(tensors, part, facts)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from soundvcm import files
 from soundvcm.errors import StoreError
 from soundvcm.records import check_shape
 
@@ -66,19 +66,14 @@ def caption_hash(captions: Sequence[str]) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON beside `path`, flush it to the disk, then rename: the file is whole or not there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
+    with files.beside(path) as part, part.open("w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write safetensors beside `path`, then rename: the file is whole or not there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, beside, metadata)
-    os.replace(beside, path)
+    with files.beside(path) as part:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata)
 
 
 class StoreWriter:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -18,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from soundvcm import files
 from soundvcm.encoders.base import VideoEncoder
 
 _FORMAT = "1"  # raised when the meaning of a cached file changes
@@ -80,17 +79,8 @@ class FeatureCache:
         """Keep a file; a folder that cannot be written costs the memory of it, not the result."""
         if self.folder is None:
             return
-        path = self._path(key)
-        beside: str | None = None
-        with contextlib.suppress(OSError, SafetensorError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-            os.close(handle)
-            save_file({"features": features.cpu().contiguous()}, beside, metadata={"key": key})
-            os.replace(beside, path)
-            beside = None
-        if beside is not None:
-            Path(beside).unlink(missing_ok=True)
+        with contextlib.suppress(OSError, SafetensorError), files.beside(self._path(key), sync=False) as part:
+            save_file({"features": features.cpu().contiguous()}, part, metadata={"key": key})
 
     def _path(self, key: str) -> Path:
         assert self.folder is not None

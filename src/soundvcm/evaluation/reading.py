@@ -8,12 +8,9 @@ extractors; no scores.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from soundvcm import files
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.evaluation.preparing import Length, Prepared, is_short, prepare
 from soundvcm.runtime import read_ahead
@@ -75,21 +73,15 @@ class FeatureCache:
         """
         arrays: dict[str, Any] = {name: value.numpy() for name, value in features.items()}
         arrays[SECONDS] = np.asarray(seconds)
-        part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            # Without waiting for the disk: a file that a power cut damaged is made again.
+            with files.beside(path, sync=False) as part, part.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
-            # Renamed without waiting for the disk: a file that a power cut damaged is made again.
-            os.replace(part, path)
         except OSError as error:
             raise MediaError(
                 f"{path}: features cannot be kept ({error.strerror or error}): give another --cache,"
                 " or --no-cache"
             ) from None
-        finally:
-            with suppress(OSError):
-                part.unlink()
         self.made += 1
 
 

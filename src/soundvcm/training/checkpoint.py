@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundvcm.errors import NonFiniteError, OptionError, WeightsError
+from soundvcm.files import flush
 from soundvcm.runtime import available_devices
 from soundvcm.training.distributed import part_of
 
@@ -129,16 +130,16 @@ def write_checkpoint(run_dir: Path, step: int, saved: Saved, *, keep: int = 2) -
         path = beside / f"{part}.safetensors"
         tensors = {name: value.detach().cpu().contiguous() for name, value in getattr(saved, part).items()}
         save_file(tensors, path, {"format": FORMAT})
-        _flush(path)
+        flush(path)
         sizes[part] = path.stat().st_size
     state = {"format": FORMAT, "step": step, "sizes": sizes} | saved.facts
     (beside / "state.json").write_text(json.dumps(state, indent=1, ensure_ascii=False), encoding="utf-8")
-    _flush(beside / "state.json")
+    flush(beside / "state.json")
     final = folder / f"step-{step:08d}"
     if final.exists():
         shutil.rmtree(final)
     os.rename(beside, final)
-    _flush(folder)
+    flush(folder)
     for old in list_checkpoints(run_dir)[:-keep]:
         shutil.rmtree(old)
     return final
@@ -245,16 +246,6 @@ def _is_whole(path: Path) -> bool:
         return all((path / f"{part}.safetensors").stat().st_size == sizes[part] for part in PARTS)
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _flush(path: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder; its rename is on the disk's own journal
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def same_run(last: Path, record: Mapping[str, Any]) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from soundvcm import files
 from soundvcm.errors import MissingExtraError
 
 
@@ -97,9 +97,8 @@ def _cut(path: Path, step: int) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if _is_json(line) and json.loads(line)["step"] <= step]
     if len(kept) < len(lines):
-        beside = path.with_name(f".{path.name}")
-        beside.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        os.replace(beside, path)
+        with files.beside(path) as part:
+            part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _is_json(line: str) -> bool:

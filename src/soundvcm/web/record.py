@@ -6,7 +6,6 @@ Knows jobs, takes and clips as values; which folder they are in is the store's b
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from soundvcm import files
 from soundvcm.generate.options import GenerateOptions
 from soundvcm.web.clip import StoredClip, preview_as_json, preview_from
 from soundvcm.web.jobs import ENDED, Impression, Job, Take
@@ -125,17 +125,9 @@ def read_record(record: Path, make: Callable[[dict[str, Any]], Found]) -> Found 
 
 def write_record(record: Path, facts: dict[str, Any]) -> None:
     """Write a record beside its place and rename it; nothing is left of one that cannot be written."""
-    part = record.with_suffix(".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            private(part)
-            json.dump(facts, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, record)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with files.beside(record) as part, part.open("w", encoding="utf-8") as file:
+        private(part)
+        json.dump(facts, file)
 
 
 def age(record: Path) -> float:

@@ -37,8 +37,8 @@ DISK_MARGIN = 32 << 20  # free bytes that are left to others
 TOUCH_SECONDS = 20.0
 _EXPORT = re.compile(r"\.?export-[0-9a-f]{24}(\..+)?\.(zip|mp4)")
 _ID = re.compile(r"[0-9a-f]{24}")
-_OF_CLIPS = re.compile(r"[0-9a-f]{24}(\.json|\.part)?")
-_OF_A_JOB = re.compile(r"(record|card)\.(json|part)|\.?take[0-9]+\..+")
+_OF_CLIPS = re.compile(r"[0-9a-f]{24}(\.json|\.part)?|\.[0-9a-f]{24}\.[0-9a-f]{8}\.part\.json")
+_OF_A_JOB = re.compile(r"\.?(record|card)\.([0-9a-f]{8}\.part\.)?(json|part)|\.?take[0-9]+\..+")
 
 
 class JobStore:
@@ -164,7 +164,7 @@ class JobStore:
             path.unlink(missing_ok=True)
         for path in self._clip_files():
             if path.suffix:
-                if path.suffix == ".part" or not path.with_suffix("").exists():
+                if ".part" in path.suffixes or not path.with_suffix("").exists():
                     path.unlink(missing_ok=True)
                 continue
             record = path.with_suffix(".json")

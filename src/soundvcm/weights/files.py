@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from soundvcm import files
 from soundvcm.errors import WeightsError
 from soundvcm.weights.folder import locate, verify
 from soundvcm.weights.table import notice, part, parts
@@ -105,19 +104,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str])
     if not metadata.get("licence"):
         raise WeightsError(f'{path}: metadata must name the "licence" of the weights')
     ready = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    beside: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        save_file(ready, beside, metadata=dict(metadata))
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
+        with files.beside(path) as part:
+            save_file(ready, part, metadata=dict(metadata))
     except OSError as error:
         raise WeightsError(f"{path} cannot be written ({error.strerror or error})") from None
-    finally:
-        if beside is not None:
-            Path(beside).unlink(missing_ok=True)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 import sys
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from soundvcm import files
 from soundvcm.errors import WeightsError
 from soundvcm.weights.table import Part, notice, part, parts, systems
 
@@ -221,13 +222,8 @@ def import_dir(folder: Path, *, copy: bool = True) -> list[Check]:
 def stamp(path: Path) -> None:
     """Remember that a file was verified; a folder that cannot be written is left without."""
     record = {**_stamps(path.parent), path.name: _state(path)}
-    try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=_STAMPS)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(record, file)
-        os.replace(beside, path.parent / _STAMPS)
-    except OSError:
-        return
+    with suppress(OSError), files.beside(path.parent / _STAMPS, sync=False) as part:
+        part.write_text(json.dumps(record), encoding="utf-8")
 
 
 def stamped(path: Path) -> bool:
@@ -249,10 +245,8 @@ def _stamps(folder: Path) -> dict[str, list[int]]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    beside = target.with_name(target.name + ".part")
     try:
-        shutil.copyfile(source, beside)
-        os.replace(beside, target)
+        with files.beside(target) as part:
+            shutil.copyfile(source, part)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise WeightsError(f"{target} cannot be written ({error.strerror}): check the disk") from None

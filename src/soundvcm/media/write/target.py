@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from soundvcm import files
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.media.read.tags import read_tags
 from soundvcm.media.suffixes import SOUND_OUTPUTS, VIDEO_OUTPUTS
 
-MAX_NAME_BYTES = 200
 _PART = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.\w+)?")
 MAX_BYTES = 255
 
@@ -47,7 +46,7 @@ def same_file(one: Path, other: Path) -> bool:
 def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
     """A temporary path beside `path` to write to; at the end it becomes `path`, on any error it is removed.
 
-    A link stays a link: the file it leads to is replaced. A replaced file keeps its rights.
+    `soundvcm.files.beside` with the refusals of results.
 
     Args:
         path: the file to write. Its folder is made if it is missing.
@@ -62,32 +61,13 @@ def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
         raise MediaError(f"{path}: is a folder: give a file name in it")
     if path.exists() and not path.is_file():
         raise MediaError(f"{path}: is a pipe or a device: results are whole files, give a file name")
-    real = Path(os.path.realpath(path)) if path.is_symlink() else path
-    stem = os.fsdecode(os.fsencode(real.stem)[: MAX_NAME_BYTES - 40].decode("utf-8", "ignore").encode())
-    part = real.with_name(f".{stem}.{secrets.token_hex(4)}.part{real.suffix}")
     try:
-        rights = stat.S_IMODE(real.stat().st_mode) if real.exists() else None
-        real.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        _sync(part)
-        if rights is not None:
-            part.chmod(rights)
-        os.replace(part, real)
+        with files.beside(path) as part:
+            yield part
+            if part.stat().st_size == 0:
+                raise MediaError(f"{path}: nothing was written")
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        if os.fstat(descriptor).st_size == 0:
-            raise MediaError(f"{path}: nothing was written")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def check_target(path: Path, *, never: Path | None = None, overwrite: bool = True) -> None:
