@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soundvcm.files import beside
+from soundvcm.ground.files import beside
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "soundvcm"
 FACTORY = ROOT / "tiny"
 FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
-    0: ("errors", "files", "lazy", "timeline", "records"),
+    0: ("errors", "ground", "timeline", "records"),
     1: ("config", "weights", "runtime", "clusters"),
     2: ("media", "encoders", "network", "objectives", "sampler", "codec", "reference"),
     3: ("generate",),

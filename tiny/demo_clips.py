@@ -17,7 +17,7 @@ from typing import Any
 import av
 import numpy as np
 
-from soundvcm import files
+from soundvcm.ground import files
 from tiny.scenes.backgrounds import Background, Field, value_noise
 from tiny.scenes.camera import Camera, Renderer, Shot
 from tiny.scenes.draw import Image

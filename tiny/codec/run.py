@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from soundvcm import files
+from soundvcm.ground import files
 
 Report = Callable[[int, dict[str, float]], None]
 

@@ -6,7 +6,7 @@ from soundvcm.codec.base import AudioCodec as AudioCodec
 from soundvcm.codec.base import importance_of as importance_of
 from soundvcm.codec.base import latent_hop as latent_hop
 from soundvcm.codec.base import pad_to_hop as pad_to_hop
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.codec.neural import NeuralCodec as NeuralCodec

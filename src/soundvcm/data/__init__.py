@@ -5,7 +5,7 @@ The front door; each name is loaded when first asked for. Knows encoders and cod
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.data.catalog import Catalog as Catalog

@@ -23,8 +23,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soundvcm import files
 from soundvcm.errors import StoreError
+from soundvcm.ground import files
 from soundvcm.records import check_shape
 
 FORMAT = "soundvcm-store-1"

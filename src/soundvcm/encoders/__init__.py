@@ -6,7 +6,7 @@ space. The paper's: ClipPictureEncoder (semantic), SynchformerEncoder (sync), Cl
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.encoders.base import TextEncoder as TextEncoder

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soundvcm import files
 from soundvcm.encoders.base import VideoEncoder
+from soundvcm.ground import files
 
 _FORMAT = "1"  # raised when the meaning of a cached file changes
 

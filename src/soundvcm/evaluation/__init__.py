@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.definitions import find as find

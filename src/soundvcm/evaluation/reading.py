@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundvcm import files
 from soundvcm.errors import MediaError, OptionError
 from soundvcm.evaluation.preparing import Length, Prepared, is_short, prepare
+from soundvcm.ground import files
 from soundvcm.runtime import read_ahead
 from soundvcm.weights import digest, home_folder
 

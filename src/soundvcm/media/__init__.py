@@ -5,7 +5,7 @@ The front door; a name is loaded when it is first used. Knows files and samples,
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.media.audio.levels import LevelReport as LevelReport

@@ -5,7 +5,7 @@ Configurations and sizes come without torch; the network itself is loaded when f
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 from soundvcm.network.config import SIZES as SIZES
 from soundvcm.network.config import NetworkConfig as NetworkConfig
 

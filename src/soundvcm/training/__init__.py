@@ -7,7 +7,7 @@ Names are found when first used. Knows nothing of evaluation: `cli` joins the tw
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.training.checkpoint import latest_checkpoint as latest_checkpoint

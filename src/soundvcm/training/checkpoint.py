@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundvcm.errors import NonFiniteError, OptionError, WeightsError
-from soundvcm.files import flush
+from soundvcm.ground.files import flush
 from soundvcm.runtime import available_devices
 from soundvcm.training.distributed import part_of
 

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from soundvcm import files
 from soundvcm.errors import MissingExtraError
+from soundvcm.ground import files
 
 
 class Logbook:

@@ -5,7 +5,7 @@ The front door; FastAPI (extra [serve]) loads with the first name used. Knows `j
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.web.inspecting import Inspector as Inspector

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from soundvcm import files
 from soundvcm.generate.options import GenerateOptions
+from soundvcm.ground import files
 from soundvcm.web.clip import StoredClip, preview_as_json, preview_from
 from soundvcm.web.jobs import ENDED, Impression, Job, Take
 

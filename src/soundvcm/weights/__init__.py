@@ -10,7 +10,7 @@ network in particular.
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.weights.download import fetch as fetch

@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from soundvcm import files
 from soundvcm.errors import WeightsError
+from soundvcm.ground import files
 from soundvcm.weights.folder import locate, verify
 from soundvcm.weights.table import notice, part, parts
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from soundvcm import files
 from soundvcm.errors import WeightsError
+from soundvcm.ground import files
 from soundvcm.weights.table import Part, notice, part, parts, systems
 
 _STAMPS = ".verified.json"

@@ -6,7 +6,7 @@ The bundled YAMNet is here by name; each of the others is a module of its own (`
 
 from typing import TYPE_CHECKING
 
-from soundvcm.lazy import front_door
+from soundvcm.ground.lazy import front_door
 
 if TYPE_CHECKING:
     from soundvcm.evaluation.networks.yamnet import Yamnet as Yamnet

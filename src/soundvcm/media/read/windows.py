@@ -14,7 +14,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from soundvcm.errors import OptionError
+from soundvcm.errors import OptionError, ShapeError
 from soundvcm.media.read.decoded_video import (
     SLACK_SECONDS,
     DecodedVideo,
@@ -42,12 +42,14 @@ def shot_cuts(frames: Tensor, rate: Fraction) -> list[Fraction]:
     Args:
         frames: uint8 [f, h, w, 3].
         rate: pictures a second.
+
+    Raises:
+        ShapeError: if the frames have another shape.
     """
     import torch  # only here: pictures are read while it is being loaded
 
-    from soundvcm.records import check_shape
-
-    check_shape("frames", frames, "f h w 3")
+    if frames.ndim != 4 or frames.shape[3] != 3:
+        raise ShapeError(f"frames: {list(frames.shape)} is not [f, h, w, 3]")
     count = frames.shape[0]
     if count < 3:
         return []

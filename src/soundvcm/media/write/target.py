@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from soundvcm import files
 from soundvcm.errors import MediaError, OptionError
+from soundvcm.ground import files
 from soundvcm.media.read.tags import read_tags
 from soundvcm.media.suffixes import SOUND_OUTPUTS, VIDEO_OUTPUTS
 
@@ -46,7 +46,7 @@ def same_file(one: Path, other: Path) -> bool:
 def whole_file(path: Path, *, never: Path | None = None) -> Iterator[Path]:
     """A temporary path beside `path` to write to; at the end it becomes `path`, on any error it is removed.
 
-    `soundvcm.files.beside` with the refusals of results.
+    `soundvcm.ground.files.beside` with the refusals of results.
 
     Args:
         path: the file to write. Its folder is made if it is missing.
